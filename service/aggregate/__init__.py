@@ -1,0 +1,1 @@
+"""From the log to the rollups: decode, dedupe, fold, flush."""

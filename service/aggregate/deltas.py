@@ -1,0 +1,112 @@
+"""What folds hand to the flush: changes of the rollups, by their natural keys.
+
+Every frame is small (already grouped) and merges commutatively: adding, least, greatest, newest,
+earliest, union. Keys are unique within a frame. Instants are int64 microseconds since 1970 UTC,
+days int32 since 1970. Texts that are missing are "".
+"""
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+FACTS = pl.Schema(
+    {
+        "tenant": pl.Int32(),
+        "kind": pl.String(),
+        "account": pl.String(),
+        "dims": pl.String(),  # canonical JSON object text -> text, keys sorted, no empty values
+        "grain": pl.String(),  # minute, quarter, day
+        "bucket": pl.Int64(),  # start in microseconds; for day: days since 1970, local
+        "n": pl.Int64(),
+        "total": pl.Int128(),
+        "least": pl.Int128(),
+        "greatest": pl.Int128(),
+        "newest_us": pl.Int64(),  # null but for meters
+        "newest_source": pl.String(),
+        "newest_id": pl.String(),
+        "newest_value": pl.Int128(),
+        "histogram": pl.List(pl.Int64()),  # packed bins in order, see domain/histogram.py; null: none
+    }
+)
+ACTIVITY = pl.Schema(
+    {
+        "tenant": pl.Int32(),
+        "account": pl.String(),
+        "user": pl.String(),
+        "feature": pl.String(),  # "" is any that counts
+        "day": pl.Int32(),
+    }
+)
+USERS = pl.Schema({"tenant": pl.Int32(), "user": pl.String()})  # known, active or not: given an ordinal
+STATES = pl.Schema(
+    {
+        "tenant": pl.Int32(),
+        "kind": pl.String(),
+        "who": pl.String(),
+        "account": pl.String(),
+        "field": pl.String(),
+        "time_us": pl.Int64(),
+        "source": pl.String(),
+        "id": pl.String(),
+        "value": pl.String(),
+        "dated": pl.Boolean(),  # true: into state_history, every one; false: into state, the newest
+    }
+)
+MILESTONES = pl.Schema(
+    {
+        "tenant": pl.Int32(),
+        "kind": pl.String(),
+        "milestone": pl.String(),
+        "who": pl.String(),
+        "account": pl.String(),
+        "time_us": pl.Int64(),
+        "source": pl.String(),
+        "id": pl.String(),
+    }
+)
+STEPS = pl.Schema(
+    {
+        "tenant": pl.Int32(),
+        "family": pl.String(),
+        "subject": pl.String(),
+        "time_us": pl.Int64(),
+        "source": pl.String(),
+        "id": pl.String(),
+        "account": pl.String(),
+        "fields": pl.String(),  # JSON object
+    }
+)
+PROBES = pl.Schema(
+    {
+        "tenant": pl.Int32(),
+        "account": pl.String(),
+        "component": pl.String(),
+        "monitor": pl.String(),
+        "region": pl.String(),
+        "bucket": pl.Int64(),
+        "up": pl.Binary(),  # 113 bytes, the first 900 bits, second 0 first
+        "down": pl.Binary(),
+        "degraded": pl.Binary(),
+        "planned": pl.Binary(),
+        "excluded": pl.Binary(),
+        "probes": pl.Int64(),
+        "probes_up": pl.Int64(),
+    }
+)
+
+
+def _empty(schema: pl.Schema) -> pl.DataFrame:
+    return pl.DataFrame(schema=schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Deltas:
+    """The changes that one batch makes; a fold fills what it has and leaves the rest empty."""
+
+    facts: pl.DataFrame = field(default_factory=lambda: _empty(FACTS))
+    activity: pl.DataFrame = field(default_factory=lambda: _empty(ACTIVITY))
+    users: pl.DataFrame = field(default_factory=lambda: _empty(USERS))
+    states: pl.DataFrame = field(default_factory=lambda: _empty(STATES))
+    milestones: pl.DataFrame = field(default_factory=lambda: _empty(MILESTONES))
+    steps: pl.DataFrame = field(default_factory=lambda: _empty(STEPS))
+    probes: pl.DataFrame = field(default_factory=lambda: _empty(PROBES))

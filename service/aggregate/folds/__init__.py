@@ -1,0 +1,1 @@
+"""One fold a family: columns in, deltas of the rollups out."""

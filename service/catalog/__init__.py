@@ -1,0 +1,1 @@
+"""The KPIs: one .sql file each, and the code that loads and runs them."""

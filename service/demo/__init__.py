@@ -1,0 +1,1 @@
+"""The pilot week that a first start replays."""

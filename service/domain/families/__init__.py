@@ -1,0 +1,1 @@
+"""The event families, one file each: JSON struct, checks, log row."""

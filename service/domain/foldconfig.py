@@ -1,0 +1,35 @@
+"""What folds need of a tenant's configuration (the keys marked F), by the event's time."""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class FoldConfig:
+    """One version's part that decides how events are folded."""
+
+    timezone: str = "UTC"
+    ignore_features: frozenset[str] = frozenset()
+    """Features whose use makes nobody active."""
+    limit_ns: Mapping[str, int] = field(default_factory=dict)
+    """On-time limit by integration, in nanoseconds."""
+    properties: Mapping[str, int] = field(default_factory=dict)
+    """Usage properties that are split by, with how many values each may have."""
+    frequency_features: frozenset[str] = frozenset()
+    """Features whose uses are kept by user and week; `*` is anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class TenantFoldConfig:
+    """All versions of a tenant, oldest first; the first reaches back for ever."""
+
+    version: int
+    """config_version of the tenant when this was read: the flush checks that it still is."""
+    valid_from_us: tuple[int, ...]
+    """Beginning of each version; the first is the least integer."""
+    versions: tuple[FoldConfig, ...]
+
+    def at(self, time_us: int) -> FoldConfig:
+        """The version that an event of this time is folded with."""
+        return self.versions[max(0, bisect_right(self.valid_from_us, time_us) - 1)]

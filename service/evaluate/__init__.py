@@ -1,0 +1,1 @@
+"""Live values and upkeep: the evaluator and its tasks."""

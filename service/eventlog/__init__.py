@@ -1,0 +1,1 @@
+"""The durable event log: a port, its codec and its adapters."""

@@ -1,0 +1,85 @@
+"""The event log's port: what ingest and aggregate need of it, whatever keeps it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from service.domain.ids import Offset, Partition
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A record that is ready to be appended to one partition."""
+
+    partition: Partition
+    events: int
+    """How many events (rejected ones included) the payload holds."""
+    payload: bytes
+    """At most `MAX_RECORD_BYTES`; made by eventlog/codec.py."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record as it lies in the log."""
+
+    partition: Partition
+    offset: Offset
+    events: int
+    appended_us: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What one partition holds: offsets `start` (kept) to `end` (the next to be given out)."""
+
+    start: Offset
+    end: Offset
+    events: int
+    """Events ever appended, up to `end`."""
+
+
+MAX_RECORD_BYTES = 512 * 1024
+
+
+class EventLog(Protocol):
+    """A durable, partitioned, ordered log of records."""
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions this generation has."""
+        ...
+
+    @property
+    def generation(self) -> int:
+        """The log generation that is written to and read from."""
+        ...
+
+    async def append(self, drafts: Sequence[Draft]) -> Sequence[Offset]:
+        """Append records; when this returns they are durable, in the order given within a partition.
+
+        Raises LogUnavailable (nothing is known of the records then: they may be in the log or not).
+        """
+        ...
+
+    async def read(
+        self, positions: Mapping[Partition, Offset], *, max_bytes: int, wait_s: float
+    ) -> Sequence[Stored]:
+        """Records from these offsets on, in offset order within a partition, no gap stepped over.
+
+        Waits up to `wait_s` seconds for the first record; an empty answer means that there is none.
+        Raises OffsetOutOfRange for an offset before the log's start or past its end.
+        """
+        ...
+
+    async def extents(self) -> Mapping[Partition, Extent]:
+        """What every partition holds at the moment."""
+        ...
+
+    async def trim(self, keep_from: Mapping[Partition, Offset], *, older_than_us: int) -> int:
+        """Drop records before `keep_from` that were appended before `older_than_us`; returns how many."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...

@@ -1,0 +1,1 @@
+"""The front doors: events are checked, stamped and appended to the log."""

