@@ -38,13 +38,25 @@ class Settings(BaseSettings):
     flush_interval_s: float = Field(0.25, gt=0, le=10, description="Time between the flushes of an aggregator under low load")
     lease_s: float = Field(10.0, ge=2, le=120, description="Time after which a silent worker's partitions go to others")
     dedupe_cache_mb: int = Field(512, ge=16, description="Memory for ids of events, per aggregator")
-    max_names: int = Field(1_000, ge=1, description="Names of one kind a tenant (features, routes, meters …); more count under ~other")
+    max_names: int = Field(
+        1_000, ge=1, description="Names of one kind a tenant (features, routes, meters …); more count under ~other"
+    )
     max_values: int = Field(10_000, ge=1, description="Values of one attribute or trait a tenant; more count under ~other")
     query_max_days: int = Field(800, ge=1, description="Longest window of a query")
     query_max_rows: int = Field(10_000, ge=1, description="Most rows of one answer; a cursor leads on")
     metrics_max_series: int = Field(2_000, ge=1, description="Most series a tenant on /metrics/kpis")
-    minute_retention_days: int = Field(8, ge=2, le=32, description="Days that facts by the minute are kept (max lateness and one)")
+    minute_retention_days: int = Field(
+        8, ge=2, le=32, description="Days that facts by the minute are kept (max lateness and one)"
+    )
     quarter_retention_days: int = Field(400, ge=32, description="Days that facts by quarters of an hour are kept")
+    ops_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Port of /metrics, /healthz and /readyz of roles other than the API; 0: any free one, logged",
+    )
+    siblings: str = Field("", description="NAME=URL,… of other roles' /metrics that the API shows too; set by `tidegauge up`")
+    parent_pid: int = Field(0, ge=0, description="Process to die with; set by `tidegauge up`")
 
 
 def load() -> Settings:

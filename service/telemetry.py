@@ -43,20 +43,27 @@ class Telemetry:
         )
         self.append_backlog = Gauge("tidegauge_log_append_backlog_events", "Events waiting for an append", registry=registry)
         # aggregate
-        self.consumed = Counter(
-            "tidegauge_aggregate_events", "Events consumed, by outcome", ["outcome"], registry=registry
-        )
+        self.consumed = Counter("tidegauge_aggregate_events", "Events consumed, by outcome", ["outcome"], registry=registry)
         self.dead_letters = Counter("tidegauge_dead_letters", "Dead letters, by reason", ["reason"], registry=registry)
         self.flush_seconds = Histogram(
             "tidegauge_flush_duration_seconds", "Flush transactions", buckets=LATENCY_BUCKETS_S, registry=registry
         )
         self.flush_events = Histogram("tidegauge_flush_events", "Events in one flush", buckets=BATCH_BUCKETS, registry=registry)
-        self.flush_failures = Counter("tidegauge_flush_failures", "Flushes that were rolled back, by cause", ["cause"], registry=registry)
-        self.visible_seconds = Histogram(
-            "tidegauge_event_visible_delay_seconds", "Receipt to commit in the rollups", buckets=VISIBLE_BUCKETS_S, registry=registry
+        self.flush_failures = Counter(
+            "tidegauge_flush_failures", "Flushes that were rolled back, by cause", ["cause"], registry=registry
         )
-        self.lag_events = Gauge("tidegauge_aggregate_lag_events", "Events appended and not yet consumed", ["partition"], registry=registry)
-        self.lag_seconds = Gauge("tidegauge_aggregate_lag_seconds", "Age of the oldest event not yet consumed", ["partition"], registry=registry)
+        self.visible_seconds = Histogram(
+            "tidegauge_event_visible_delay_seconds",
+            "Receipt to commit in the rollups",
+            buckets=VISIBLE_BUCKETS_S,
+            registry=registry,
+        )
+        self.lag_events = Gauge(
+            "tidegauge_aggregate_lag_events", "Events appended and not yet consumed", ["partition"], registry=registry
+        )
+        self.lag_seconds = Gauge(
+            "tidegauge_aggregate_lag_seconds", "Age of the oldest event not yet consumed", ["partition"], registry=registry
+        )
         self.watermark_age = Gauge("tidegauge_watermark_age_seconds", "Age of the watermark", registry=registry)
         self.log_gaps = Counter("tidegauge_log_gaps", "Sequences of a producer that are missing in the log", registry=registry)
         self.leases = Gauge("tidegauge_leases", "Partitions held by this process", registry=registry)
@@ -67,7 +74,11 @@ class Telemetry:
         )
         # evaluate, store
         self.evaluations = Histogram(
-            "tidegauge_evaluation_duration_seconds", "One round of the evaluator", ["round"], buckets=LATENCY_BUCKETS_S, registry=registry
+            "tidegauge_evaluation_duration_seconds",
+            "One round of the evaluator",
+            ["round"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=registry,
         )
         self.evaluation_failures = Counter(
             "tidegauge_evaluation_failures", "KPIs that could not be evaluated", ["kpi"], registry=registry

@@ -148,9 +148,7 @@ class EmbeddedPostgres:
         command = [str(self._binaries / "initdb"), "-D", str(self._cluster), *options]
         if not self._fsync:
             command.append("--no-sync")
-        done = subprocess.run(
-            command, capture_output=True, check=False, cwd="/", env=_environment(), **self._identity()
-        )
+        done = subprocess.run(command, capture_output=True, check=False, cwd="/", env=_environment(), **self._identity())
         if done.returncode != 0:
             raise StoreUnavailable(f"initdb failed: {done.stderr.decode(errors='replace').strip()}")
 

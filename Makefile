@@ -1,0 +1,54 @@
+# Every task of the project; `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(if $(shell command -v $(p)),$(p))))
+VENV := .venv
+BIN := $(VENV)/bin
+export TIDEGAUGE_LOG_FORMAT ?= console
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format bench lock clean
+
+help: ## list the tasks
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/.runtime: deploy/requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("tidegauge needs Python 3.11 or newer; found " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime deploy/requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements-dev.txt
+	@touch $@
+
+run: $(VENV)/.runtime ## start everything on this machine: Postgres, API, aggregator, evaluator (ARGS="--no-demo" for an empty one)
+	@exec $(BIN)/tidegauge up $(ARGS)
+
+test: $(VENV)/.dev tools ## all checks and tests, with all they need
+	$(MAKE) check
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+
+.PHONY: tools
+tools: # what tests use beside Python: promtool
+	@deploy/install-tools.sh
+
+check: $(VENV)/.dev ## style, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.dev ## bring the code into form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.runtime ## ingest and aggregate events per CPU-second, event-to-visible latency
+	$(BIN)/python -m loadtests.bench $(ARGS)
+
+lock: ## pin the dependencies again (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --extra build pyproject.toml -o deploy/requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --extra build --extra dev -c deploy/requirements.txt pyproject.toml -o deploy/requirements-dev.txt
+
+clean: ## remove the environment and the caches; data in .tidegauge stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,0 +1,122 @@
+"""`tidegauge up`: one child process a role, restarted when it dies, stopped in order."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from service.store.embedded import EmbeddedPostgres
+
+FIRST_BACKOFF_S = 0.2
+LONGEST_BACKOFF_S = 10.0
+HEALTHY_S = 30.0
+STOP_TIMEOUT_S = 20.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One child: the words after `tidegauge`, and what its environment says beside ours."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Supervisor:
+    """Keeps the roles, and the embedded Postgres if there is one, running until it is stopped."""
+
+    def __init__(self, roles: Sequence[Role], postgres: EmbeddedPostgres | None) -> None:
+        self._roles = roles
+        self._postgres = postgres
+        self._stopping = asyncio.Event()
+        self._children: dict[str, Process] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def pids(self) -> Mapping[str, int]:
+        """The process ids of the roles that run."""
+        return {name: child.pid for name, child in self._children.items() if child.returncode is None}
+
+    def start(self) -> None:
+        """Begin to keep everything running."""
+        self._tasks = [asyncio.create_task(self._keep(role), name=role.name) for role in self._roles]
+        if self._postgres is not None:
+            self._tasks.append(asyncio.create_task(self._keep_postgres(self._postgres), name="postgres"))
+
+    async def stop(self) -> None:
+        """Stop the roles with SIGTERM all at once (they drain and flush), and those that stay with SIGKILL."""
+        self._stopping.set()
+        for child in self._children.values():
+            if child.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    child.terminate()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT_S)
+            for child in self._children.values():
+                if child.returncode is None:
+                    log.warning("role_killed", pid=child.pid, waited_s=STOP_TIMEOUT_S)
+                    with contextlib.suppress(ProcessLookupError):
+                        child.kill()
+            if late:
+                await asyncio.wait(late)
+
+    async def _keep(self, role: Role) -> None:
+        backoff_s = FIRST_BACKOFF_S
+        loop = asyncio.get_running_loop()
+        while not self._stopping.is_set():
+            began = loop.time()
+            child = await self._spawn(role)
+            self._children[role.name] = child
+            code = await child.wait()
+            if self._stopping.is_set():
+                return
+            lived_s = loop.time() - began
+            backoff_s = FIRST_BACKOFF_S if lived_s > HEALTHY_S else min(backoff_s * 2, LONGEST_BACKOFF_S)
+            log.warning("role_died", role=role.name, code=code, lived_s=round(lived_s, 1), restart_in_s=backoff_s)
+            await self._pause(backoff_s)
+
+    async def _spawn(self, role: Role) -> Process:
+        environment = {**os.environ, **role.environment, "TIDEGAUGE_PARENT_PID": str(os.getpid())}
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "service.cli",
+            *role.command,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    async def _keep_postgres(self, postgres: EmbeddedPostgres) -> None:
+        while not self._stopping.is_set():
+            if not postgres.running():
+                log.warning("postgres_died", restart=True)
+                await postgres.start()
+            await self._pause(0.5)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+
+def interrupt(pid: int) -> None:
+    """Ask a process to stop; it may be gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
