@@ -14,7 +14,7 @@ from service.store.tables import metadata
 LOCK_TIMEOUT = "10s"
 
 
-def include_name(name: str | None, kind: str, parents: Any) -> bool:
+def include_name(name: str | None, kind: str, parents: Any) -> bool:  # noqa: ARG001
     """Leave partitions out: they are made by maintenance, not by migrations."""
     return not (kind == "table" and name is not None and "_p2" in name)
 

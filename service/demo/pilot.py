@@ -29,7 +29,7 @@ def events(types: Sequence[str], *, monday: date = FIRST_DAY) -> Iterator[Event]
     if monday.weekday() != 0:
         raise ValueError(f"the pilot week begins on a Monday, and {monday} is none")
     shift = monday - FIRST_DAY
-    with gzip.open(files(__package__) / "pilot-week.ndjson.gz", "rt", encoding="utf-8") as lines:  # type: ignore[arg-type]
+    with (files(__package__) / "pilot-week.ndjson.gz").open("rb") as packed, gzip.open(packed, "rt", encoding="utf-8") as lines:
         for line in lines:
             event: Event = json.loads(line)
             if event["type"] in types:

@@ -10,10 +10,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
@@ -80,7 +80,7 @@ class EmbeddedPostgres:
             os.kill(pid, 0)
         except (OSError, ValueError):
             return None
-        return pid
+        return pid if _runs(pid, self._cluster) else None
 
     def url_of(self, database: str) -> str:
         """The address of one database of the cluster."""
@@ -170,13 +170,15 @@ class EmbeddedPostgres:
                 cwd="/",
                 env=_environment(),
                 start_new_session=True,
-                preexec_fn=_die_with_parent(self._account),
+                # The only way to bind the child to our life before it runs; nothing here takes a lock.
+                preexec_fn=_die_with_parent,  # noqa: PLW1509
+                **self._identity(),
             )
 
-    def _identity(self) -> dict[str, int]:
+    def _identity(self) -> dict[str, Any]:
         if self._account.uid is None or self._account.gid is None:
             return {}
-        return {"user": self._account.uid, "group": self._account.gid}
+        return {"user": self._account.uid, "group": self._account.gid, "extra_groups": []}
 
     async def _wait_until_ready(self) -> None:
         deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
@@ -244,6 +246,15 @@ def _reachable(path: Path, account: Account) -> bool:
     return True
 
 
+def _runs(pid: int, cluster: Path) -> bool:
+    """Whether the process is the server of this cluster, and not one that was given a dead one's number."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return not Path("/proc/self").exists()
+    return str(cluster).encode() in words
+
+
 def _short(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
@@ -252,15 +263,8 @@ def _environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
-def _die_with_parent(account: Account) -> Callable[[], None]:
-    libc = ctypes.CDLL(None)
+_LIBC = ctypes.CDLL(None)
 
-    def prepare() -> None:
-        if account.uid is not None and account.gid is not None:
-            os.setgroups([])
-            os.setgid(account.gid)
-            os.setuid(account.uid)
-        # After the change of user, which clears it.
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
-    return prepare
+def _die_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)

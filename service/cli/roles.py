@@ -1,0 +1,49 @@
+"""One role a process: `tidegauge api`, `aggregate`, `evaluate`; and `migrate`."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import uvloop
+
+from service import settings as environment
+from service import wiring
+from service.cli.connect import database_url
+from service.lifecycle import die_with_parent
+from service.settings import Settings
+from service.store.migrate import migrate as bring_forward
+from service.telemetry import configure_logging
+
+
+def api() -> None:
+    """Take events in and answer queries (needs TIDEGAUGE_DATABASE_URL or a running `up`)."""
+    _run(wiring.run_api)
+
+
+def aggregate() -> None:
+    """Turn the log into rollups; any number of these may run."""
+    _run(wiring.run_aggregate)
+
+
+def evaluate() -> None:
+    """Keep live values and look after the database; others stand by."""
+    _run(wiring.run_evaluate)
+
+
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    settings = _prepare()
+    asyncio.run(bring_forward(database_url(settings), settings))
+
+
+def _prepare() -> Settings:
+    settings = environment.load()
+    configure_logging(settings.log_level, settings.log_format)
+    if settings.parent_pid:
+        die_with_parent(settings.parent_pid)
+    return settings
+
+
+def _run(role: Callable[[Settings, str], Coroutine[Any, Any, None]]) -> None:
+    settings = _prepare()
+    uvloop.run(role(settings, database_url(settings)))

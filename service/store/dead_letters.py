@@ -1,0 +1,77 @@
+"""Reading dead letters, and saying what became of them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from service.domain.reasons import Reason
+
+STATES = ("open", "resent", "dismissed")
+
+# A page of a tenant's dead letters, the newest first; the cursor is the last row's key.
+_PAGE = """
+select source, id, time, reason, detail, origin, received_at, count, state, id_hash, raw
+from dead_letter
+where tenant = $1
+  and ($2::text is null or reason = $2)
+  and ($3::text is null or source = $3)
+  and ($4::text is null or state = $4)
+  and ($5::timestamptz is null or (received_at, id_hash, reason) < ($5, $6::bytea, $7::text))
+order by received_at desc, id_hash desc, reason desc
+limit $8
+"""
+
+# Marks what an operator did with dead letters.
+_MARK = """
+update dead_letter set state = $3
+where tenant = $1 and id_hash = $2 and state <> $3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event that was refused, as it came."""
+
+    source: str
+    id: str
+    time: str
+    reason: Reason
+    detail: str
+    origin: str
+    received_at: datetime
+    count: int
+    state: str
+    id_hash: bytes
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended."""
+
+    received_at: datetime
+    id_hash: bytes
+    reason: str
+
+
+async def page(
+    connection: asyncpg.Connection,
+    tenant: int,
+    *,
+    reason: Reason | None = None,
+    source: str | None = None,
+    state: str | None = None,
+    after: Position | None = None,
+    limit: int,
+) -> list[DeadLetter]:
+    """At most `limit` dead letters, the newest first, beginning behind `after`."""
+    cursor = (after.received_at, after.id_hash, after.reason) if after else (None, None, None)
+    rows = await connection.fetch(_PAGE, tenant, reason, source, state, *cursor, limit)
+    return [DeadLetter(**{**row, "reason": Reason(row["reason"])}) for row in rows]
+
+
+async def mark(connection: asyncpg.Connection, tenant: int, id_hash: bytes, state: str) -> int:
+    """Set the state of an event's dead letters; how many were changed."""
+    answer: str = await connection.execute(_MARK, tenant, id_hash, state)
+    return int(answer.rpartition(" ")[2])
