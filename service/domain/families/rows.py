@@ -39,6 +39,8 @@ class UsageRow(Row, array_like=True, gc=False, frozen=True):
     phase: str = ""
     """"", "start" or "end"; only for the feature `session`."""
     properties: dict[str, str] = {}
+    quantity_whole: int = 0
+    """Added to the quantity, in whole units: quantities past 9 x 10⁹ do not fit `quantity_nano`."""
 
 
 class UserRow(Row, array_like=True, gc=False, frozen=True):
