@@ -4,16 +4,24 @@ TidegaugeError
 ├── Transient            try again later: the same call may succeed
 │   ├── LogUnavailable      the event log takes no writes or gives no reads
 │   ├── StoreUnavailable    Postgres does not answer
-│   └── LeaseLost           another worker holds the partition now; drop what is held of it
+│   ├── LeaseLost           another worker holds the partition now; drop what is held of it
+│   └── Overloaded          more is waiting than may wait; says after how many seconds to come back
 └── Permanent            never succeeds as it stands
     ├── InvalidSettings     the environment says something that cannot be
+    ├── InvalidArgument     a name, zone, scope … that is handed in cannot be (says what can)
+    ├── AlreadyExists       a thing of that name is there already
     ├── InvalidConfiguration  a tenant's configuration has mistakes (lists them all)
+    ├── InvalidText         a selector or an amount, as a person wrote it, that cannot be read
     ├── InvalidQuery        a query's parameter is wrong (names it, its limit, the way out)
     ├── NotFound            no such tenant, key, KPI, scorecard …
     ├── LogMismatch         kind, generation or partition count differ from the installation's
     ├── OffsetOutOfRange    an offset before the log's start or past its end
-    └── RecordUnreadable    a record that this version cannot decode
+    ├── RecordUnreadable    a record that this version cannot decode
+    └── RecordTooLarge      a single event that takes more than a record of the log may hold
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 class TidegaugeError(Exception):
@@ -40,12 +48,47 @@ class LeaseLost(Transient):
     """Another worker holds the partition now."""
 
 
+class Overloaded(Transient):
+    """More is waiting than may wait."""
+
+    def __init__(self, detail: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
 class InvalidSettings(Permanent):
     """The environment says something that cannot be."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake in a tenant's configuration: where it stands and what is wrong."""
+
+    path: str
+    """Key path such as `target[0].limit`, counted from 0; "" for the file as a whole."""
+    line: int
+    """Line of the file, from 1."""
+    message: str
+
+
+class InvalidArgument(Permanent):
+    """A name, zone, scope … that is handed in cannot be."""
+
+
+class AlreadyExists(Permanent):
+    """A thing of that name is there already."""
+
+
 class InvalidConfiguration(Permanent):
-    """A tenant's configuration has mistakes."""
+    """A tenant's configuration has mistakes: all of them at once, in the order of their lines."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        super().__init__("\n".join(f"line {each.line}: {each.path}: {each.message}" for each in mistakes))
+        self.mistakes = list(mistakes)
+
+
+class InvalidText(Permanent, ValueError):
+    """A selector or an amount, as a person wrote it, that cannot be read."""
 
 
 class InvalidQuery(Permanent):
@@ -71,3 +114,7 @@ class OffsetOutOfRange(Permanent):
 
 class RecordUnreadable(Permanent):
     """A record that this version cannot decode."""
+
+
+class RecordTooLarge(Permanent):
+    """A single event that takes more than a record of the log may hold."""

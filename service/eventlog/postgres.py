@@ -1,0 +1,201 @@
+"""The event log in Postgres: the embedded default, and for installations that want no Kafka."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from service.clock import Clock
+from service.domain.ids import Offset, Partition
+from service.errors import LogMismatch, LogUnavailable, OffsetOutOfRange, RecordTooLarge
+from service.eventlog.port import MAX_RECORD_BYTES, Draft, EventLog, Extent, Stored
+from service.eventlog.postgres_statements import (
+    ADVANCE_START,
+    APPEND,
+    COUNT_PARTITIONS,
+    DELETE_BEFORE_START,
+    EXTENTS,
+    READ,
+)
+
+ACQUIRE_TIMEOUT_S = 5.0
+POLL_INTERVAL_S = 0.02
+MAX_APPEND_BYTES = 16 * 1024 * 1024
+MAX_READ_RECORDS = 2_000
+MAX_TRIM_RECORDS = 2_000
+
+# Anything that Postgres, the connection to it or the pool may say: the records are then in the log or not.
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+class PostgresLog(EventLog):
+    """One generation of the log in the tables `log_partition` and `log_record`."""
+
+    def __init__(self, pool: asyncpg.Pool, *, generation: int, partitions: int, clock: Clock) -> None:
+        self._pool = pool
+        self._generation = generation
+        self._partitions = partitions
+        self._clock = clock
+
+    @classmethod
+    async def open(cls, pool: asyncpg.Pool, *, generation: int, partitions: int, clock: Clock) -> "PostgresLog":
+        """Open a generation that ensure_installation has made; the pool stays its owner's.
+
+        Raises LogMismatch where the generation has another number of partitions, LogUnavailable.
+        """
+        log = cls(pool, generation=generation, partitions=partitions, clock=clock)
+        async with log._connection() as connection:
+            [(count, last)] = await connection.fetch(COUNT_PARTITIONS, generation)
+        if (count, last) != (partitions, partitions - 1):
+            raise LogMismatch(
+                f"generation {generation} of the log has {count} partitions, not {partitions}: the count is fixed when a "
+                f"generation is made; set TIDEGAUGE_PARTITIONS={count}, or open another with `tidegauge repartition`"
+            )
+        return log
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions this generation has."""
+        return self._partitions
+
+    @property
+    def generation(self) -> int:
+        """The log generation that is written to and read from."""
+        return self._generation
+
+    async def append(self, drafts: Sequence[Draft]) -> Sequence[Offset]:
+        """Append records, one statement for every MAX_APPEND_BYTES of them; returns their offsets in the order given.
+
+        Raises LogUnavailable, RecordTooLarge, and LogMismatch for a partition that there is not.
+        """
+        self._check_partitions(draft.partition for draft in drafts)
+        offsets: list[Offset] = []
+        for parcel in _parcels(drafts):
+            offsets += await self._append(parcel)
+        return offsets
+
+    async def _append(self, drafts: Sequence[Draft]) -> list[Offset]:
+        partitions = [draft.partition for draft in drafts]
+        async with self._connection() as connection:
+            counted = await connection.fetch(
+                APPEND,
+                self._generation,
+                partitions,
+                [draft.events for draft in drafts],
+                [draft.payload for draft in drafts],
+                self._clock.now_us(),
+            )
+        following: dict[Partition, int] = {row["partition"]: row["first"] for row in counted}
+        offsets: list[Offset] = []
+        for partition in partitions:
+            if partition not in following:
+                raise LogMismatch(f"partition {partition} of generation {self._generation} has gone from the log")
+            offsets.append(Offset(following[partition]))
+            following[partition] += 1
+        return offsets
+
+    async def read(self, positions: Mapping[Partition, Offset], *, max_bytes: int, wait_s: float) -> Sequence[Stored]:
+        """Records from these offsets on, at most MAX_READ_RECORDS a partition and `max_bytes` in all.
+
+        Every partition that has records has one in the answer, whatever its size. Looks again every
+        POLL_INTERVAL_S until there is one or `wait_s` is over.
+        Raises OffsetOutOfRange, LogUnavailable, and LogMismatch for a partition that there is not.
+        """
+        self._check_partitions(positions)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait_s
+        while True:
+            records = await self._read(positions, max_bytes)
+            left_s = deadline - loop.time()
+            if records or left_s <= 0 or not positions:
+                return records
+            await asyncio.sleep(min(POLL_INTERVAL_S, left_s))
+
+    async def _read(self, positions: Mapping[Partition, Offset], max_bytes: int) -> list[Stored]:
+        async with self._connection() as connection:
+            rows = await connection.fetch(
+                READ, self._generation, list(positions), list(positions.values()), max_bytes, MAX_READ_RECORDS
+            )
+        following = dict(positions)
+        records: list[Stored] = []
+        for partition, start, end, offset, events, appended_us, payload in rows:
+            expected = following[partition]
+            if not start <= expected <= end:
+                raise OffsetOutOfRange(_out_of_range(partition, expected, start, end))
+            if offset is None and expected == end:
+                continue
+            if offset != expected:
+                raise OffsetOutOfRange(
+                    f"record {expected} of partition {partition} is missing, though the log holds {start} to {end}: "
+                    f"restore it before reading on"
+                )
+            records.append(Stored(partition, offset, events, appended_us, payload))
+            following[partition] = Offset(expected + 1)
+        return records
+
+    async def extents(self) -> Mapping[Partition, Extent]:
+        """What every partition holds at the moment; raises LogUnavailable."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(EXTENTS, self._generation)
+        return {row["partition"]: Extent(row["start_offset"], row["next_offset"], row["events"]) for row in rows}
+
+    async def trim(self, keep_from: Mapping[Partition, Offset], *, older_than_us: int) -> int:
+        """Drop records that every reader is past and that are old; returns how many.
+
+        `keep_from`: the readers' next offsets; a partition that is not named keeps all it has. Starts are
+        moved first, so that appends wait for no deletion. Raises LogUnavailable and LogMismatch.
+        """
+        self._check_partitions(keep_from)
+        dropped = 0
+        async with self._connection() as connection:
+            await connection.execute(ADVANCE_START, self._generation, list(keep_from), list(keep_from.values()), older_than_us)
+            while deleted := _affected(await connection.execute(DELETE_BEFORE_START, self._generation, MAX_TRIM_RECORDS)):
+                dropped += deleted
+        return dropped
+
+    async def close(self) -> None:
+        """Nothing to let go of: the pool is its owner's."""
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                yield connection
+        except _FAILURES as error:
+            raise LogUnavailable(f"the event log in Postgres does not answer: {error or type(error).__name__}") from error
+
+    def _check_partitions(self, partitions: Iterator[Partition] | Mapping[Partition, Offset]) -> None:
+        for partition in partitions:
+            if not 0 <= partition < self._partitions:
+                raise LogMismatch(
+                    f"there is no partition {partition}: generation {self._generation} of the log has {self._partitions}"
+                )
+
+
+def _parcels(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
+    """Drafts in the order given, cut so that no statement carries more than MAX_APPEND_BYTES."""
+    parcel: list[Draft] = []
+    size = 0
+    for draft in drafts:
+        if len(draft.payload) > MAX_RECORD_BYTES:
+            raise RecordTooLarge(f"a record of {len(draft.payload)} bytes: the log takes at most {MAX_RECORD_BYTES}; split it")
+        if parcel and size + len(draft.payload) > MAX_APPEND_BYTES:
+            yield parcel
+            parcel, size = [], 0
+        parcel.append(draft)
+        size += len(draft.payload)
+    if parcel:
+        yield parcel
+
+
+def _out_of_range(partition: int, offset: int, start: int, end: int) -> str:
+    return (
+        f"offset {offset} of partition {partition} is not in the log, which holds {start} to {end}: records were lost, or "
+        f"the log was replaced; compare partition_progress with log_partition before going on"
+    )
+
+
+def _affected(status: str) -> int:
+    """The count in a command's status, as in `DELETE 3`."""
+    return int(status.rsplit(" ", 1)[-1])

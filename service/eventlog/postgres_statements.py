@@ -1,0 +1,92 @@
+"""The statements of the event log in Postgres, over the tables `log_partition` and `log_record`."""
+
+# Which partitions a generation has.
+COUNT_PARTITIONS = "select count(*), max(partition) from log_partition where generation = $1"
+
+# Gives records their offsets and stores them, in one round trip. The counters are locked in the order of
+# partitions, so appends never deadlock, and are held until the commit, so offsets become visible in order.
+# A counter that had to be waited for is read again by both the lock and the update: the offsets follow the
+# newest committed ones. Answers with the first new offset of each partition.
+APPEND = """
+with draft as (
+    select * from unnest($2::int[], $3::int[], $4::bytea[]) with ordinality as d (partition, events, payload, place)
+), wanted as (
+    select partition, count(*) as records, sum(events) as events from draft group by partition
+), locked as (
+    select c.partition
+    from log_partition c
+    where c.generation = $1 and c.partition = any($2::int[])
+    order by c.partition
+    for no key update
+), counted as (
+    update log_partition c
+    set next_offset = c.next_offset + w.records, events = c.events + w.events
+    from locked l join wanted w using (partition)
+    where c.generation = $1 and c.partition = l.partition
+    returning c.partition, c.next_offset - w.records as first
+), stored as (
+    insert into log_record (generation, partition, "offset", events, appended_us, payload)
+    select $1, d.partition, n.first + row_number() over (partition by d.partition order by d.place) - 1, d.events, $5, d.payload
+    from draft d join counted n using (partition)
+)
+select partition, first from counted
+"""
+
+# The next records of all partitions asked for, each with its partition's extent: an offset that is not
+# there shows in the same answer. Offsets have no gaps, so a range bounds how many are looked at, and sizes
+# are known without fetching the payloads. The bytes are shared among the partitions that have records; the
+# first of each is always among them.
+READ = """
+with wanted as (
+    select w.partition, w.position, c.start_offset, c.next_offset,
+        $4::bigint / greatest(1, count(*) filter (where c.next_offset > w.position) over ()) as share
+    from unnest($2::int[], $3::bigint[]) as w (partition, position)
+    join log_partition c on c.generation = $1 and c.partition = w.partition
+)
+select w.partition, w.start_offset, w.next_offset, r."offset", r.events, r.appended_us, r.payload
+from wanted w
+left join lateral (
+    select s.*, sum(octet_length(s.payload)) over (order by s."offset") as bytes
+    from log_record s
+    where s.generation = $1 and s.partition = w.partition
+        and s."offset" >= w.position and s."offset" < w.position + $5
+) r on r."offset" = w.position or r.bytes <= w.share
+order by w.partition, r."offset"
+"""
+
+# What each partition of the generation holds.
+EXTENTS = "select partition, start_offset, next_offset, events from log_partition where generation = $1 order by partition"
+
+# Moves the start of each partition to the first record that a reader still needs or that is young enough:
+# only ever a whole beginning, for the clocks of producers may differ.
+ADVANCE_START = """
+update log_partition c
+set start_offset = k.start
+from (
+    select p.partition, least(p.keep_from, t.next_offset, (
+        select r."offset" from log_record r
+        where r.generation = $1 and r.partition = p.partition and r."offset" >= t.start_offset and r.appended_us >= $4
+        order by r."offset" limit 1
+    )) as start
+    from unnest($2::int[], $3::bigint[]) as p (partition, keep_from)
+    join log_partition t on t.generation = $1 and t.partition = p.partition
+) k
+where c.generation = $1 and c.partition = k.partition and k.start > c.start_offset
+"""
+
+# Deletes a bounded number of the records before the starts, also those that an interrupted trim left behind.
+DELETE_BEFORE_START = """
+delete from log_record r
+using (
+    select s.partition, s."offset"
+    from log_partition c
+    join lateral (
+        select o.partition, o."offset" from log_record o
+        where o.generation = $1 and o.partition = c.partition and o."offset" < c.start_offset
+        order by o."offset" limit $2
+    ) s on true
+    where c.generation = $1
+    limit $2
+) old
+where r.generation = $1 and r.partition = old.partition and r."offset" = old."offset"
+"""

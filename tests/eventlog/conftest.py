@@ -1,0 +1,70 @@
+"""The adapters that the contract is held against; each test of the contract runs once with every one."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import asyncpg
+import pytest
+
+from service.eventlog.port import EventLog
+from service.eventlog.postgres import PostgresLog
+from service.settings import Settings
+from service.store.engine import create_pool
+from service.store.installation import ensure_installation
+
+PARTITIONS = 4
+
+
+class MovableClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now_us: int = 1_800_000_000_000_000) -> None:
+        self.time_us = now_us
+
+    def now_us(self) -> int:
+        return self.time_us
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """How a kind of log is opened, as often as a test wants: as a second process would."""
+
+    kind: str
+    open: Callable[..., Awaitable[EventLog]]
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    async with await create_pool(database_url, max_size=16) as made:
+        yield made
+
+
+@pytest.fixture
+async def postgres_adapter(pool: asyncpg.Pool, clock: MovableClock) -> Adapter:
+    async with pool.acquire() as connection:
+        installation = await ensure_installation(connection, Settings(partitions=PARTITIONS), log_kind="postgres")
+
+    async def open_log(*, partitions: int = PARTITIONS) -> EventLog:
+        return await PostgresLog.open(pool, generation=installation.generation, partitions=partitions, clock=clock)
+
+    return Adapter("postgres", open_log)
+
+
+@pytest.fixture(params=["postgres"])
+def adapter(request: pytest.FixtureRequest) -> Adapter:
+    """Every adapter there is."""
+    made: Adapter = request.getfixturevalue(f"{request.param}_adapter")
+    return made
+
+
+@pytest.fixture
+async def log(adapter: Adapter) -> AsyncIterator[EventLog]:
+    """The log, opened."""
+    opened = await adapter.open()
+    yield opened
+    await opened.close()
