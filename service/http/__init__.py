@@ -1,0 +1,1 @@
+"""What every HTTP door shares: problems, request ids, keys, body limits, route metrics."""

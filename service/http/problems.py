@@ -1,0 +1,133 @@
+"""Errors as answers: application/problem+json (RFC 9457) for everything that goes wrong."""
+
+import http
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+import asyncpg
+import msgspec
+from sqlalchemy.exc import InterfaceError, OperationalError
+from starlette.responses import Response
+
+from service.errors import (
+    AlreadyExists,
+    InvalidArgument,
+    InvalidConfiguration,
+    InvalidQuery,
+    NotFound,
+    Overloaded,
+    Transient,
+)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 1
+_URN = "urn:problem-type:tidegauge:"
+
+
+class Kind(Enum):
+    """The kinds of problems: status, name (the end of `type`) and title, the same for each of a kind."""
+
+    BAD_REQUEST = (400, "bad-request", "The request cannot be read")
+    MALFORMED_BODY = (400, "malformed-body", "The body is not what its media type says")
+    INVALID_QUERY = (400, "invalid-query", "A parameter is wrong")
+    UNAUTHENTICATED = (401, "unauthenticated", "No valid key")
+    FORBIDDEN = (403, "forbidden", "The key lacks a scope")
+    NOT_FOUND = (404, "not-found", "There is no such thing")
+    METHOD_NOT_ALLOWED = (405, "method-not-allowed", "The method does not exist here")
+    REQUEST_TIMEOUT = (408, "request-timeout", "The body did not come in time")
+    CONFLICT = (409, "conflict", "It is there already")
+    TOO_LARGE = (413, "too-large", "The request is too large")
+    UNSUPPORTED_MEDIA_TYPE = (415, "unsupported-media-type", "The media type or encoding is not taken")
+    INVALID_REQUEST = (422, "invalid-request", "The request does not follow the contract")
+    NO_VALID_EVENT = (422, "no-valid-event", "Not one event of the request is valid")
+    RATE_LIMITED = (429, "rate-limited", "Too many requests with this key")
+    INTERNAL = (500, "internal", "Something went wrong here")
+    UNAVAILABLE = (503, "unavailable", "Not possible at the moment: try again")
+
+    @property
+    def status(self) -> int:
+        """The HTTP status code."""
+        return self.value[0]
+
+    @property
+    def urn(self) -> str:
+        """The member `type`."""
+        return _URN + self.value[1]
+
+    @property
+    def title(self) -> str:
+        """The member `title`."""
+        return self.value[2]
+
+
+class Problem(Exception):
+    """Raised where a request ends in an error; `members` are further members of the answer."""
+
+    def __init__(
+        self, kind: Kind, detail: str, *, headers: Mapping[str, str] | None = None, members: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.members = dict(members or {})
+
+    def response(self, request_id: str) -> Response:
+        """The answer."""
+        content = {"type": self.kind.urn, "title": self.kind.title, "status": self.kind.status, "detail": self.detail}
+        return _answer(self.kind.status, {**content, "request_id": request_id, **self.members}, self.headers)
+
+
+def unavailable(detail: str, *, retry_after_s: int = RETRY_AFTER_S) -> Problem:
+    """The 503 that asks to come back."""
+    return Problem(Kind.UNAVAILABLE, detail, headers={"Retry-After": str(retry_after_s)})
+
+
+def of(error: Exception) -> Problem | None:
+    """The problem that an error of the tree (or of the database's drivers) is; None: nothing that a caller can mend."""
+    match error:
+        case Problem():
+            return error
+        case Overloaded():
+            return unavailable(str(error), retry_after_s=error.retry_after_s)
+        case Transient():
+            return unavailable(str(error))
+        case InvalidQuery():
+            return Problem(Kind.INVALID_QUERY, str(error), members={"parameter": error.parameter})
+        case InvalidArgument() | InvalidConfiguration():
+            return Problem(Kind.INVALID_REQUEST, str(error))
+        case NotFound():
+            return Problem(Kind.NOT_FOUND, str(error))
+        case AlreadyExists():
+            return Problem(Kind.CONFLICT, str(error))
+        case _:
+            return unavailable("Postgres does not answer at the moment") if isinstance(error, DATABASE_AWAY) else None
+
+
+DATABASE_AWAY = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    InterfaceError,
+    OperationalError,
+)
+"""What the drivers raise when the database is away (a TimeoutError is an OSError)."""
+
+
+def of_status(status: int, detail: str, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer for a status that the framework came to (404, 405 …)."""
+    for kind in (Kind.NOT_FOUND, Kind.METHOD_NOT_ALLOWED, Kind.TOO_LARGE, Kind.BAD_REQUEST):
+        if kind.status == status:
+            return Problem(kind, detail, headers=headers).response(request_id)
+    title = http.HTTPStatus(status).phrase
+    content = {"type": "about:blank", "title": title, "status": status, "detail": detail, "request_id": request_id}
+    return _answer(status, content, headers or {})
+
+
+def _answer(status: int, content: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+    return Response(msgspec.json.encode(content), status, headers=dict(headers), media_type=MEDIA_TYPE)
