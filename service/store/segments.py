@@ -1,0 +1,48 @@
+"""Segments: users by their traits as they are now, as bits over ordinals; rebuilt for what changed."""
+
+import asyncpg
+
+MAX_CHUNKS = 64
+
+# Takes chunks of users whose traits changed; another evaluator's are skipped.
+_TAKE = """
+delete from segment_dirty
+where (tenant, chunk) in (select tenant, chunk from segment_dirty order by tenant, chunk limit $1 for update skip locked)
+returning tenant, chunk
+"""
+
+# Forgets the segments of these chunks.
+_FORGET = """
+delete from segment s using unnest($1::int[], $2::int[]) as c(tenant, chunk)
+where s.tenant = c.tenant and s.chunk = c.chunk
+"""
+
+# Builds them again: of a user's values of one trait the newest by (time, source, id), whatever account it came with.
+_BUILD = """
+insert into segment (tenant, dimension, value, chunk, bits)
+select tenant, dimension, value, chunk, bit_or(set_bit(repeat('0', 2048)::bit(2048), place, 1))
+from (
+  select distinct on (u.tenant, u.ordinal, s.field)
+         u.tenant, substr(s.field, 7) as dimension, s.value, c.chunk, u.ordinal - c.chunk * 2048 as place
+  from unnest($1::int[], $2::int[]) as c(tenant, chunk)
+  join app_user u on u.tenant = c.tenant and u.ordinal >= c.chunk * 2048 and u.ordinal < (c.chunk + 1) * 2048
+  join state s on s.tenant = u.tenant and s.kind = 'user' and s.who = u.user_id and s.field like 'trait.%'
+  order by u.tenant, u.ordinal, s.field, s.time_us desc, s.source desc, s.id desc
+) newest
+group by tenant, dimension, value, chunk
+"""
+
+
+async def rebuild(connection: asyncpg.Connection) -> int:
+    """Rebuild the segments of at most MAX_CHUNKS changed chunks, in one transaction; how many there were.
+
+    A flush that changes a chunk meanwhile marks it anew, for the next call.
+    """
+    async with connection.transaction():
+        taken = await connection.fetch(_TAKE, MAX_CHUNKS)
+        if not taken:
+            return 0
+        keys = ([row["tenant"] for row in taken], [row["chunk"] for row in taken])
+        await connection.execute(_FORGET, *keys)
+        await connection.execute(_BUILD, *keys)
+    return len(taken)
