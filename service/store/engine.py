@@ -1,11 +1,15 @@
 """Connections to Postgres: SQLAlchemy's engine for reads, asyncpg's own pool for flushes and appends."""
 
+from typing import TypeAlias
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 APPLICATION = "tidegauge"
+Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+"""A raw connection: one of our own, or one that a pool lent."""
+
 STATEMENT_TIMEOUT_S = 60
 SERVER_SETTINGS = {
     "timezone": "UTC",

@@ -9,6 +9,7 @@ from service.clock import DAY, SECOND
 from service.domain.identity import KEY_BYTES
 from service.errors import LogMismatch, StoreUnavailable
 from service.settings import Settings
+from service.store.engine import Connection
 
 FIRST_GENERATION = 1
 EVALUATE_LEASE = "evaluate"
@@ -53,7 +54,7 @@ class Installation:
     max_lateness_s: int
 
 
-async def ensure_installation(connection: asyncpg.Connection, settings: Settings, *, log_kind: str) -> Installation:
+async def ensure_installation(connection: Connection, settings: Settings, *, log_kind: str) -> Installation:
     """Fix the installation at its first start, compare with what was fixed at every later one.
 
     The first start draws the hash key and makes the partitions' counters, progress and leases, all in

@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from service.store.engine import sqlalchemy_url
+from service.clock import Clock, SystemClock
+from service.settings import Settings, load
+from service.store.engine import SERVER_SETTINGS, sqlalchemy_url
+from service.store.partitions import ensure_partitions
 
 MIGRATION_LOCK = 7_419_001
 
@@ -31,10 +35,11 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(made, "head")
 
 
-async def migrate(url: str) -> None:
+async def migrate(url: str, settings: Settings | None = None, *, clock: Clock | None = None) -> None:
     """Bring the database to the newest schema; several processes may call it at once.
 
-    Then makes the partitions of the time-keyed tables for the whole span that is kept.
+    Then makes the partitions of the time-keyed tables for the whole span that is kept, by the retention
+    of `settings` (those of the environment where none are given).
     """
     engine = create_async_engine(sqlalchemy_url(url))
     try:
@@ -47,3 +52,8 @@ async def migrate(url: str) -> None:
             await guard.commit()
     finally:
         await engine.dispose()
+    maker = await asyncpg.connect(url, server_settings=SERVER_SETTINGS)
+    try:
+        await ensure_partitions(maker, now_us=(clock or SystemClock()).now_us(), settings=settings or load())
+    finally:
+        await maker.close()
