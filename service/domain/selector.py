@@ -30,6 +30,11 @@ class Selector:
     statistic: str | None = None
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
+    @property
+    def key(self) -> tuple[str, str | None, frozenset[tuple[str, frozenset[str]]]]:
+        """Equal for selectors that mean the same, whatever the order of their dimensions and values."""
+        return self.kpi, self.statistic, frozenset((key, frozenset(values)) for key, values in self.where.items())
+
     def __str__(self) -> str:
         """The text that parse_selector reads back."""
         name = f"{self.kpi}.{self.statistic}" if self.statistic is not None else self.kpi

@@ -1,0 +1,89 @@
+"""What every table of the configuration shares: closed keys, names, numbers, and the checks of a selector."""
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
+from datetime import date
+from typing import Annotated, Final, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationInfo
+
+from service.domain.config.shape import KnownKpis
+from service.domain.selector import Selector, parse_selector
+
+MAX_NAMES: Final = 1_000
+MAX_VALUES: Final = 100
+MAX_NAME_CHARACTERS: Final = 100
+_UNFIT = re.compile(r'[,{}="]')
+
+Flag = Annotated[bool, Strict()]
+Day = Annotated[date, Strict()]
+Share = Annotated[float, Strict(), Field(ge=0, le=1)]
+
+
+class Table(BaseModel):
+    """A table of the file: keys that it does not know are mistakes, and what was read stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
+
+
+def check_name(name: str) -> str:
+    """Check a name by the event contract's rule; raises ValueError."""
+    if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
+        raise ValueError(f"a name has 1 to {MAX_NAME_CHARACTERS} characters, and this one has {len(name)}")
+    if not name.isprintable() or unicodedata.normalize("NFC", name) != name:
+        raise ValueError(f"{name!r} is no name: names are printable and in Unicode's form NFC")
+    if _UNFIT.search(name) or name.startswith("~"):
+        raise ValueError(f'{name!r} is no name: names hold none of , {{ }} = " and do not begin with ~')
+    return name
+
+
+Name = Annotated[str, AfterValidator(check_name)]
+
+
+def or_similar(word: str, known: Collection[str]) -> str:
+    """`; did you mean …?` where something known looks like the word, else nothing."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def known_kpis(info: ValidationInfo) -> KnownKpis:
+    """The catalog's KPIs, as handed to parse(); empty where they are not known."""
+    return cast(KnownKpis, (info.context or {}).get("known_kpis", ()))
+
+
+def check_selector(selector: Selector, known: KnownKpis) -> None:
+    """Check that the catalog has the KPI, the statistic and the dimensions; raises ValueError naming each that it lacks."""
+    if not known:
+        return
+    if selector.kpi not in known:
+        raise ValueError(f"there is no KPI {selector.kpi}{or_similar(selector.kpi, known)}")
+    if not isinstance(known, Mapping):
+        return
+    shape = known[selector.kpi]
+    lacks = [
+        f"{selector.kpi} cannot be split by {dimension}{or_similar(dimension, shape.dimensions)}; it can by "
+        + ", ".join(["account", *shape.dimensions])
+        for dimension in selector.where
+        if not shape.splits_by(dimension)
+    ]
+    statistics = ", ".join(shape.statistics)
+    if selector.statistic is not None and selector.statistic not in shape.statistics:
+        has = f"it has {statistics}" if statistics else "it has a main value only"
+        lacks.append(
+            f"{selector.kpi} has no statistic {selector.statistic}{or_similar(selector.statistic, shape.statistics)}; {has}"
+        )
+    if selector.statistic is None and shape.is_distribution:
+        lacks.append(f"{selector.kpi} has several statistics: name one after a dot, of {statistics}")
+    if lacks:
+        raise ValueError("; ".join(lacks))
+
+
+def _selector_text(text: str, info: ValidationInfo) -> str:
+    check_selector(parse_selector(text), known_kpis(info))
+    return text
+
+
+SelectorText = Annotated[str, AfterValidator(_selector_text)]
+"""A selector that has been checked against the catalog."""

@@ -1,0 +1,68 @@
+"""Reading a tenant's file: all of its mistakes at once, each with its key path and line."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from service.domain.config.later import LATER, check_later
+from service.domain.config.lines import Lines, Path
+from service.domain.config.mistakes import sentence, shown, trimmed
+from service.domain.config.shape import KnownKpis
+from service.domain.config.tenant import TenantConfig
+from service.errors import InvalidConfiguration, Mistake
+
+MAX_CHARACTERS: Final = 1_000_000
+_AT_LINE = re.compile(r"\s*\(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
+
+
+def parse(text: str, *, known_kpis: KnownKpis = (), timezone: str = "UTC") -> TenantConfig:
+    """Read and check a file; `timezone` counts where the file names none.
+
+    With the catalog's shapes as `known_kpis`, selectors are checked against it and amounts converted
+    to the KPI's unit; without, names go unchecked and amounts have to be plain numbers.
+    Raises InvalidConfiguration with every mistake, in the order of the lines.
+    """
+    data = read_toml(text)
+    lines = Lines(text)
+    found = check_later(data)
+    present = {name: value for name, value in data.items() if name not in LATER}
+    tenant = present.get("tenant", {})
+    if isinstance(tenant, dict):
+        present["tenant"] = {"timezone": timezone, **tenant}
+    try:
+        config = TenantConfig.model_validate(present, by_name=False, by_alias=True, context={"known_kpis": known_kpis})
+    except ValidationError as error:
+        found += _found(error, present)
+    if found:
+        mistakes = [Mistake(shown(path), lines.of(path), message) for path, message in found]
+        raise InvalidConfiguration(sorted(mistakes, key=lambda each: each.line))
+    return config
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """The file's values; raises InvalidConfiguration where it is no TOML, with the line where that shows."""
+    if len(text) > MAX_CHARACTERS:
+        message = f"the file has {len(text)} characters and may have {MAX_CHARACTERS}: leave out what is not declared"
+        raise InvalidConfiguration([Mistake("", 1, message)])
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        message = str(error)
+        at = _AT_LINE.search(message)
+        line = int(at["line"]) if at and at["line"] else text.count("\n") + (not text.endswith("\n"))
+        raise InvalidConfiguration([Mistake("", max(1, line), f"no TOML: {_AT_LINE.sub('', message)}")]) from error
+
+
+def _found(error: ValidationError, data: Mapping[str, Any]) -> list[tuple[Path, str]]:
+    found: dict[tuple[Path, str], None] = {}
+    told: set[Path] = set()
+    for item in error.errors(include_url=False):
+        path, is_branch = trimmed(item, data)
+        if is_branch and path in told:
+            continue  # the other branch of a union says the same of the same value
+        told.add(path)
+        found[path, sentence(item, path, is_branch=is_branch)] = None
+    return list(found)

@@ -1,0 +1,148 @@
+"""A tenant's configuration as a whole: one version of it, checked, as it is stored and asked."""
+
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Annotated, Final, Self
+
+from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo, field_validator
+
+from service.clock import to_datetime
+from service.domain import localtime
+from service.domain.config.base import MAX_NAMES, MAX_VALUES, Name, Table, or_similar
+from service.domain.config.tables import (
+    MAX_PROPERTIES,
+    Activity,
+    Component,
+    Feature,
+    Integration,
+    Property,
+    Scorecard,
+    TenantTable,
+)
+from service.domain.config.target import Target
+from service.domain.foldconfig import FoldConfig
+
+MAX_TARGETS: Final = 2_000
+MAX_SCORECARDS: Final = 100
+_NS_PER_MS: Final = 1_000_000
+_FEATURE_KPI: Final = "feature_adoption"
+
+Members = Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_VALUES)]
+
+
+def _instant(written: object, info: ValidationInfo) -> object:
+    """A date is the midnight that begins it in the tenant's zone; a time without an offset is nobody's."""
+    if info.mode == "python" and not isinstance(written, date):
+        raise ValueError(f"{written!r} is no time: write it without quotes, as 2027-01-04T05:00:00Z")
+    if isinstance(written, date) and not isinstance(written, datetime):
+        if "tenant" not in info.data:
+            return datetime(written.year, written.month, written.day, tzinfo=UTC)
+        day = (written - localtime.EPOCH).days
+        return to_datetime(localtime.start_of_day_us(day, info.data["tenant"].timezone))
+    if isinstance(written, datetime) and written.tzinfo is None:
+        raise ValueError(f"{written.isoformat()} names no offset: write one, as in {written.isoformat()}Z")
+    return written
+
+
+class TenantConfig(Table):
+    """One version of what a tenant declares; every table has its defaults. JSON has the file's own form."""
+
+    tenant: TenantTable = TenantTable()
+    valid_from: Annotated[AwareDatetime, BeforeValidator(_instant)] | None = None
+    activity: Activity = Activity()
+    features: dict[Name, Feature] = Field(default_factory=dict, max_length=MAX_NAMES)
+    feature_groups: dict[Name, Members] = Field(default_factory=dict, max_length=MAX_NAMES)
+    properties: dict[Name, Property] = Field(default_factory=dict, max_length=MAX_PROPERTIES)
+    integrations: dict[Name, Integration] = Field(default_factory=dict, max_length=MAX_NAMES)
+    components: dict[Name, Component] = Field(default_factory=dict, max_length=MAX_NAMES)
+    targets: tuple[Target, ...] = Field(default=(), alias="target", max_length=MAX_TARGETS)
+    scorecards: dict[Name, Scorecard] = Field(default_factory=dict, alias="scorecard", max_length=MAX_SCORECARDS)
+
+    @field_validator("feature_groups")
+    @classmethod
+    def _are_of_features(cls, groups: dict[str, Members], info: ValidationInfo) -> dict[str, Members]:
+        features = info.data.get("features", {})
+        for name, members in groups.items():
+            if name in features:
+                raise ValueError(f"{name} is a feature of its own: give the group another name")
+            for member in members:
+                if member in groups:
+                    raise ValueError(f"{member} in {name} is a group: name its features instead{or_similar(member, features)}")
+        return groups
+
+    @property
+    def timezone(self) -> str:
+        """The IANA zone of days, weeks and months."""
+        return self.tenant.timezone
+
+    @property
+    def holidays(self) -> tuple[date, ...]:
+        """Days that are no business days though Monday to Friday."""
+        return self.tenant.holidays
+
+    def features_of(self, name: str) -> tuple[str, ...]:
+        """The features that a name stands for: those of a group, else itself."""
+        return self.feature_groups.get(name, (name,))
+
+    def is_business_day(self, day: date) -> bool:
+        """Whether a local day is one of Monday to Friday and no holiday."""
+        return day.weekday() < 5 and day not in self._holidays  # noqa: PLR2004  # Saturday is 5
+
+    @cached_property
+    def _holidays(self) -> frozenset[date]:
+        return frozenset(self.tenant.holidays)
+
+    @cached_property
+    def targets_by_kpi(self) -> dict[tuple[str, str | None], tuple[Target, ...]]:
+        """Targets by KPI and statistic, the most specific first, of equals the later one in the file.
+
+        A feature's `adoption_target` is a target of its `feature_adoption` that comes before all of `[[target]]`.
+        """
+        ordered = sorted(
+            enumerate((*self._adoption_targets(), *self.targets)),
+            key=lambda numbered: (numbered[1].specificity, numbered[0]),
+            reverse=True,
+        )
+        found: dict[tuple[str, str | None], tuple[Target, ...]] = {}
+        for _, each in ordered:
+            key = each.selector.kpi, each.selector.statistic
+            found[key] = (*found.get(key, ()), each)
+        return found
+
+    def _adoption_targets(self) -> tuple[Target, ...]:
+        return tuple(
+            Target(
+                kpi=_FEATURE_KPI,
+                where={"feature": (name,)},
+                op=">=",
+                target=feature.adoption_target,
+                limit=feature.adoption_limit,
+            )
+            for name, feature in self.features.items()
+            if feature.adoption_target is not None
+        )
+
+    def to_fold(self) -> FoldConfig:
+        """The part that decides how events are folded."""
+        return FoldConfig(
+            timezone=self.timezone,
+            ignore_features=frozenset(self.activity.ignore_features),
+            limit_ns={
+                name: round(each.limit_ms * _NS_PER_MS) for name, each in self.integrations.items() if each.limit_ms is not None
+            },
+            properties={name: each.values for name, each in self.properties.items()},
+            frequency_features=frozenset(name for name, each in self.features.items() if each.frequency),
+        )
+
+    def in_zone(self, timezone: str) -> Self:
+        """The same in another time zone: all versions of a tenant share its one."""
+        return self.model_copy(update={"tenant": self.tenant.model_copy(update={"timezone": timezone})})
+
+    def to_json(self) -> str:
+        """The text that from_json reads back; keys are those of the file, values in the KPIs' units."""
+        return self.model_dump_json(by_alias=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what to_json wrote."""
+        return cls.model_validate_json(text)

@@ -1,0 +1,119 @@
+"""Judging a value: green meets the target, yellow its limit only, red neither (kpis.md, *Rules*)."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from service.domain.config import Target, TenantConfig
+from service.domain.config.target import Op
+
+Range = tuple[float, float]
+
+
+class Status(StrEnum):
+    """How a value stands to its target."""
+
+    GREEN = "green"
+    YELLOW = "yellow"
+    RED = "red"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A status, and the target that it came from; numbers are in the KPI's unit."""
+
+    status: Status
+    reason: Literal["", "no_data", "no_target"] = ""
+    """Why the status is `none`."""
+    op: Op | Literal["", "range"] = ""
+    """"" where there is no target; `range` where the target is one."""
+    target: float | None = None
+    limit: float | None = None
+    range: Range | None = None
+    range_limit: Range | None = None
+    benchmark: Range | None = None
+
+
+def judge(
+    config: TenantConfig,
+    *,
+    kpi: str,
+    statistic: str | None = None,
+    dims: Mapping[str, str | Collection[str]],
+    window: str | None,
+    value: float | None,
+) -> Judgement:
+    """Judge a value by the most specific target that speaks of it; `config` is the version of the window's time.
+
+    `dims` are the dimensions that the value is filtered or split by, each with its value or values.
+    `window` is its name, None for bounds of one's own: then only targets of any window count.
+    """
+    found = target_for(config, kpi=kpi, statistic=statistic, dims=dims, window=window)
+    if found is None:
+        reason: Literal["no_data", "no_target"] = "no_data" if value is None else "no_target"
+        return Judgement(Status.NONE, reason)
+    status = Status.NONE if value is None else _status(found, value)
+    limit = found.limit
+    return Judgement(
+        status,
+        "no_data" if value is None else "",
+        op="range" if found.op is None else found.op,
+        target=found.target,
+        limit=None if isinstance(limit, tuple) else limit,
+        range=found.range,
+        range_limit=limit if isinstance(limit, tuple) else None,
+        benchmark=found.benchmark,
+    )
+
+
+def target_for(
+    config: TenantConfig, *, kpi: str, statistic: str | None, dims: Mapping[str, str | Collection[str]], window: str | None
+) -> Target | None:
+    """The most specific target that speaks of a value, of equals the later one in the file; None: there is none.
+
+    A target speaks of a value when its window is the value's or any, and when for each dimension that it
+    names, the value is of some of the named ones and of no others: a target of P0 and P1 speaks of P0 alone.
+    """
+    for each in config.targets_by_kpi.get((kpi, statistic or None), ()):
+        if each.window in {None, window} and all(_within(dims.get(key), named) for key, named in each.selector.where.items()):
+            return each
+    return None
+
+
+def _within(values: str | Collection[str] | None, named: tuple[str, ...]) -> bool:
+    if isinstance(values, str):
+        return values in named
+    return bool(values) and set(values or ()) <= set(named)
+
+
+def _status(target: Target, value: float) -> Status:
+    if target.range is not None:
+        is_met, is_within_limit = _in(target.range, value), isinstance(target.limit, tuple) and _in(target.limit, value)
+    else:
+        is_met = _meets(target.op, value, target.target)
+        is_within_limit = isinstance(target.limit, float) and _meets(target.op, value, target.limit)
+    if is_met:
+        return Status.GREEN
+    return Status.YELLOW if is_within_limit else Status.RED
+
+
+def _in(bounds: Range, value: float) -> bool:
+    return bounds[0] <= value <= bounds[1]
+
+
+def _meets(op: Op | None, value: float, bound: float | None) -> bool:
+    if bound is None:
+        return False
+    match op:
+        case ">=":
+            return value >= bound
+        case ">":
+            return value > bound
+        case "<=":
+            return value <= bound
+        case "<":
+            return value < bound
+        case None:
+            return False
