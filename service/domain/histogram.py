@@ -80,13 +80,19 @@ def representative(number: int) -> float:
 def pack(bins: Ints, counts: Ints) -> Ints:
     """One int64 a bin, in ascending order; the inverse of `split`."""
     bins, counts = _summed(bins, counts)
-    if counts.size and counts.max() > MAX_COUNT:
-        pieces = -(-counts // MAX_COUNT)
-        last = np.cumsum(pieces) - 1
-        rest = counts - (pieces - 1) * MAX_COUNT
-        bins, counts = np.repeat(bins, pieces), np.full(int(pieces.sum()), MAX_COUNT, dtype=np.int64)
-        counts[last] = rest
-    return (bins << COUNT_BITS) | counts
+    row, counts = entries(counts)
+    return (bins[row] << COUNT_BITS) | counts
+
+
+def entries(counts: Ints) -> tuple[Ints, Ints]:
+    """Cut counts into what one packed entry may hold: the row that each entry is of, and its count."""
+    row = np.arange(len(counts))
+    if not counts.size or counts.max() <= MAX_COUNT:
+        return row, counts
+    pieces = np.maximum(-(-counts // MAX_COUNT), 1)
+    cut = np.full(int(pieces.sum()), MAX_COUNT, dtype=np.int64)
+    cut[np.cumsum(pieces) - 1] = counts - (pieces - 1) * MAX_COUNT
+    return np.repeat(row, pieces), cut
 
 
 def split(packed: Ints) -> tuple[Ints, Ints]:

@@ -1,0 +1,177 @@
+"""Facts by series: events that can be added up, at the grains minute, quarter and local day."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from service.aggregate.context import FoldContext
+from service.aggregate.deltas import FACTS
+from service.aggregate.folds.pairs import pairs_of
+from service.aggregate.folds.tally import Bins, Exact, Ints, Tally, dense, extremes, histograms, regroup, together, weighted
+from service.aggregate.folds.versions import versions
+from service.clock import MINUTE, QUARTER
+from service.domain import histogram
+
+PAIRS = ".*"
+"""A column `NAME.*` holds maps (`pairs_text`): each of its keys K is a dimension `NAME.K`."""
+NEWEST = ("newest_us", "newest_source", "newest_id", "newest_value")
+
+
+@dataclass(frozen=True, slots=True)
+class _Grain:
+    """A tally with its keys told apart: the series and the bucket (a minute's, quarter's or day's number)."""
+
+    tally: Tally
+    series: Ints
+    bucket: Ints
+
+
+def fold_facts(
+    kind: str,
+    observed: pl.DataFrame,
+    dims: Sequence[str],
+    context: FoldContext,
+    *,
+    texts: Mapping[str, pl.Expr] | None = None,
+    newest: bool = False,
+) -> pl.DataFrame:
+    """FACTS of observations at all grains.
+
+    `observed` has tenant, account, time_us, the columns `dims` that tell series apart, n, and either `total`
+    alone (Int64 or Int128, what is added up) or `value` (the same, null where nothing was measured; it stands for n
+    equal ones), which gives total, least, greatest and the histogram; with `newest` also source and id.
+    `texts` says how a column that is no text becomes one (injectively); "" is left out of the dimensions.
+    """
+    if observed.is_empty():
+        return pl.DataFrame(schema=FACTS)
+    series, of_row = grouped_rows(observed.select("tenant", "account", *dims))
+    minutes, starts = dense(observed["time_us"].to_numpy() // MINUTE)
+    by_minute = _grain(regroup(_observations(observed, newest=newest), of_row * len(starts) + minutes), starts)
+    by_quarter = _roll(by_minute, by_minute.bucket // (QUARTER // MINUTE))
+    by_day = _roll(by_quarter, _days(series["tenant"], by_quarter, context))
+    kinds = pl.Series("kind", [kind]).new_from_index(0, len(series))
+    described = pl.DataFrame([series["tenant"], kinds, series["account"], _dims(series, dims, texts)])
+    facts = _facts(described, by_minute, by_quarter, by_day, observed if newest else None)
+    kept = ((facts["grain"] != "minute") | (facts["bucket"] >= context.minute_from_us)) & (
+        (facts["grain"] != "quarter") | (facts["bucket"] >= context.quarter_from_us)
+    )
+    return facts if kept.all() else facts.filter(kept)
+
+
+def grouped_rows(frame: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
+    """The distinct rows, and for each row the number of its own."""
+    grouped = frame.with_row_index("_row").group_by(frame.columns).agg("_row")
+    members = grouped["_row"]
+    of_row = np.empty(len(frame), dtype=np.int64)
+    of_row[members.explode().to_numpy()] = np.repeat(np.arange(len(grouped)), members.list.len().to_numpy())
+    return grouped.drop("_row"), of_row
+
+
+def by_newness(rows: pl.DataFrame) -> Ints:
+    """Ranks of rows by all of their columns in order: the greatest is the newest."""
+    order = rows.with_row_index("_row").sort(rows.columns)["_row"].to_numpy()
+    ranks = np.empty(len(rows), dtype=np.int64)
+    ranks[order] = np.arange(len(rows))
+    return ranks
+
+
+def _grain(tally: Tally, buckets: Ints) -> _Grain:
+    width = len(buckets)
+    return _Grain(tally, tally.keys // width, buckets[tally.keys % width])
+
+
+def _roll(fine: _Grain, bucket: Ints) -> _Grain:
+    codes, buckets = dense(bucket)
+    return _grain(regroup(fine.tally, fine.series * len(buckets) + codes), buckets)
+
+
+def _observations(observed: pl.DataFrame, *, newest: bool) -> Tally:
+    """Each observation as a tally's row of its own."""
+    row = np.arange(len(observed), dtype=np.int64)
+    count = observed["n"]
+    measures: dict[str, Exact] = {"n": count.to_numpy()}
+    if "value" not in observed.columns:
+        return Tally(row, measures | {"total": weighted(observed["total"], pl.ones(len(row), pl.Int64, eager=True))}, None)
+    value = observed["value"]
+    there = value.is_not_null().to_numpy()
+    least, greatest = extremes(value)
+    measures |= {"measured": there.astype(np.int64), "total": weighted(value, count), "least": least, "greatest": greatest}
+    if newest:
+        measures["newest"] = by_newness(observed.select("time_us", "source", "id", "value"))
+    if there.all():
+        return Tally(row, measures, Bins(row, histogram.bin_of_wide(value), count.to_numpy()))
+    return Tally(row, measures, Bins(row[there], histogram.bin_of_wide(value.drop_nulls()), count.to_numpy()[there]))
+
+
+def _days(tenant: pl.Series, quarters: _Grain, context: FoldContext) -> Ints:
+    """Local days of quarters: every zone's day begins on one."""
+    start = pl.Series(quarters.bucket * QUARTER)
+    days: Ints = versions(tenant.gather(quarters.series), start, context.configs).days(start).to_numpy().astype(np.int64)
+    return days
+
+
+def _dims(series: pl.DataFrame, dims: Sequence[str], texts: Mapping[str, pl.Expr] | None) -> pl.Series:
+    """Dimensions as JSON text: keys sorted, no empty values, no spaces."""
+    words = series.select((texts or {}).get(name, pl.col(name)).alias(name) for name in sorted(dims))
+    members = [_members(words[name]) for name in words.columns]
+    if not members:
+        return pl.Series("dims", ["{}"]).new_from_index(0, len(series))
+    inside = pl.concat_str(members, separator=",", ignore_nulls=True)
+    return pl.select(pl.concat_str(pl.lit("{"), inside, pl.lit("}")).alias("dims")).to_series()
+
+
+def _members(words: pl.Series) -> pl.Series:
+    """`"name":"value"` a word, null for the empty one: encoded once a distinct word."""
+    name, distinct = words.name, words.unique()
+    if name.endswith(PAIRS):
+        prefix = name.removesuffix("*")
+        encoded = [",".join(_member(prefix + key, value) for key, value in pairs_of(text).items()) for text in distinct]
+    else:
+        encoded = [_member(name, word) if word else "" for word in distinct]
+    if len(distinct) == 1:
+        return pl.Series(name, [encoded[0] or None], dtype=pl.String).new_from_index(0, len(words))
+    return words.replace_strict(distinct, pl.Series([text or None for text in encoded], dtype=pl.String))
+
+
+def _member(key: str, value: str) -> str:
+    return f"{msgspec.json.encode(key).decode()}:{msgspec.json.encode(value).decode()}"
+
+
+def _facts(
+    described: pl.DataFrame, minutes: _Grain, quarters: _Grain, days: _Grain, newest_of: pl.DataFrame | None
+) -> pl.DataFrame:
+    grains = [(minutes, "minute", MINUTE), (quarters, "quarter", QUARTER), (days, "day", 1)]
+    tally = together([grain.tally for grain, _, _ in grains])
+    which = np.repeat(np.arange(len(grains)), [len(grain.series) for grain, _, _ in grains])
+    keys = [
+        *described[np.concatenate([grain.series for grain, _, _ in grains])],
+        pl.Series("grain", [name for _, name, _ in grains]).gather(which),
+        pl.Series("bucket", np.concatenate([grain.bucket * unit for grain, _, unit in grains])),
+    ]
+    return facts_of(keys, tally, newest_of.select("time_us", "source", "id", "value") if newest_of is not None else None)
+
+
+def facts_of(keys: list[pl.Series], tally: Tally, newest: pl.DataFrame | None) -> pl.DataFrame:
+    """FACTS of keys and their tally; `newest` holds what the ranks of the newest stand for."""
+    measures, rows = tally.measures, len(tally.keys)
+    nothing = {name: pl.repeat(None, rows, dtype=dtype, eager=True) for name, dtype in FACTS.items()}
+    columns = nothing | {column.name: column for column in keys}
+    columns |= {"n": pl.Series(measures["n"]), "total": _wide(measures["total"]), "histogram": histograms(tally)}
+    if "least" in measures:
+        measured = pl.Series(measures["measured"] > 0)
+        for name in ("least", "greatest"):
+            column = _wide(measures[name])
+            columns[name] = column if measured.all() else pl.select(pl.when(measured).then(column)).to_series()
+    if newest is not None:
+        ranked = newest.sort(newest.columns)[measures["newest"]]
+        columns |= dict(zip(NEWEST, ranked.iter_columns(), strict=True))
+    return pl.DataFrame({name: columns[name] for name in FACTS}, schema=FACTS)
+
+
+def _wide(values: Exact) -> pl.Series:
+    if values.dtype == object:
+        return pl.Series(values.tolist(), dtype=pl.Int128)
+    return pl.Series(values).cast(pl.Int128)

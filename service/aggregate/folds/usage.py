@@ -1,0 +1,80 @@
+"""Uses of features: counts and quantities, sessions, and who was active on which local day."""
+
+import polars as pl
+
+from service.aggregate.context import FoldContext
+from service.aggregate.deltas import ACTIVITY, USERS, Deltas
+from service.aggregate.folds.facts import fold_facts
+from service.aggregate.folds.fold import Fold
+from service.aggregate.folds.pairs import pairs_text
+from service.aggregate.folds.versions import Versions, versions
+
+SESSION = "session"
+NANO = 1_000_000_000
+DIMS = ("feature", "ok", "property.*")
+OK = pl.when("ok").then(pl.lit("")).otherwise(pl.lit("false"))
+
+
+def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
+    """Facts of the kinds `usage` and `session`, active users by feature and day, and all users seen.
+
+    The `end` of a session is no use and makes nobody active; it says how long the session was that began
+    at its time less its duration.
+    """
+    is_session = pl.col("feature") == SESSION
+    uses = events.filter(~(is_session & (pl.col("phase") == "end")))
+    valid = versions(uses["tenant"], uses["time_us"], context.configs)
+    return Deltas(
+        facts=pl.concat([_uses(uses, valid, context), _sessions(events.filter(is_session), context)]),
+        activity=_activity(uses, valid),
+        users=events.select(USERS.names()).unique(),
+    )
+
+
+def _uses(uses: pl.DataFrame, valid: Versions, context: FoldContext) -> pl.DataFrame:
+    observed = uses.select("tenant", "account", "time_us", "feature", "ok", pl.lit(1, pl.Int64).alias("n")).with_columns(
+        _properties(uses, valid), _quantity(uses)
+    )
+    return fold_facts("usage", observed, DIMS, context, texts={"ok": OK})
+
+
+def _quantity(uses: pl.DataFrame) -> pl.Series:
+    """Quantities in units of 1e-9."""
+    nano, whole = uses["quantity_nano"], uses["quantity_whole"]
+    if whole.max() == 0:
+        return nano.alias("total")
+    return (nano.cast(pl.Int128) + whole.cast(pl.Int128) * NANO).alias("total")
+
+
+def _properties(uses: pl.DataFrame, valid: Versions) -> pl.Series:
+    declared = [(place, name) for place, config in enumerate(valid.configs) for name in config.properties]
+    allowed = valid.declared({"key": pl.String()}, declared)
+    return pairs_text(uses.select("properties").with_columns(valid.series()), "properties", allowed).alias("property.*")
+
+
+def _sessions(sessions: pl.DataFrame, context: FoldContext) -> pl.DataFrame:
+    """Durations (nanoseconds) of whole sessions and of ends, at the time at which they began."""
+    began_us = pl.when(pl.col("phase") == "end").then(pl.col("time_us") + (-pl.col("duration_ns")) // 1_000)
+    observed = sessions.filter(pl.col("duration_ns").is_not_null() & (pl.col("phase") != "start")).select(
+        "tenant",
+        "account",
+        began_us.otherwise("time_us").alias("time_us"),
+        pl.lit(1, pl.Int64).alias("n"),
+        value="duration_ns",
+    )
+    return fold_facts("session", observed, (), context)
+
+
+def _activity(uses: pl.DataFrame, valid: Versions) -> pl.DataFrame:
+    """Who used what on which day; the feature "" stands for any that counts."""
+    ignored = [(place, name) for place, config in enumerate(valid.configs) for name in config.ignore_features]
+    seen = uses.select("tenant", "account", "user", "feature").with_columns(valid.days(uses["time_us"]).alias("day"))
+    counted = seen
+    if ignored:
+        names = valid.declared({"feature": pl.String()}, ignored)
+        counted = seen.with_columns(valid.series()).join(names, on=["version", "feature"], how="anti")
+    anything = counted.select("tenant", "account", "user", pl.lit("").alias("feature"), "day").unique()
+    return pl.concat([seen.unique(), anything]).select(ACTIVITY.names())
+
+
+USAGE = Fold(family="usage", fold=fold, names={"feature": "feature"}, maps={"properties": "property"})

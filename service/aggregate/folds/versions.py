@@ -1,0 +1,63 @@
+"""Which version of its tenant's declarations each event is folded with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from service.domain.foldconfig import FoldConfig, TenantFoldConfig
+from service.domain.localtime import local_days
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The versions of a batch's tenants, and for each row the one that was valid at its time."""
+
+    configs: tuple[FoldConfig, ...]
+    tenants: tuple[int, ...]
+    """Whose each version is."""
+    of_row: npt.NDArray[np.int64]
+    """Row to its place in `configs`."""
+
+    def days(self, time_us: pl.Series) -> pl.Series:
+        """Local days of the rows' instants (Int32, since 1970)."""
+        zones = [config.timezone for config in self.configs]
+        if len(set(zones)) <= 1:
+            return local_days(time_us, zones[0] if zones else "UTC")
+        return local_days(time_us, pl.Series(zones, dtype=pl.String).gather(self.of_row))
+
+    def series(self) -> pl.Series:
+        """The rows' versions as a column, for joins with what the versions declare."""
+        return pl.Series("version", self.of_row)
+
+    def declared(self, columns: Mapping[str, pl.DataType], rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+        """A frame of declarations (`version` first) to join with `series()`."""
+        return pl.DataFrame(rows, schema={"version": pl.Int64(), **columns}, orient="row")
+
+
+def versions(tenant: pl.Series, time_us: pl.Series, configs: Mapping[int, TenantFoldConfig]) -> Versions:
+    """Pick the version of each row's tenant by the row's instant."""
+    owners = tenant.to_numpy()
+    distinct = np.unique(owners)
+    chosen = [configs[int(owner)] for owner in distinct]
+    sizes = np.array([len(config.versions) for config in chosen], dtype=np.int64)
+    first = np.cumsum(sizes) - sizes
+    place = np.searchsorted(distinct, owners)
+    of_row = first[place]
+    if sizes.size and sizes.max() > 1:
+        times = time_us.to_numpy()
+        order = np.argsort(place, kind="stable")
+        ends = np.searchsorted(place[order], np.arange(len(chosen) + 1))
+        for index, config in enumerate(chosen):
+            if len(config.versions) > 1:
+                rows = order[ends[index] : ends[index + 1]]
+                valid_from = np.array(config.valid_from_us, dtype=np.int64)
+                of_row[rows] += np.maximum(np.searchsorted(valid_from, times[rows], side="right") - 1, 0)
+    return Versions(
+        configs=tuple(version for config in chosen for version in config.versions),
+        tenants=tuple(int(owner) for owner, config in zip(distinct, chosen, strict=True) for _ in config.versions),
+        of_row=of_row,
+    )
