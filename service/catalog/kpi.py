@@ -1,0 +1,193 @@
+"""What a KPI declares of itself: the head of its file, checked."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Literal
+
+import msgspec
+
+from service.catalog.windows import NAMES, OF_DAYS
+
+Kind = Literal["count", "ratio", "mean", "distribution", "durations"]
+"""count: 0 when nothing happened; ratio, mean: numerator ÷ denominator; distribution: of a histogram;
+durations: of durations kept one by one."""
+Better = Literal["higher", "lower", "neither"]
+Per = Literal["minute", "day", "week", "month"]
+PERCENTILES: Mapping[str, float] = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+OF_DISTRIBUTION: tuple[str, ...] = ("mean", *PERCENTILES, "min", "max", "count", "share_within")
+MAIN = ""
+"""The name of the statistic that is the KPI's plain value."""
+
+
+class Statistic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One figure of a KPI beside its plain value: `error_rate.5xx`, `requests.per_minute`."""
+
+    title: str
+    unit: str = ""
+    """"": the KPI's own."""
+    kind: Literal["", "count", "ratio", "mean"] = ""
+    """"": the KPI's own."""
+    better: Literal["", "higher", "lower", "neither"] = ""
+    per: Literal["", "minute", "day", "week", "month"] = ""
+    """A rate: the figure `of` divided by the window's minutes, days, weeks or months so far."""
+    of: str = MAIN
+    """With `per`: the statistic that is divided; its row must come from the file."""
+
+
+class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which facts the relation `facts` shows."""
+
+    kind: Literal["usage", "session", "delivery", "request", "meter"]
+    where: str = ""
+    """A condition over the series' dimensions `d` (jsonb): what it leaves out is not read at all."""
+    counted_by: tuple[str, ...] = ()
+    """Dimensions whose filters decide on `counted` alone, so that a denominator keeps what they leave out."""
+
+
+class Parameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A choice beside the splits, `:name` in the file."""
+
+    title: str
+    values: tuple[str, ...] = ()
+    """The values allowed; none: any number."""
+    default: str = ""
+    """"": the tenant's configuration decides, the file says how."""
+
+
+class Live(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the evaluator keeps current, and /metrics/kpis shows."""
+
+    windows: tuple[str, ...]
+    by: tuple[tuple[str, ...], ...] = ((),)
+    """Splits, each a list of dimensions; [] is the whole."""
+    statistics: tuple[str, ...] = ()
+    """None named: all, but `share_within`."""
+
+
+class Suggestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A target that is usual for the KPI; it judges nothing until a tenant declares one."""
+
+    op: Literal[">=", ">", "<=", "<"]
+    target: float
+    limit: float | None = None
+    statistic: str = MAIN
+
+
+class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The TOML head of a file."""
+
+    id: str
+    title: str
+    definition: str
+    family: str
+    """The chapter it stands in: Service level, Delivery SLA …"""
+    unit: str
+    kind: Kind
+    better: Better
+    dimensions: tuple[str, ...] = ()
+    """What it can be split and filtered by; `property.*` stands for every dimension that begins so."""
+    windows: tuple[str, ...] = NAMES
+    custom: bool = True
+    """Whether bounds of one's own are allowed."""
+    whole_days: bool = False
+    """Windows are whole local days (what counts users)."""
+    default_window: str = "7d"
+    default_statistic: str = MAIN
+    statistics: dict[str, Statistic] = {}
+    parameters: dict[str, Parameter] = {}
+    facts: Facts | None = None
+    platform_wide: bool = False
+    """For one account, what names no account counts too."""
+    required: tuple[str, ...] = ()
+    """Dimensions to be split or filtered by: nothing is added up across them."""
+    apart: tuple[str, ...] = ()
+    """Dimensions that are always split by: nothing is added up across them; one alone needs no naming."""
+    declared: Literal["", "integrations"] = ""
+    """Declared names that show as rows of 0 when split by, though nothing happened."""
+    live: Live | None = None
+    suggestion: Suggestion | None = None
+
+
+class Kpi:
+    """One KPI: its head and its statement. Compared by identity: the catalog holds one of each."""
+
+    def __init__(self, head: Head, sql: str, *, file: str) -> None:
+        self.head = head
+        self.sql = sql
+        self.file = file
+
+    def __repr__(self) -> str:
+        return f"Kpi({self.id})"
+
+    @property
+    def id(self) -> str:
+        """Its name everywhere."""
+        return self.head.id
+
+    @cached_property
+    def statistics(self) -> Mapping[str, Statistic]:
+        """Every statistic by name; `MAIN` ("") is the plain value, which distributions do not have."""
+        head = self.head
+        own = {name: _completed(statistic, head) for name, statistic in head.statistics.items()}
+        if head.kind in {"distribution", "durations"}:
+            return {name: _of_distribution(name, head) for name in OF_DISTRIBUTION} | own
+        return {MAIN: Statistic(title=head.title, unit=head.unit, kind=_plain(head.kind), better=head.better)} | own
+
+    def splits_by(self, dimension: str) -> bool:
+        """Whether it can be split and filtered by a dimension."""
+        return any(
+            dimension == known or (known.endswith(".*") and dimension.startswith(known[:-1]) and len(dimension) > len(known) - 1)
+            for known in self.head.dimensions
+        )
+
+    def takes(self, window: str) -> bool:
+        """Whether it can be asked for a named window ("": bounds of one's own)."""
+        return (
+            self.head.custom if window == "" else window in self.head.windows and (not self.head.whole_days or window in OF_DAYS)
+        )
+
+
+def mistakes(head: Head, sql: str) -> list[str]:
+    """What a head says that cannot be; [] for a sound one."""
+    said = []
+    if head.kind in {"distribution", "durations"} and head.default_statistic == MAIN:
+        said.append('default_statistic: a distribution needs one, such as "p95" or "mean"')
+    names = {*head.statistics, *(OF_DISTRIBUTION if head.kind in {"distribution", "durations"} else (MAIN,))}
+    if head.default_statistic not in names:
+        said.append(f"default_statistic: {head.default_statistic!r} is no statistic of this KPI")
+    said += [
+        f"statistics: {name}.of: {s.of!r} is no statistic" for name, s in head.statistics.items() if s.per and s.of not in names
+    ]
+    windows = {*head.windows, head.default_window, *(head.live.windows if head.live else ())}
+    said += [f"windows: {name!r} is no window: give some of {' '.join(NAMES)}" for name in sorted(windows - set(NAMES))]
+    if head.default_window not in head.windows:
+        said.append(f"default_window: {head.default_window!r} is not among its windows")
+    if head.facts is None and _mentions(sql, "facts"):
+        said.append("facts: the statement reads them, so the head must say of which kind")
+    if head.live is not None:
+        said += [f"live: {name!r} is no statistic" for name in head.live.statistics if name not in names]
+    return said
+
+
+def _mentions(sql: str, relation: str) -> bool:
+    return f" {relation} " in f" {' '.join(sql.split())} "
+
+
+def _plain(kind: Kind) -> Literal["", "count", "ratio", "mean"]:
+    return kind if kind in {"count", "ratio", "mean"} else "mean"
+
+
+def _completed(statistic: Statistic, head: Head) -> Statistic:
+    kind = statistic.kind or ("mean" if statistic.per else _plain(head.kind))
+    return msgspec.structs.replace(statistic, unit=statistic.unit or head.unit, kind=kind, better=statistic.better or head.better)
+
+
+def _of_distribution(name: str, head: Head) -> Statistic:
+    match name:
+        case "count":
+            return Statistic(title=f"{head.title}: how many", unit="", kind="count", better="neither")
+        case "share_within":
+            higher: Better = "higher" if head.better == "lower" else "lower"
+            return Statistic(title=f"{head.title}: share within a limit", unit="ratio", kind="ratio", better=higher)
+        case _:
+            return Statistic(title=f"{head.title}: {name}", unit=head.unit, kind="mean", better=head.better)

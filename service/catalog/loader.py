@@ -1,0 +1,141 @@
+"""Loading the catalog: every `.sql` file of a directory is one KPI, and a bad one is refused with its line.
+
+How a file is written (docs/adr/0007 says why). It begins with comments that are, line by line, TOML: the
+head, whose keys `Head` in kpi.py lists. What follows is one SELECT, without a semicolon:
+
+    -- id = "delivery_success"
+    -- title = "Deliveries that arrived"
+    -- definition = "delivered ÷ finals"
+    -- family = "Delivery SLA"
+    -- unit = "ratio"
+    -- kind = "ratio"
+    -- better = "higher"
+    -- dimensions = ["account", "integration", "direction"]
+    -- [facts]
+    -- kind = "delivery"
+    -- where = "not d ? 'excluded' and d->>'outcome' in ('delivered', 'failed', 'dead_lettered')"
+    -- [live]
+    -- windows = ["1h", "7d"]
+    -- by = [[], ["integration"]]
+    select tenant, win, dims, '' as statistic,
+           sum(n) filter (where d->>'outcome' = 'delivered') as numerator, sum(n) as denominator
+    from facts group by tenant, win, dims
+
+It answers for all tenants and windows at once, and returns
+- `tenant int, win int, dims jsonb`: as they came from the relations below; dims hold only what was asked for
+- kinds count, ratio, mean: `statistic text, numerator numeric, denominator numeric` (a count's denominator is null)
+- kind distribution: `n, total, least, greatest numeric, histogram bytea`, in nanoseconds or 10⁻⁹ of the unit
+- kind durations: `durations bigint[]`, in nanoseconds
+- if it likes, `note text`: what a reader should know of this row.
+Rows that have nothing may be left out: what is a count is then 0, all else has no value.
+
+Relations it may read (those that it names are built):
+- `wins(tenant int, win int, start_at, end_at, until_at timestamptz, first_day, last_day date, end_day date)`: until_at and
+  last_day (included) say how far an open window has come; end_day is the first local day after the window
+- `facts(tenant, win, dims, d jsonb, account, counted bool, n, total, least, greatest, newest_us, newest_source,
+  newest_id, newest_value, histogram bytea)`: of the head's kind, inside the windows, filters applied, some rows a
+  series; `dims` is made of what was asked for, `d` of all that the series has. Read it once only.
+- `minutes`, `quarters` `(tenant, win, lo, hi timestamptz)` and `spans(tenant, win, lo, hi date)`: the pieces
+  that each window is cut into; together they are the window
+- `days(tenant, win, day date, business bool)`: the local days of the window that have begun
+- `declared(tenant, config jsonb)`: each tenant's configuration (TenantConfig as JSON)
+Parameters: `:by` (text[], the dimensions asked for), `:filters` (jsonb, dimension → list of values), for a
+dimension of the head `:only_NAME` (text[], null when not filtered) and every parameter of the head, `:days`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from service.catalog.kpi import MAIN, Head, Kpi, mistakes
+from service.catalog.statement import unknown_placeholders
+from service.domain.config import KpiShape
+
+KPIS = Path(__file__).with_name("kpis")
+_ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A file that is no KPI, and why."""
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All KPIs by id, in the order of their ids, and the files that were refused."""
+
+    kpis: Mapping[str, Kpi] = field(default_factory=dict)
+    refused: tuple[Refusal, ...] = ()
+
+    @classmethod
+    def load(cls, *directories: Path) -> Self:
+        """Read every `.sql` file of the directories (without one: those that come with tidegauge).
+
+        A bad file is refused with its line, and the others go on; of two files of one id the later is refused.
+        """
+        kpis: dict[str, Kpi] = {}
+        refused: list[Refusal] = []
+        for path in (path for directory in directories or (KPIS,) for path in sorted(directory.glob("*.sql"))):
+            read = _read(path)
+            if isinstance(read, Refusal):
+                refused.append(read)
+            elif read.id in kpis:
+                refused.append(Refusal(str(path), 1, f"id: {read.id!r} is that of {kpis[read.id].file} already"))
+            else:
+                kpis[read.id] = read
+        return cls(dict(sorted(kpis.items())), tuple(refused))
+
+    def shapes(self) -> Mapping[str, KpiShape]:
+        """What the check of a configuration needs to know of each KPI."""
+        return {
+            kpi.id: KpiShape(
+                unit=kpi.head.unit,
+                statistics=tuple(name for name in kpi.statistics if name != MAIN),
+                dimensions=kpi.head.dimensions,
+                units={name: statistic.unit for name, statistic in kpi.statistics.items() if statistic.unit != kpi.head.unit},
+            )
+            for kpi in self.kpis.values()
+        }
+
+
+def _read(path: Path) -> Kpi | Refusal:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    length = next((index for index, line in enumerate(lines) if not line.startswith("--")), len(lines))
+    toml = [line.removeprefix("--").removeprefix(" ") for line in lines[:length]]
+    sql = "\n".join(lines[length:]).strip()
+    try:
+        head = msgspec.toml.decode("\n".join(toml), type=Head)
+    except msgspec.ValidationError as error:
+        return Refusal(str(path), _line_of(str(error), toml), str(error))
+    except msgspec.DecodeError as error:
+        at = re.search(r"line (\d+)", str(error))
+        return Refusal(str(path), int(at[1]) if at else 1, f"the head is no TOML: {error}")
+    said = mistakes(head, sql) + [f"sql: :{name} is no parameter of this KPI" for name in unknown_placeholders(head, sql)]
+    if not _ID.fullmatch(head.id) or head.id != path.stem:
+        said.append(f"id: {head.id!r} must be the file's name, in lower-case letters, digits and _")
+    if not sql or ";" in sql:
+        said.append("sql: one SELECT without a semicolon must follow the head")
+    if said:
+        return Refusal(str(path), _line_of(said[0], toml) if not said[0].startswith("sql") else length + 1, "; ".join(said))
+    return Kpi(head, sql, file=str(path))
+
+
+def _line_of(message: str, toml: list[str]) -> int:
+    """The line that a message speaks of: that of the first key it names, else the first."""
+    words = re.findall(r"[a-z_0-9]+", message)
+    for index, line in enumerate(toml, start=1):
+        key = re.match(r"\s*\[?\s*([A-Za-z_0-9.]+)", line)
+        if key and key[1].split(".")[-1] in words and ("=" in line or line.lstrip().startswith("[")):
+            return index
+    return 1

@@ -1,0 +1,52 @@
+"""What can be asked of a KPI beside its windows, and whether it fits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from service.catalog.kpi import Kpi
+from service.errors import InvalidQuery
+
+MAX_ROWS = 200_000
+"""Most rows that one statement may give: beyond it is an error, never a cut answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a KPI, beside its windows."""
+
+    by: tuple[str, ...] = ()
+    """Dimensions to split by."""
+    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Dimension → values allowed."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """What the head declares, by name."""
+    statistics: tuple[str, ...] = ()
+    """Which are wanted; none named: all."""
+    within: Fraction | None = None
+    """The limit of `share_within`, in the KPI's unit."""
+    after: str | None = None
+    """Go on behind the row of these dimensions (canonical text of the jsonb)."""
+    rows: int = MAX_ROWS
+    """Most rows of the statement."""
+
+
+def check(kpi: Kpi, question: Question) -> None:
+    """Raise InvalidQuery when a KPI cannot be asked this."""
+    known = ", ".join(kpi.head.dimensions) or "nothing"
+    for name in (*question.by, *question.filters):
+        if not kpi.splits_by(name):
+            raise InvalidQuery("by" if name in question.by else name, f"{kpi.id} has no dimension {name!r}: it has {known}")
+    for name in kpi.head.required:
+        if name not in question.by and len(question.filters.get(name, ())) != 1:
+            raise InvalidQuery(name, f"{kpi.id} is not added up across {name}s: give one {name}=…, or by={name}")
+    for name in question.statistics:
+        if name not in kpi.statistics:
+            known = ", ".join(filter(None, kpi.statistics))
+            raise InvalidQuery("stat", f"{kpi.id} has no statistic {name!r}: it has {known or 'its plain value alone'}")
+    for name, value in question.parameters.items():
+        parameter = kpi.head.parameters.get(name)
+        if parameter is None:
+            raise InvalidQuery(name, f"is no parameter and no dimension of {kpi.id}: leave it out")
+        if parameter.values and value not in parameter.values:
+            raise InvalidQuery(name, f"{value!r} is none of {', '.join(parameter.values)}")

@@ -1,0 +1,148 @@
+"""Running a KPI: one statement for all tenants and windows, and its rows turned into values."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+
+import asyncpg
+import msgspec
+
+from service.catalog.arguments import Declared, arguments
+from service.catalog.cut import Kept, cut, expired
+from service.catalog.kpi import Kpi
+from service.catalog.question import Question, check
+from service.catalog.statement import statement
+from service.catalog.statistics import default_statistics, derived, empty, of_durations, of_histogram, plain, rate
+from service.catalog.value import EXPIRED, MIXED, NO_DATA, Figure, Value
+from service.catalog.windows import Window
+
+
+async def run(
+    connection: asyncpg.Connection,
+    kpi: Kpi,
+    windows: Sequence[Window],
+    question: Question | None = None,
+    *,
+    declared: Mapping[int, Declared] | None = None,
+    kept: Kept | None = None,
+) -> list[Value]:
+    """All values of a KPI for these windows, of any tenants, with one statement.
+
+    Without a split every window has a value of every statistic, if need be 0 or none with its reason; with
+    one there are the rows that something happened in, and the names that are declared.
+    Raises InvalidQuery when the question does not fit the KPI.
+    """
+    asked = question or Question()
+    check(kpi, asked)
+    known = declared or {}
+    gone, there = _by_expiry(kpi, windows, kept or Kept())
+    answers: list[Value] = []
+    if there:
+        by = (*asked.by, *(name for name in kpi.head.apart if name not in asked.by))
+        made = statement(kpi, by, frozenset(asked.filters))
+        bound = arguments(kpi, there, asked, by, known, frozenset(made.parameters))
+        records = await connection.fetch(made.text, *(bound[name] for name in made.parameters))
+        answers = _values(kpi, there, records, asked)
+        answers = _one_where_apart(answers, asked.by) if kpi.head.apart else answers
+        answers += _missing(kpi, there, answers, asked, known)
+    return answers + [_nothing(window, name, EXPIRED) for window in gone for name in _wanted(kpi, asked)]
+
+
+def _by_expiry(kpi: Kpi, windows: Sequence[Window], kept: Kept) -> tuple[list[Window], list[Window]]:
+    """The windows that are finer than what is still kept, and the others."""
+    if kpi.head.facts is None:
+        return [], list(windows)
+    gone: list[Window] = []
+    there: list[Window] = []
+    for window in windows:
+        (gone if expired(cut(window.start_us, window.end_us, window.zone), kept) else there).append(window)
+    return gone, there
+
+
+def _wanted(kpi: Kpi, question: Question) -> tuple[str, ...]:
+    if question.statistics:
+        return question.statistics
+    names = default_statistics(kpi)
+    return names if question.within is not None else tuple(name for name in names if name != "share_within")
+
+
+def _values(kpi: Kpi, windows: Sequence[Window], records: Iterable[asyncpg.Record], question: Question) -> list[Value]:
+    wanted, rates = _wanted(kpi, question), derived(kpi)
+    answers = []
+    figures: dict[tuple[int, str], tuple[dict[str, Figure], str]] = {}
+    for record in records:
+        found, note = figures.setdefault((record["win"], record["dims"]), ({}, record.get("note") or ""))
+        found.update(_figures(kpi, record, wanted, question.within))
+    for (index, text), (found, note) in figures.items():
+        window, dims = windows[index], msgspec.json.decode(text, type=dict[str, str])
+        dims = {name: dims[name] for name in (*question.by, *kpi.head.apart) if name in dims}
+        for name in wanted:
+            if name in rates and rates[name][0] in found:
+                of, per = rates[name]
+                figure: Figure | None = rate(found[of], per, window)
+            else:
+                figure = found.get(name)
+            if figure is not None:
+                answers.append(_value(window, name, figure, dims, note))
+    return answers
+
+
+def _figures(kpi: Kpi, record: asyncpg.Record, wanted: tuple[str, ...], within: Fraction | None) -> Iterable[tuple[str, Figure]]:
+    match kpi.head.kind:
+        case "distribution":
+            return of_histogram(kpi, record, wanted, within)
+        case "durations":
+            return of_durations(kpi, record["durations"] or (), wanted, within)
+        case _:
+            name = record["statistic"]
+            return [(name, plain(kpi.statistics[name].kind, record["numerator"], record["denominator"]))]
+
+
+def _value(window: Window, statistic: str, figure: Figure, dims: Mapping[str, str], note: str = "") -> Value:
+    reason = NO_DATA if figure.value is None else ""
+    return Value(window.tenant, window.key, statistic, figure.value, figure.numerator, figure.denominator, dims, reason, note)
+
+
+def _nothing(window: Window, statistic: str, reason: str) -> Value:
+    return Value(window.tenant, window.key, statistic, None, reason=reason)
+
+
+def _missing(
+    kpi: Kpi, windows: Sequence[Window], answers: Sequence[Value], question: Question, declared: Mapping[int, Declared]
+) -> list[Value]:
+    """What has no row and is yet an answer: a whole in which nothing happened, a declared name without data."""
+    if question.after is not None:
+        return []
+    wanted = _wanted(kpi, question)
+    if not question.by:
+        there = {(value.tenant, value.window, value.statistic) for value in answers}
+        return [
+            _value(window, name, empty(kpi, name), {})
+            for window in windows
+            for name in wanted
+            if (window.tenant, window.key, name) not in there
+        ]
+    if kpi.head.declared != "integrations":
+        return []
+    seen = {(value.tenant, value.window, value.dims.get("integration")) for value in answers}
+    return [
+        _value(window, name, empty(kpi, name), dims)
+        for window in windows
+        for dims in declared.get(window.tenant, Declared()).integration_rows(question.by, question.filters)
+        if (window.tenant, window.key, dims["integration"]) not in seen
+        for name in wanted
+    ]
+
+
+def _one_where_apart(answers: Sequence[Value], by: tuple[str, ...]) -> list[Value]:
+    """Where a split has several units, its plain row says so and the rows show each."""
+    groups: dict[tuple[object, ...], list[Value]] = {}
+    for value in answers:
+        groups.setdefault((value.tenant, value.window, value.statistic, *(value.dims[name] for name in by)), []).append(value)
+    joined = []
+    for values in groups.values():
+        if len(values) > 1:
+            first = values[0]
+            plain_dims = {name: first.dims[name] for name in by}
+            joined.append(Value(first.tenant, first.window, first.statistic, None, dims=plain_dims, reason=MIXED))
+        joined += values
+    return joined

@@ -1,0 +1,156 @@
+"""Figures from exact integers: ratios, means, percentiles of histograms and of durations, rates."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+from service.catalog.kpi import MAIN, PERCENTILES, Kpi, Per
+from service.catalog.value import Exact, Figure, counted, decimal, exact, quotient
+from service.catalog.windows import Window
+from service.clock import MINUTE, to_datetime
+from service.domain import histogram
+
+DAYS_A_MONTH = Fraction("30.4375")
+_DAY = timedelta(days=1)
+_NANOS = {"ms": 10**6, "s": 10**9}
+_NANO_UNITS = 10**9
+
+
+def scale(unit: str) -> int:
+    """How many of the stored integers (nanoseconds, or 10⁻⁹ of a meter's unit) make one of the unit."""
+    return _NANOS.get(unit, _NANO_UNITS)
+
+
+def plain(kind: str, numerator: Exact | None, denominator: Exact | None) -> Figure:
+    """The figure of a count (0 when nothing was counted), or of a numerator over its denominator."""
+    over, under = exact(numerator), exact(denominator)
+    if kind == "count":
+        return Figure(counted(over or 0), over or 0, under)
+    if not under or over is None:
+        return Figure(None, over, under)
+    return Figure(quotient(over, under), over, under)
+
+
+def of_histogram(kpi: Kpi, row: asyncpg.Record, wanted: Collection[str], limit: Fraction | None) -> Iterator[tuple[str, Figure]]:
+    """Figures of one row with `n total least greatest histogram`, and of the head's own columns."""
+    size = scale(kpi.head.unit)
+    n, total, least, greatest = (_integer(row[name]) for name in ("n", "total", "least", "greatest"))
+    packed = row["histogram"]
+    bins, counts = histogram.unpack(packed if isinstance(packed, bytes) else b"")
+    for name in wanted:
+        if name == "count":
+            yield name, Figure(n, n)
+        elif name in kpi.head.statistics:
+            yield name, _column(row.get(name), size)
+        elif not n:
+            yield name, Figure(None)
+        elif name == "mean":
+            yield name, Figure(total / (n * size), _scaled(total, size), n)
+        elif name in {"min", "max"}:
+            yield name, Figure((least if name == "min" else greatest) / size, None, n)
+        elif name == "share_within":
+            if limit is not None:
+                share = histogram.share_within(bins, counts, int(limit * size // 1), least, greatest)
+                yield name, Figure(None if share is None else float(share), None if share is None else int(share * n), n)
+        else:
+            found = histogram.percentile(bins, counts, PERCENTILES[name], least, greatest)
+            yield name, Figure(None if found is None else found / size, None, n)
+
+
+def of_durations(
+    kpi: Kpi, durations: Sequence[int], wanted: Collection[str], limit: Fraction | None
+) -> Iterator[tuple[str, Figure]]:
+    """Figures of durations kept one by one, in nanoseconds; percentiles interpolate as percentile_cont does."""
+    size, ordered = scale(kpi.head.unit), sorted(durations)
+    n = len(ordered)
+    for name in wanted:
+        if name == "count":
+            yield name, Figure(n, n)
+        elif name == "share_within":
+            if limit is not None:
+                within = sum(1 for duration in ordered if duration <= limit * size)
+                yield name, plain("ratio", within, n)
+        elif not n:
+            yield name, Figure(None)
+        elif name == "mean":
+            yield name, Figure(sum(ordered) / (n * size), _scaled(sum(ordered), size), n)
+        elif name in {"min", "max"}:
+            yield name, Figure(ordered[0 if name == "min" else -1] / size, None, n)
+        else:
+            yield name, Figure(float(interpolated(ordered, PERCENTILES[name]) / size), None, n)
+
+
+def interpolated(ordered: Sequence[int], q: float) -> Fraction:
+    """The continuous percentile of ascending numbers, as PostgreSQL's percentile_cont defines it."""
+    place = Fraction(str(q)) * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
+def rate(figure: Figure, per: Per, window: Window) -> Figure:
+    """A figure divided by the window's minutes, local days, weeks or months so far."""
+    span = elapsed(window, per)
+    if figure.numerator is None or span <= 0 or (figure.denominator is not None and not figure.denominator):
+        return Figure(None, figure.numerator, None)
+    under = span * Fraction(figure.denominator if figure.denominator is not None else 1)
+    return Figure(float(Fraction(figure.numerator) / under), figure.numerator, decimal(under))
+
+
+def elapsed(window: Window, per: Per) -> Fraction:
+    """How much of a window has passed: minutes of time, or days of its local calendar (a 25-hour day is one).
+
+    A month is 30.4375 days (kpis.md, *Windows*), but for the window `month`, which is one.
+    """
+    if per == "minute":
+        return Fraction(window.until_us - window.start_us, MINUTE)
+    days = _local_days(window, window.until_us)
+    if per == "month":
+        whole = _local_days(window, window.end_us)
+        return days / whole if window.name == "month" else days / DAYS_A_MONTH
+    return days / (7 if per == "week" else 1)
+
+
+def empty(kpi: Kpi, statistic: str) -> Figure:
+    """The figure of a window in which nothing happened."""
+    declared = kpi.statistics[statistic]
+    if declared.kind == "count":
+        return Figure(0, 0, None)
+    of = kpi.statistics.get(declared.of)
+    if declared.per and of is not None and of.kind == "count":
+        return Figure(0, 0, None)
+    return Figure(None)
+
+
+def derived(kpi: Kpi) -> dict[str, tuple[str, Per]]:
+    """Statistics that are rates of another one: name → (of, per)."""
+    return {name: (s.of, s.per) for name, s in kpi.head.statistics.items() if s.per}
+
+
+def default_statistics(kpi: Kpi) -> tuple[str, ...]:
+    """What is computed when nothing is named: all, the plain value first."""
+    return tuple(sorted(kpi.statistics, key=lambda name: name != MAIN))
+
+
+def _local_days(window: Window, until_us: int) -> Fraction:
+    zone = ZoneInfo(window.zone)
+    start, end = (to_datetime(at).astimezone(zone).replace(tzinfo=UTC) for at in (window.start_us, until_us))
+    return Fraction((end - start) // timedelta(microseconds=1), _DAY // timedelta(microseconds=1))
+
+
+def _column(number: object, size: int) -> Figure:
+    if not isinstance(number, (int, Decimal)):
+        return Figure(None)
+    return Figure(quotient(exact(number) or 0, size), _scaled(number, size))
+
+
+def _scaled(number: Exact, size: int) -> Exact:
+    return decimal(Fraction(number) / size)
+
+
+def _integer(number: object) -> int:
+    return int(number) if isinstance(number, (int, Decimal)) else 0

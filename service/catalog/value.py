@@ -1,0 +1,67 @@
+"""What a KPI comes out as: one figure of one tenant, window, split and statistic."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+
+Exact = int | Decimal
+NO_DATA = "no_data"
+"""Nothing happened that a ratio, mean or percentile could be made of."""
+EXPIRED = "expired"
+"""The window lies in a grain that is no longer kept."""
+MIXED = "mixed_units"
+"""Several units or currencies: they are not added up; the rows show each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A figure, in the statistic's unit; `value` is None where there is none, and `reason` says why."""
+
+    tenant: int
+    window: Hashable
+    """The key of the Window."""
+    statistic: str
+    """"" is the KPI's plain value."""
+    value: float | None
+    numerator: Exact | None = None
+    denominator: Exact | None = None
+    dims: Mapping[str, str] = field(default_factory=dict)
+    """The dimensions asked for (and those that are kept apart)."""
+    reason: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A value with what it was made of, before it is known whose it is."""
+
+    value: float | None
+    numerator: Exact | None = None
+    denominator: Exact | None = None
+
+
+def exact(number: Exact | None) -> Exact | None:
+    """A Postgres numeric as an int where it is whole."""
+    if isinstance(number, Decimal) and number == number.to_integral_value():
+        return int(number)
+    return number
+
+
+def quotient(numerator: Exact, denominator: Exact) -> float:
+    """The nearest float of an exact division."""
+    if isinstance(numerator, int) and isinstance(denominator, int):
+        return numerator / denominator
+    return float(Fraction(numerator) / Fraction(denominator))
+
+
+def counted(number: Exact) -> float:
+    """A count as it is shown: an int, unless quantities with fractions were counted."""
+    return number if isinstance(number, int) else float(number)
+
+
+def decimal(fraction: Fraction) -> Exact:
+    """A fraction as an exact number, to 28 digits where it does not end."""
+    if fraction.denominator == 1:
+        return fraction.numerator
+    return Decimal(fraction.numerator) / Decimal(fraction.denominator)

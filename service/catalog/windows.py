@@ -1,0 +1,123 @@
+"""Windows: which span of a tenant's time a question is about, and the bounds that it takes."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+from service.clock import DAY, HOUR, MINUTE, QUARTER
+from service.domain.localtime import CalendarUnit, day_of, first_day, next_first_day, start_of_day_us
+from service.errors import InvalidQuery
+
+Short = Literal["5m", "1h", "24h"]
+Rolling = Literal["1d", "7d", "28d", "30d", "90d"]
+SHORT: dict[Short, int] = {"5m": 5 * MINUTE, "1h": HOUR, "24h": DAY}
+ROLLING: dict[Rolling, int] = {"1d": 1, "7d": 7, "28d": 28, "30d": 30, "90d": 90}
+CALENDAR: tuple[CalendarUnit, ...] = get_args(CalendarUnit)
+OF_DAYS: tuple[str, ...] = (*ROLLING, *CALENDAR)
+"""Windows that are whole local days."""
+NAMES: tuple[str, ...] = (*SHORT, *OF_DAYS)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span of one tenant's time: instants in microseconds since 1970, the end not included."""
+
+    tenant: int
+    key: Hashable
+    """What the caller knows it by; comes back with its values."""
+    start_us: int
+    end_us: int
+    until_us: int
+    """How far it has come: `end_us`, or now while it is open. Rates divide by the time up to here."""
+    zone: str
+    name: str = ""
+    """`5m`, `7d`, `week` …; "" for bounds of the asker's own."""
+
+    @property
+    def first_day(self) -> int:
+        """The local day, since 1970, that it starts in."""
+        return day_of(self.start_us, self.zone)
+
+    @property
+    def last_day(self) -> int:
+        """The last local day that has begun by `until_us`."""
+        return day_of(max(self.start_us, self.until_us - 1), self.zone)
+
+
+def resolve_window(
+    tenant: int,
+    zone: str,
+    *,
+    now_us: int,
+    name: str | None = None,
+    start_us: int | None = None,
+    end_us: int | None = None,
+    whole_days: bool = False,
+    key: Hashable = 0,
+) -> Window:
+    """The window of a name that ends at `end_us` (now by default), or of bounds of one's own.
+
+    `5m 1h 24h` end with the minute that `end_us` falls in, so that what has just happened shows. `1d` … `90d`
+    are the local days that end with the day of the instant before the end, and a calendar window is the one
+    that holds that instant. Bounds of one's own grow outwards to whole minutes, to quarters of an hour when
+    longer than a day, to whole local days with `whole_days`.
+    Raises InvalidQuery for a name that there is not, and for bounds that make no window.
+    """
+    if name is not None and start_us is not None:
+        raise InvalidQuery("start", f"give either window={name} (with end, if not now) or start and end, not both")
+    end = now_us if end_us is None else end_us
+    if name is None and start_us is None:
+        raise InvalidQuery("window", f"missing: give one of {' '.join(NAMES)}, or start and end")
+    if name is not None:
+        start, end = named_bounds_us(name, end, zone)
+    else:
+        start, end = _own_bounds_us(cast("int", start_us), end, zone, whole_days=whole_days)
+    return Window(tenant, key, start, end, max(start, min(end, now_us)), zone, name or "")
+
+
+def named_bounds_us(name: str, end_us: int, zone: str) -> tuple[int, int]:
+    """Start and end of a named window, given the instant that it is asked for; raises InvalidQuery."""
+    if name in SHORT:
+        end = _up(end_us, MINUTE)
+        return end - SHORT[name], end
+    day = day_of(end_us - 1, zone)
+    if name in ROLLING:
+        first, after = day + 1 - ROLLING[name], day + 1
+    elif name in CALENDAR:
+        first, after = first_day(day, name), next_first_day(day, name)
+    else:
+        raise InvalidQuery("window", f"{name!r} is none: give one of {' '.join(NAMES)}, or start and end")
+    return start_of_day_us(first, zone), start_of_day_us(after, zone)
+
+
+def window_before(window: Window) -> Window:
+    """The window that a trend compares with: the calendar one before, else the span of the same length before."""
+    if window.name in OF_DAYS:
+        start, end = named_bounds_us(window.name, window.start_us, window.zone)
+    elif _is_day_start(window.start_us, window.zone) and _is_day_start(window.end_us, window.zone):
+        days = day_of(window.end_us, window.zone) - window.first_day
+        start, end = start_of_day_us(window.first_day - days, window.zone), window.start_us
+    else:
+        start, end = window.start_us - (window.end_us - window.start_us), window.start_us
+    return Window(window.tenant, window.key, start, end, end, window.zone, window.name)
+
+
+def _own_bounds_us(start_us: int, end_us: int, zone: str, *, whole_days: bool) -> tuple[int, int]:
+    if end_us <= start_us:
+        raise InvalidQuery("end", "lies at or before start: give an end after it")
+    if whole_days:
+        return start_of_day_us(day_of(start_us, zone), zone), start_of_day_us(day_of(end_us - 1, zone) + 1, zone)
+    grain = QUARTER if end_us - start_us > DAY else MINUTE
+    return _down(start_us, grain), _up(end_us, grain)
+
+
+def _is_day_start(instant_us: int, zone: str) -> bool:
+    return start_of_day_us(day_of(instant_us, zone), zone) == instant_us
+
+
+def _down(instant_us: int, grain_us: int) -> int:
+    return instant_us // grain_us * grain_us
+
+
+def _up(instant_us: int, grain_us: int) -> int:
+    return -(-instant_us // grain_us) * grain_us
