@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     gather_ms: float = Field(2.0, ge=0, le=100, description="How long a busy API gathers events for one append")
     append_backlog_events: int = Field(200_000, ge=1_000, description="Events waiting for an append before 503 is answered")
     max_body_bytes: int = Field(10_000_000, ge=1_000, description="Largest request body, also after decompression")
+    max_held_body_bytes: int = Field(
+        256_000_000, ge=1_000, description="Request bodies held in memory at the same time before 503 is answered"
+    )
     max_request_events: int = Field(10_000, ge=1, description="Most events in a request")
     max_event_bytes: int = Field(256_000, ge=1_000, description="Largest single event")
     max_depth: int = Field(32, ge=4, le=200, description="Deepest nesting of JSON")

@@ -9,7 +9,25 @@ from service.http.problems import MEDIA_TYPE
 
 BEARER = "bearer"
 BASIC = "basic"
-_BASIC_SCHEME = {"type": "http", "scheme": "basic", "description": "The key as the user name, the password empty"}
+SECURITY_SCHEMES = {
+    BEARER: {"type": "http", "scheme": "bearer", "description": "An API key"},
+    BASIC: {"type": "http", "scheme": "basic", "description": "An API key as the user name, the password empty"},
+}
+EVENT_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "A CloudEvents 1.0 envelope; `GET /v1/schemas` gives the schema of each type with its `data`",
+    "required": ["specversion", "id", "source", "type", "data"],
+    "properties": {
+        "specversion": {"const": "1.0"},
+        "id": {"type": "string", "minLength": 1, "maxLength": 256, "description": "The same again is the same event"},
+        "source": {"type": "string", "format": "uri-reference", "minLength": 1, "maxLength": 512},
+        "type": {"type": "string", "examples": ["io.tidegauge.request.v1"]},
+        "subject": {"type": "string", "minLength": 1, "maxLength": 256, "description": "What the event is about"},
+        "time": {"type": "string", "format": "date-time", "description": "When it happened; missing: when it is received"},
+        "account": {"type": "string", "minLength": 1, "maxLength": 128, "description": "The customer; missing: platform-wide"},
+        "data": {"type": "object"},
+    },
+}
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
     "description": "RFC 9457 problem details",
@@ -44,12 +62,11 @@ def document(app: FastAPI) -> dict[str, Any]:
             title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
         )
         components = made.setdefault("components", {})
-        components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+        components.setdefault("schemas", {}).update(Problem=PROBLEM_SCHEMA, Event=EVENT_SCHEMA)
+        components["securitySchemes"] = SECURITY_SCHEMES
         for operation in _operations(made):
             _name_both_schemes(operation)
             _take_out_the_framework_s_error(operation)
-        if BEARER in components.get("securitySchemes", {}):
-            components["securitySchemes"][BASIC] = _BASIC_SCHEME
         for unused in ("HTTPValidationError", "ValidationError"):
             components["schemas"].pop(unused, None)
         app.openapi_schema = made
