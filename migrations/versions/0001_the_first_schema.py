@@ -122,6 +122,13 @@ def upgrade() -> None:
     comment="As fact_minute, by quarters of an hour (every time zone's day begins on one)",
     postgresql_partition_by='RANGE (bucket)'
     )
+    op.create_table('history_progress',
+    sa.Column('tenant', sa.Integer(), nullable=False),
+    sa.Column('closed_until_us', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('touched_from_us', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('tenant', name=op.f('history_progress_pkey')),
+    comment='Windows that end up to closed_until_us have their history; touched_from_us: the oldest event that came since'
+    )
     op.create_table('installation',
     sa.Column('one', sa.Boolean(), server_default='true', nullable=False),
     sa.Column('hash_key', sa.LargeBinary(), nullable=False),
@@ -446,6 +453,7 @@ def downgrade() -> None:
     op.drop_table('kpi_latest')
     op.drop_table('kpi_history')
     op.drop_table('installation')
+    op.drop_table('history_progress')
     op.drop_table('fact_quarter')
     op.drop_table('fact_minute')
     op.drop_table('fact_day')

@@ -1,6 +1,6 @@
 """Values of KPIs: the newest of each, and those of closed windows."""
 
-from sqlalchemy import Column, DateTime, Double, Integer, Numeric, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Double, Integer, Numeric, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from service.store.tables.base import metadata
@@ -44,4 +44,13 @@ kpi_history = Table(
     Column("status", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     comment="Values at the close of a window; late events rewrite their row",
+)
+
+history_progress = Table(
+    "history_progress",
+    metadata,
+    Column("tenant", Integer, primary_key=True),
+    Column("closed_until_us", BigInteger, nullable=False, server_default="0"),
+    Column("touched_from_us", BigInteger),
+    comment="Windows that end up to closed_until_us have their history; touched_from_us: the oldest event that came since",
 )
