@@ -5,6 +5,7 @@ TidegaugeError
 │   ├── LogUnavailable      the event log takes no writes or gives no reads
 │   ├── StoreUnavailable    Postgres does not answer
 │   ├── LeaseLost           another worker holds the partition now; drop what is held of it
+│   ├── BatchStale          what a batch was folded with has changed; fold it again
 │   └── Overloaded          more is waiting than may wait; says after how many seconds to come back
 └── Permanent            never succeeds as it stands
     ├── InvalidSettings     the environment says something that cannot be
@@ -17,11 +18,16 @@ TidegaugeError
     ├── LogMismatch         kind, generation or partition count differ from the installation's
     ├── OffsetOutOfRange    an offset before the log's start or past its end
     ├── RecordUnreadable    a record that this version cannot decode
-    └── RecordTooLarge      a single event that takes more than a record of the log may hold
+    ├── RecordTooLarge      a single event that takes more than a record of the log may hold
+    ├── BodyMalformed       a body that is not JSON as a whole, or not of the announced form
+    ├── TooManyEvents       more events in a request than are taken at once
+    └── EventRefused        one event that breaks the contract (its reason, the field, the way out)
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from service.domain.reasons import Reason
 
 
 class TidegaugeError(Exception):
@@ -48,6 +54,10 @@ class LeaseLost(Transient):
     """Another worker holds the partition now."""
 
 
+class BatchStale(Transient):
+    """What a batch was decided and folded with has changed meanwhile."""
+
+
 class Overloaded(Transient):
     """More is waiting than may wait."""
 
@@ -70,6 +80,10 @@ class Mistake:
     """Line of the file, from 1."""
     message: str
 
+    def __str__(self) -> str:
+        """The path, where there is one, and what is wrong."""
+        return f"{self.path}: {self.message}" if self.path else self.message
+
 
 class InvalidArgument(Permanent):
     """A name, zone, scope … that is handed in cannot be."""
@@ -83,7 +97,7 @@ class InvalidConfiguration(Permanent):
     """A tenant's configuration has mistakes: all of them at once, in the order of their lines."""
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
-        super().__init__("\n".join(f"line {each.line}: {each.path}: {each.message}" for each in mistakes))
+        super().__init__("\n".join(f"line {each.line}: {each}" for each in mistakes))
         self.mistakes = list(mistakes)
 
 
@@ -118,3 +132,20 @@ class RecordUnreadable(Permanent):
 
 class RecordTooLarge(Permanent):
     """A single event that takes more than a record of the log may hold."""
+
+
+class BodyMalformed(Permanent):
+    """The body is not JSON as a whole, or not of the form that was announced."""
+
+
+class TooManyEvents(Permanent):
+    """The request holds more events than are taken at once."""
+
+
+class EventRefused(Permanent):
+    """One event breaks the contract; the others of its request are not concerned."""
+
+    def __init__(self, reason: Reason, path: str, detail: str) -> None:
+        super().__init__(f"{path}: {detail}" if path else detail)
+        self.reason = reason
+        self.path = path

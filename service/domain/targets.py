@@ -44,13 +44,15 @@ def judge(
     dims: Mapping[str, str | Collection[str]],
     window: str | None,
     value: float | None,
+    adds_up: bool = False,
 ) -> Judgement:
     """Judge a value by the most specific target that speaks of it; `config` is the version of the window's time.
 
     `dims` are the dimensions that the value is filtered or split by, each with its value or values.
     `window` is its name, None for bounds of one's own: then only targets of any window count.
+    `adds_up` is said of counts and sums: a part is not judged by what the whole should reach.
     """
-    found = target_for(config, kpi=kpi, statistic=statistic, dims=dims, window=window)
+    found = target_for(config, kpi=kpi, statistic=statistic, dims=dims, window=window, adds_up=adds_up)
     if found is None:
         reason: Literal["no_data", "no_target"] = "no_data" if value is None else "no_target"
         return Judgement(Status.NONE, reason)
@@ -69,23 +71,30 @@ def judge(
 
 
 def target_for(
-    config: TenantConfig, *, kpi: str, statistic: str | None, dims: Mapping[str, str | Collection[str]], window: str | None
+    config: TenantConfig,
+    *,
+    kpi: str,
+    statistic: str | None,
+    dims: Mapping[str, str | Collection[str]],
+    window: str | None,
+    adds_up: bool = False,
 ) -> Target | None:
     """The most specific target that speaks of a value, of equals the later one in the file; None: there is none.
 
     A target speaks of a value when its window is the value's or any, and when for each dimension that it
     names, the value is of some of the named ones and of no others: a target of P0 and P1 speaks of P0 alone.
+    Of a KPI that adds up it speaks only of the very part that it names.
     """
+    values = {key: frozenset([one] if isinstance(one, str) else one) for key, one in dims.items()}
     for each in config.targets_by_kpi.get((kpi, statistic or None), ()):
-        if each.window in {None, window} and all(_within(dims.get(key), named) for key, named in each.selector.where.items()):
+        named = {key: frozenset(ones) for key, ones in each.selector.where.items()}
+        if each.window in {None, window} and (values == named if adds_up else _within(values, named)):
             return each
     return None
 
 
-def _within(values: str | Collection[str] | None, named: tuple[str, ...]) -> bool:
-    if isinstance(values, str):
-        return values in named
-    return bool(values) and set(values or ()) <= set(named)
+def _within(values: Mapping[str, frozenset[str]], named: Mapping[str, frozenset[str]]) -> bool:
+    return all(key in values and values[key] <= ones for key, ones in named.items())
 
 
 def _status(target: Target, value: float) -> Status:

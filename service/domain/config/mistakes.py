@@ -27,6 +27,7 @@ _WANTED: Final[Mapping[str, str]] = {
     "string_type": "a text in quotes",
     "tuple_type": "a list in brackets",
 }
+_NUMBER_OR_PAIR: Final = "a number, or beside a `range` a pair of numbers"
 _METERS: Final = "; meters need no declaration: name one where it is used, as meter.p95{meter=NAME}"
 
 
@@ -59,8 +60,6 @@ def trimmed(item: ErrorDetails, data: Mapping[str, Any]) -> tuple[Path, bool]:
 
 def sentence(item: ErrorDetails, path: Path, *, is_branch: bool = False) -> str:
     """What is wrong and the way out, without the place; `is_branch`: of a number that may be a pair as well."""
-    if is_branch:
-        return "does not fit: write a number, or beside a `range` a pair of numbers"
     kind, written = item["type"], _written(item["input"])
     context = item.get("ctx", {})
     if kind == "extra_forbidden":
@@ -71,8 +70,8 @@ def sentence(item: ErrorDetails, path: Path, *, is_branch: bool = False) -> str:
         return str(context["error"])
     if kind == "literal_error":
         return f"{written} is not known: write one of {context['expected']}"
-    if kind in _WANTED:
-        return f"{written} does not fit: write {_WANTED[kind]}"
+    if is_branch or kind in _WANTED:
+        return f"{written} does not fit: write {_NUMBER_OR_PAIR if is_branch else _WANTED[kind]}"
     if kind == "too_long":
         return f"{context['actual_length']} entries are too many: at most {context['max_length']}"
     if kind == "too_short":

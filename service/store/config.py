@@ -1,0 +1,116 @@
+"""What tenants declare: its versions, stored whole and read for many tenants at once."""
+
+from collections.abc import Callable, Collection
+from itertools import groupby
+
+import asyncpg
+
+from service.clock import to_datetime, to_us
+from service.domain.config import InvalidConfiguration, KnownKpis, Mistake, TenantConfig, parse
+from service.domain.config.changes import beginning
+from service.domain.config.later import declared_later, without_effect
+from service.domain.config.lines import Lines
+from service.domain.config.mistakes import shown
+from service.domain.config.read import read_toml
+from service.domain.config.versions import FOR_EVER_US, StoredVersion, TenantConfigs, configs_of
+from service.domain.foldconfig import TenantFoldConfig
+from service.errors import NotFound
+from service.store.engine import Connection
+
+# The tenant whose configuration changes, held until the new version is committed: versions have no gaps.
+LOCK_TENANT = "select id, timezone, config_version from tenant where name = $1 for update"
+
+# Whether anything was ever counted for a tenant: then its days are cut, and its time zone stays.
+HAS_DATA = "select exists (select from tenant_hours where tenant = $1)"
+
+# Stores a version; valid_from is null for the first one, which reaches back for ever.
+INSERT_VERSION = "insert into config_version (tenant, version, valid_from, source, parsed) values ($1, $2, $3, $4, $5)"
+
+# Makes a version the tenant's newest: what was folded with another one is folded again.
+RAISE_VERSION = "update tenant set config_version = $2, timezone = $3 where id = $1"
+
+# Tenants with every version that they have, oldest first; a tenant that declared nothing has one row without.
+LOAD_VERSIONS = """
+select t.id, t.timezone, t.config_version, v.version, v.valid_from, v.parsed
+from tenant t
+left join config_version v on v.tenant = t.id and v.version <= t.config_version
+where $1::int[] is null or t.id = any($1)
+order by t.id, v.version
+"""
+
+
+async def apply_config(
+    connection: Connection,
+    tenant: str,
+    text: str,
+    *,
+    now_us: int,
+    known_kpis: KnownKpis,
+    warn: Callable[[str], None] | None = None,
+) -> int:
+    """Check a tenant's file whole, store it as its next version, and return that version's number.
+
+    `warn` gets a sentence for each thing that is declared and does not do what it seems to. The newest
+    version goes up in the same transaction. Raises InvalidConfiguration with every mistake, NotFound.
+    """
+    async with connection.transaction():
+        row = await connection.fetchrow(LOCK_TENANT, tenant)
+        if row is None:
+            raise NotFound(f"there is no tenant {tenant}: create it with `tidegauge tenants create {tenant} --timezone ZONE`")
+        config = parse(text, known_kpis=known_kpis, timezone=row["timezone"])
+        configs = (await load_configs(connection, [row["id"]]))[row["id"]]
+        if configs.version and configs.newest == config:
+            if warn is not None:
+                warn(f"nothing differs from version {configs.version}: it stays the newest")
+            return configs.version
+        has_data: bool = await connection.fetchval(HAS_DATA, row["id"])
+        begins_us, refusals = beginning(configs, config, now_us=now_us, has_data=has_data)
+        if refusals:
+            lines = Lines(text)
+            raise InvalidConfiguration([Mistake(shown(each.path), lines.of(each.path), each.message) for each in refusals])
+        version: int = row["config_version"] + 1
+        valid_from = None if begins_us == FOR_EVER_US else to_datetime(begins_us)
+        await connection.execute(INSERT_VERSION, row["id"], version, valid_from, text, config.to_json())
+        await connection.execute(RAISE_VERSION, row["id"], version, config.timezone)
+    if warn is not None:
+        for sentence in _warnings(text, config, version=version, has_data=has_data):
+            warn(sentence)
+    return version
+
+
+async def load_configs(connection: Connection, tenants: Collection[int] | None = None) -> dict[int, TenantConfigs]:
+    """Every version of these tenants, or of all, by tenant; ids that are no tenants are left out."""
+    rows = await connection.fetch(LOAD_VERSIONS, None if tenants is None else list(tenants))
+    return {tenant: _configs(list(group)) for tenant, group in groupby(rows, key=lambda row: row["id"])}
+
+
+async def load_fold_configs(connection: Connection, tenants: Collection[int]) -> dict[int, TenantFoldConfig]:
+    """What folds need of these tenants' configuration, by tenant; ids that are no tenants are left out."""
+    return {tenant: configs.to_fold() for tenant, configs in (await load_configs(connection, tenants)).items()}
+
+
+def _configs(rows: list[asyncpg.Record]) -> TenantConfigs:
+    stored = [
+        StoredVersion(
+            row["version"],
+            FOR_EVER_US if row["valid_from"] is None else to_us(row["valid_from"]),
+            TenantConfig.from_json(row["parsed"]),
+        )
+        for row in rows
+        if row["version"] is not None
+    ]
+    return configs_of(rows[0]["timezone"], rows[0]["config_version"], stored)
+
+
+def _warnings(text: str, config: TenantConfig, *, version: int, has_data: bool) -> list[str]:
+    """What is declared and does not do what it seems to, a sentence each."""
+    later = [*declared_later(read_toml(text)), *without_effect(config)]
+    said = [f"declared, takes effect in a later version of tidegauge: {', '.join(later)}"] if later else []
+    if version == 1 and config.valid_from is not None:
+        said.append("valid_from does not count: a tenant's first version reaches back for ever")
+    if version == 1 and has_data and config.to_fold() != TenantConfig().in_zone(config.timezone).to_fold():
+        said.append(
+            "events that were counted before this first version keep the figures that they were counted with: "
+            "ignore_features, properties, limit_ms and frequency count for those that come from now on"
+        )
+    return said
