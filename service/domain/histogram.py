@@ -21,7 +21,7 @@ MAX_COUNT: Final = (1 << 47) - 1
 """The most that one packed entry counts; a fuller bin has several entries."""
 BINS_PER_OCTAVE: Final = 64
 OCTAVES: Final = 82
-_COUNT_MASK: Final = (1 << COUNT_BITS) - 1
+COUNT_MASK: Final = (1 << COUNT_BITS) - 1
 _WIRE: Final = np.dtype([("length", ">i4"), ("packed", ">i8")])
 
 
@@ -97,7 +97,7 @@ def entries(counts: Ints) -> tuple[Ints, Ints]:
 
 def split(packed: Ints) -> tuple[Ints, Ints]:
     """Bins, ascending and each once, and their counts; entries of one bin are added up."""
-    return _summed(packed >> COUNT_BITS, packed & _COUNT_MASK)
+    return _summed(packed >> COUNT_BITS, packed & COUNT_MASK)
 
 
 def unpack(sent: bytes) -> tuple[Ints, Ints]:

@@ -105,7 +105,8 @@ def weighted(value: pl.Series, count: pl.Series) -> Exact:
         if np.abs(narrow.astype(np.float64) * counts).sum() < _SAFE:
             product: Exact = narrow * counts
             return product
-    return exact(values) * counts.astype(object)
+    wide: Exact = exact(values) * counts.astype(object)
+    return wide
 
 
 def exact(values: pl.Series) -> Exact:

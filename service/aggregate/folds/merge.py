@@ -1,0 +1,113 @@
+"""Deltas of several batches made one: every key once, whatever the order and the cuts."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import polars as pl
+
+from service.aggregate.deltas import PROBES, Deltas
+from service.aggregate.folds.facts import NEWEST, by_newness, facts_of, grouped_rows
+from service.aggregate.folds.tally import Bins, Exact, Tally, narrowed, regroup
+from service.domain import histogram
+
+FACT_KEYS = ["tenant", "kind", "account", "dims", "grain", "bucket"]
+STATE_KEYS = ["tenant", "kind", "who", "account", "field"]
+MILESTONE_KEYS = ["tenant", "kind", "milestone", "who", "account"]
+STEP_KEYS = ["tenant", "family", "subject", "time_us", "source", "id"]
+PROBE_KEYS = ["tenant", "account", "component", "monitor", "region", "bucket"]
+BIT_COLUMNS = ["up", "down", "degraded", "planned", "excluded"]
+_MOMENT = ["time_us", "source", "id"]
+
+
+def merge(deltas: Sequence[Deltas]) -> Deltas:
+    """One set of deltas that changes the rollups as all of these do together."""
+    if len(deltas) == 1:
+        return deltas[0]
+
+    def gather(of: Callable[[Deltas], pl.DataFrame], reduce: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+        frames = [of(delta) for delta in deltas]
+        filled = [frame for frame in frames if not frame.is_empty()]
+        if len(filled) > 1:
+            return reduce(pl.concat(filled))
+        return filled[0] if filled else of(Deltas())
+
+    return Deltas(
+        facts=gather(lambda delta: delta.facts, added_facts),
+        activity=gather(lambda delta: delta.activity, pl.DataFrame.unique),
+        users=gather(lambda delta: delta.users, pl.DataFrame.unique),
+        states=gather(lambda delta: delta.states, newest_states),
+        milestones=gather(lambda delta: delta.milestones, earliest_milestones),
+        steps=gather(lambda delta: delta.steps, distinct_steps),
+        probes=gather(lambda delta: delta.probes, united_probes),
+    )
+
+
+def added_facts(facts: pl.DataFrame) -> pl.DataFrame:
+    """FACTS with equal keys added up."""
+    keys, of_row = grouped_rows(facts.select(FACT_KEYS))
+    measured = facts["least"].is_not_null()
+    nil = pl.col("least").is_null()
+    measures: dict[str, Exact] = {
+        "n": facts["n"].to_numpy(),
+        "measured": measured.cast(pl.Int64).to_numpy(),
+        "total": narrowed(facts["total"]),
+    }
+    # What was not measured must never win: it takes the greatest of all as its least, and the other way round.
+    filled = facts.select(
+        least=pl.when(nil).then(pl.col("greatest").max()).otherwise("least").fill_null(0),
+        greatest=pl.when(nil).then(pl.col("least").min()).otherwise("greatest").fill_null(0),
+    )
+    measures |= {name: narrowed(filled[name]) for name in ("least", "greatest")}
+    newest = None
+    if facts["newest_us"].null_count() < len(facts):
+        newest = facts.select(NEWEST)
+        measures["newest"] = by_newness(newest)
+    tally = Tally(np.arange(len(facts), dtype=np.int64), measures, _bins(facts["histogram"]))
+    added = regroup(tally, of_row)
+    columns = keys[added.keys].get_columns()
+    return facts_of(columns, added, newest)
+
+
+def newest_states(states: pl.DataFrame) -> pl.DataFrame:
+    """STATES: of what is dated each (time, source, id), else the newest a field."""
+    dated = states.filter("dated").sort("value").unique([*STATE_KEYS, *_MOMENT], keep="last")
+    latest = states.filter(~pl.col("dated")).sort([*_MOMENT, "value"]).unique(STATE_KEYS, keep="last")
+    return pl.concat([dated, latest])
+
+
+def earliest_milestones(milestones: pl.DataFrame) -> pl.DataFrame:
+    """MILESTONES: the earliest of each by (time, source, id)."""
+    return milestones.sort(_MOMENT).unique(MILESTONE_KEYS, keep="first")
+
+
+def distinct_steps(steps: pl.DataFrame) -> pl.DataFrame:
+    """STEPS: a step a key (of two with one key the same one always)."""
+    return steps.sort("account", "fields").unique(STEP_KEYS, keep="last")
+
+
+def united_probes(probes: pl.DataFrame) -> pl.DataFrame:
+    """PROBES: seconds united, probes added."""
+    keys, of_row = grouped_rows(probes.select(PROBE_KEYS))
+    order = np.argsort(of_row, kind="stable")
+    starts = np.searchsorted(of_row[order], np.arange(len(keys)))
+    made = keys.get_columns()
+    for name in BIT_COLUMNS:
+        bits = np.frombuffer(b"".join(probes[name].to_list()), dtype=np.uint8).reshape(len(probes), -1)
+        united = np.bitwise_or.reduceat(bits[order], starts, axis=0)
+        made.append(pl.Series(name, [row.tobytes() for row in united], dtype=pl.Binary))
+    for name in ("probes", "probes_up"):
+        made.append(pl.Series(name, np.add.reduceat(probes[name].to_numpy()[order], starts)))
+    return pl.DataFrame(made).select(PROBES.names())
+
+
+def _bins(packed: pl.Series) -> Bins | None:
+    """The bins of packed histograms, by row."""
+    lengths = packed.list.len().fill_null(0).to_numpy()
+    if not lengths.any():
+        return None
+    entries = packed.filter(pl.Series(lengths > 0)).explode().to_numpy()
+    return Bins(
+        row=np.repeat(np.arange(len(packed), dtype=np.int64), lengths),
+        bin=entries >> histogram.COUNT_BITS,
+        count=entries & histogram.COUNT_MASK,
+    )
