@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-import asyncpg
-
 from service.domain.reasons import Reason
 
 STATES = ("open", "resent", "dismissed")
@@ -13,6 +11,7 @@ STATES = ("open", "resent", "dismissed")
 _PAGE = """
 select source, id, time, reason, detail, origin, received_at, count, state, id_hash, raw
 from dead_letter
+from service.store.engine import Connection
 where tenant = $1
   and ($2::text is null or reason = $2)
   and ($3::text is null or source = $3)
@@ -56,7 +55,7 @@ class Position:
 
 
 async def page(
-    connection: asyncpg.Connection,
+    connection: Connection,
     tenant: int,
     *,
     reason: Reason | None = None,
@@ -71,7 +70,7 @@ async def page(
     return [DeadLetter(**{**row, "reason": Reason(row["reason"])}) for row in rows]
 
 
-async def mark(connection: asyncpg.Connection, tenant: int, id_hash: bytes, state: str) -> int:
+async def mark(connection: Connection, tenant: int, id_hash: bytes, state: str) -> int:
     """Set the state of an event's dead letters; how many were changed."""
     answer: str = await connection.execute(_MARK, tenant, id_hash, state)
     return int(answer.rpartition(" ")[2])

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-import asyncpg
+from service.store.engine import Connection
 
 ACTIONS = (
     "opened",
@@ -138,7 +138,7 @@ class Selection:
 
 
 async def page(
-    connection: asyncpg.Connection, tenant: int, wanted: Selection, *, after: tuple[int, str] | None, limit: int
+    connection: Connection, tenant: int, wanted: Selection, *, after: tuple[int, str] | None, limit: int
 ) -> list[Incident]:
     """At most `limit` incidents, the newest opened first, beginning behind `after` (opened_us, subject)."""
     rows = await connection.fetch(

@@ -7,10 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-import asyncpg
-
 from service.clock import to_datetime
 from service.errors import LeaseLost
+from service.store.engine import Connection
+from service.store.leases import Lease
 
 # Holds the evaluator's lease until the transaction ends, so that nobody writes who has lost it.
 _FENCE = """
@@ -61,15 +61,6 @@ order by k.kpi, k.statistic, t.name, k.place
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to write, see store/leases.py."""
-
-    resource: str
-    owner: UUID
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
 class LiveValue:
     """One value of one window; `dims` as sorted pairs."""
 
@@ -104,14 +95,14 @@ class Shown:
     """Series that the tenant has, shown or not."""
 
 
-async def fence(connection: asyncpg.Connection, lease: Lease) -> None:
+async def fence(connection: Connection, owner: UUID, lease: Lease) -> None:
     """Go on only as the holder of the lease, until the transaction ends; raises LeaseLost."""
-    if not await connection.fetchval(_FENCE, lease.resource, lease.owner, lease.epoch):
+    if not await connection.fetchval(_FENCE, lease.resource, owner, lease.epoch):
         raise LeaseLost(f"{lease.resource}: another process holds it, or epoch {lease.epoch} has expired")
 
 
 async def replace(
-    connection: asyncpg.Connection,
+    connection: Connection,
     kpi: str,
     tenants: Sequence[int],
     windows: Sequence[str],
@@ -140,7 +131,7 @@ async def replace(
     )
 
 
-async def read(connection: asyncpg.Connection, *, tenant: int | None, max_series: int) -> list[Shown]:
+async def read(connection: Connection, *, tenant: int | None, max_series: int) -> list[Shown]:
     """The newest values that there are, of one tenant or all, at most `max_series` each, ordered by KPI."""
     rows = await connection.fetch(_READ, tenant, max_series)
     return [

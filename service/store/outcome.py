@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import asyncpg
-
 from service.clock import HOUR
 from service.domain.identity import partition_of
 from service.domain.reasons import Reason
+from service.store.engine import Connection
 from service.store.installation import Installation
 
 UNTIMED_HOURS = 24
@@ -44,7 +43,7 @@ class Outcome:
 
 
 async def what_became_of(
-    connection: asyncpg.Connection,
+    connection: Connection,
     installation: Installation,
     *,
     tenant: int,

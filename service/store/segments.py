@@ -1,6 +1,6 @@
 """Segments: users by their traits as they are now, as bits over ordinals; rebuilt for what changed."""
 
-import asyncpg
+from service.store.engine import Connection
 
 MAX_CHUNKS = 64
 
@@ -33,7 +33,7 @@ group by tenant, dimension, value, chunk
 """
 
 
-async def rebuild(connection: asyncpg.Connection) -> int:
+async def rebuild(connection: Connection) -> int:
     """Rebuild the segments of at most MAX_CHUNKS changed chunks, in one transaction; how many there were.
 
     A flush that changes a chunk meanwhile marks it anew, for the next call.

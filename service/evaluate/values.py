@@ -1,0 +1,61 @@
+"""Values of KPIs, computed for many tenants and windows at once and judged by what each tenant declared."""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from service.catalog import Kpi, Question, Value, Window, run
+from service.domain.targets import judge
+from service.evaluate.ground import Ground
+from service.store.engine import Connection
+from service.store.live import LiveValue
+
+
+def splits(kpi: Kpi) -> tuple[tuple[str, ...], ...]:
+    """The splits that are kept current, but those that add up what the KPI is never added up across."""
+    live = kpi.head.live
+    wanted = live.by if live else ()
+    return tuple(by for by in wanted if all(name in by for name in kpi.head.required))
+
+
+async def evaluate(connection: Connection, kpi: Kpi, windows: Sequence[Window], ground: Ground) -> list[LiveValue]:
+    """All live values of a KPI for these windows (of keys that are unique), judged; one statement a split."""
+    live = kpi.head.live
+    statistics = live.statistics if live else ()
+    by_key: dict[Hashable, Window] = {window.key: window for window in windows}
+    found: dict[tuple[object, ...], LiveValue] = {}
+    for by in splits(kpi):
+        question = Question(by=by, statistics=statistics)
+        values = await run(connection, kpi, windows, question, configs=ground.configs, kept=ground.kept)
+        found |= {(v.tenant, v.statistic, v.window, v.end_us, v.dims): v for v in _judged(kpi, values, by_key, ground)}
+    return list(found.values())
+
+
+def _judged(kpi: Kpi, values: Iterable[Value], windows: Mapping[Hashable, Window], ground: Ground) -> Iterable[LiveValue]:
+    for value in values:
+        window = windows[value.window]
+        judgement = judge(
+            ground.configs[value.tenant].at(max(window.start_us, window.end_us - 1)),
+            kpi=kpi.id,
+            statistic=value.statistic or None,
+            dims=value.dims,
+            window=window.name or None,
+            value=value.value,
+        )
+        yield LiveValue(
+            tenant=value.tenant,
+            statistic=value.statistic,
+            window=window.name,
+            dims=tuple(sorted(value.dims.items())),
+            value=value.value,
+            numerator=_decimal(value.numerator),
+            denominator=_decimal(value.denominator),
+            target=judgement.target,
+            limit=judgement.limit,
+            status=judgement.status,
+            start_us=window.start_us,
+            end_us=window.end_us,
+        )
+
+
+def _decimal(number: int | Decimal | None) -> Decimal | None:
+    return None if number is None else Decimal(number)
