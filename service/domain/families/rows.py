@@ -75,7 +75,7 @@ class RequestRow(Row, array_like=True, gc=False, frozen=True):
     route: str = ""
     method: str = ""
     status: int = 0
-    """100–599, or 0 with `timeout`."""
+    """100 to 599, or 0 with `timeout`."""
     timeout: bool = False
     latency_ns: int = 0
     count: int = 1
@@ -105,7 +105,7 @@ class MeasurementRow(Row, array_like=True, gc=False, frozen=True):
     whole: int = 0
     """The value's whole part, toward zero."""
     nano: int = 0
-    """The rest in 10⁻⁹, of the same sign: value = whole + nano × 10⁻⁹."""
+    """The rest in 10⁻⁹, of the same sign: value = whole + nano x 10⁻⁹."""
     unit: str = ""
     """The unit, or the currency (then `is_currency`)."""
     is_currency: bool = False

@@ -1,0 +1,65 @@
+"""Types of the contract's fields: what a text, a name, a duration may be, for the decoder and for the published schema."""
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, Raw
+
+from service.domain.names import MAX_NAME, MAX_SOURCE
+from service.domain.numbers import MAX_COUNT, MAX_DURATION_MS, MAX_QUANTITY, MAX_VALUE
+
+MAX_ID = 256
+MAX_ACCOUNT = 128
+MAX_TEXT = 256
+MAX_PROPERTIES = 10
+MAX_TRAITS = 20
+MAX_ATTRIBUTES = 8
+MAX_ACCOUNTS = 100
+KIND: Final = "kind"
+"""Key of `Meta.extra`: which check beyond length a text has (`name`, `source`)."""
+
+_NAME_SCHEMA: dict[str, Any] = {
+    "pattern": '^[^~,{}="\\u0000-\\u001f\\u007f][^,{}="\\u0000-\\u001f\\u007f]*$',
+    "description": 'A name: printable, NFC, without , { } = " and not starting with ~',
+}
+_INSTANT_SCHEMA: dict[str, Any] = {"format": "date-time", "examples": ["2025-11-17T09:30:00.250Z"]}
+_DURATION_SCHEMA: dict[str, Any] = {"description": "Milliseconds; kept to the nanosecond"}
+
+Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, extra={KIND: "name"}, extra_json_schema=_NAME_SCHEMA)]
+Text = Annotated[str, Meta(max_length=MAX_TEXT)]
+"""Free text of a line: titles, routes, reasons of exclusion."""
+Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
+Account = Annotated[str, Meta(min_length=1, max_length=MAX_ACCOUNT)]
+Source = Annotated[
+    str,
+    Meta(min_length=1, max_length=MAX_SOURCE, extra={KIND: "source"}, extra_json_schema={"format": "uri-reference"}),
+]
+Instant = Annotated[str, Meta(extra_json_schema=_INSTANT_SCHEMA)]
+"""Left a text: it is read where the row is made (domain/timestamps.py)."""
+Currency = Annotated[
+    str, Meta(min_length=3, max_length=3, pattern="^[A-Z]{3}$", description="ISO 4217; the value is in its minor units")
+]
+Severity = Literal["P0", "P1", "P2", "P3"]
+DurationMs = Annotated[float, Meta(ge=0, le=MAX_DURATION_MS, extra_json_schema=_DURATION_SCHEMA)]
+Count = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
+Amount = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
+Level = Annotated[int, Meta(ge=1, le=4)]
+Quantity = Annotated[
+    Raw,
+    Meta(
+        extra={KIND: "quantity"},
+        extra_json_schema={"type": "number", "exclusiveMinimum": 0, "maximum": MAX_QUANTITY, "default": 1},
+    ),
+]
+"""The literal as it was written: decimals are read from it exactly (domain/numbers.py)."""
+Value = Annotated[
+    Raw, Meta(extra={KIND: "value"}, extra_json_schema={"type": "number", "minimum": -MAX_VALUE, "maximum": MAX_VALUE})
+]
+Properties = Annotated[dict[Name, Text], Meta(max_length=MAX_PROPERTIES)]
+Traits = Annotated[dict[Name, Text], Meta(max_length=MAX_TRAITS)]
+Attributes = Annotated[dict[Name, Text], Meta(max_length=MAX_ATTRIBUTES)]
+Accounts = Annotated[list[Account], Meta(max_length=MAX_ACCOUNTS)]
+
+
+class Data(msgspec.Struct, kw_only=True, frozen=True, gc=False, forbid_unknown_fields=True):
+    """What an event says: the fields of a family; `null` is the same as leaving a field out."""

@@ -1,0 +1,73 @@
+"""What goes into the decoder beside the bytes, and what comes out of it."""
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from service.domain.families.rows import RejectedRow, Row
+from service.domain.reasons import Reason
+
+REJECTED = "rejected"
+"""The family of the events that were refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What the door knows of a request: whose it is, when it came, by which right and whence."""
+
+    tenant: int
+    received_us: int
+    backfill: bool
+    origin: str = "http"
+    """`http`, or `kafka:TOPIC:PARTITION:OFFSET`."""
+
+
+class Form(Enum):
+    """How the events lie in the body."""
+
+    JSON = auto()
+    """An envelope, or an array of envelopes: the first character says."""
+    OBJECT = auto()
+    """One envelope: CloudEvents' structured mode."""
+    ARRAY = auto()
+    """An array of envelopes: CloudEvents' batch mode."""
+    NDJSON = auto()
+    """An envelope a line."""
+    BINARY = auto()
+    """The body is `data`, the attributes come beside it: CloudEvents' binary mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is taken at the most; see the settings of the same names."""
+
+    max_request_events: int
+    max_event_bytes: int
+    max_depth: int
+    """Objects and lists in one another, the event itself being the first."""
+    max_lateness_us: int
+    max_skew_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An event that was refused, for the answer."""
+
+    index: int
+    """Its place among the request's events, from 0; blank lines are no events."""
+    id: str | None
+    reason: Reason
+    detail: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """The events of one request."""
+
+    rows: dict[str, list[Row] | list[RejectedRow]] = field(default_factory=dict)
+    """By family, only families that have any; `rejected` holds `RejectedRow`s."""
+    rejected: list[Rejection] = field(default_factory=list)
+    accepted: int = 0
+    unknown_fields: int = 0
+    """Fields of `data` that the contract does not know, in accepted events."""
+    rounded: int = 0
+    """Numbers that lost digits, in accepted events."""

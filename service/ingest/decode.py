@@ -1,0 +1,211 @@
+"""From a request's bytes to rows for the log: stamped, hashed, and every refused event beside them with its reason."""
+
+import codecs
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, Union
+
+import msgspec
+
+from service.domain.families.envelope import Envelope, Intake
+from service.domain.families.registry import BY_TYPE, FAMILIES
+from service.domain.identity import IdHasher
+from service.domain.names import Known, name_fault, source_fault
+from service.domain.timestamps import instant_us
+from service.errors import BodyMalformed, EventRefused, TooManyEvents
+from service.ingest.batch import REJECTED, Batch, Form, Limits, Rejection, Stamp
+from service.ingest.binary import structured
+from service.ingest.jsontext import UNREADABLE, deeper_than, elements
+from service.ingest.reading import NUL, NotJson, Reader, tolerant
+from service.ingest.rejecting import Rejecter
+
+__all__ = ["Batch", "Decoder", "Form", "Limits", "Rejection", "Stamp"]
+
+_LINE = re.compile(rb"[^\n]+")
+_SPACE = b" \t\r\n"
+
+
+class _Raws(Protocol):
+    """The bytes of events, by their place."""
+
+    def __getitem__(self, index: int, /) -> bytes: ...
+
+
+class _LazyRaws:
+    """The bytes of an array's events, looked for only when one of them is asked for."""
+
+    def __init__(self, body: bytes, limit: int) -> None:
+        self._body = body
+        self._limit = limit
+        self._found: list[bytes] | None = None
+
+    def __getitem__(self, index: int) -> bytes:
+        if self._found is None:
+            self._found = elements(self._body, self._limit)
+        return self._found[index]
+
+
+class Decoder:
+    """Decodes requests: one for a process, used by one thread at a time (it remembers what was good before)."""
+
+    def __init__(self, hasher: IdHasher, limits: Limits) -> None:
+        self._limits = limits
+        self._hasher = hasher
+        self._reader = Reader(BY_TYPE, limits)
+        self._rejecter = Rejecter(hasher)
+        events: Any = Union[tuple(family.event for family in FAMILIES)]  # noqa: UP007 a union of a computed list
+        self._typed = msgspec.json.Decoder(list[events])
+        self._makers = {family.event: (family.name, family.to_row) for family in FAMILIES}
+        self._makers |= {tolerant(family.event): (family.name, family.to_row) for family in FAMILIES}
+        self._names = Known(name_fault)
+        self._sources = Known(source_fault)
+
+    def decode(self, body: bytes, form: Form, stamp: Stamp, attributes: Mapping[str, str] | None = None) -> Batch:
+        """Make rows of the events in `body`, each event by itself: a bad one costs no other.
+
+        `attributes` belong to the binary form: a CloudEvents attribute's name (lower case, without `ce-`) to its
+        decoded value, and `datacontenttype`. Raises BodyMalformed (not JSON as a whole, or not of the form) and
+        TooManyEvents.
+        """
+        body = body.removeprefix(codecs.BOM_UTF8)
+        batch = Batch()
+        if form is Form.NDJSON:
+            self._take_lines(body, stamp, batch)
+        elif form is Form.BINARY:
+            self._take_whole([structured(body, attributes or {})], stamp, batch)
+        elif _is_array(body, form):
+            self._take_array(body, stamp, batch)
+        else:
+            self._take_whole([body.strip(_SPACE)], stamp, batch)
+        batch.rejected.sort(key=lambda rejection: rejection.index)
+        return batch
+
+    def _take_array(self, body: bytes, stamp: Stamp, batch: Batch) -> None:
+        """All at once where every event is as it should be, else one by one."""
+        events = self._read_all(body)
+        if events is None:
+            raws = elements(body, self._limits.max_request_events)
+            self._check_count(len(raws))
+            self._take_whole(raws, stamp, batch)
+        else:
+            self._check_count(len(events))
+            raws_later = _LazyRaws(body, self._limits.max_request_events)
+            self._make_rows(range(len(events)), events, raws_later, stamp, batch)
+
+    def _read_all(self, body: bytes) -> list[Envelope] | None:
+        """Every event of an array; None where one of them needs a closer look."""
+        # One character is found far faster than six, and most bodies have no backslash at all.
+        if b"\\" in body and NUL in body:
+            return None
+        try:
+            events: list[Envelope] = self._typed.decode(body)
+            if not body.isascii():
+                body.decode()
+        except UNREADABLE:
+            return None
+        # The array around the events is one level.
+        if deeper_than(body, self._limits.max_depth + 1):
+            return None
+        most = self._limits.max_event_bytes
+        if len(body) > most and any(len(raw) > most for raw in elements(body, self._limits.max_request_events)):
+            return None
+        return events
+
+    def _take_whole(self, raws: Sequence[bytes], stamp: Stamp, batch: Batch) -> None:
+        """Events of a body that must be JSON as a whole, one by one."""
+        try:
+            self._take_each(raws, stamp, batch)
+        except NotJson as error:
+            raise BodyMalformed(f"the body {error}") from None
+
+    def _take_lines(self, body: bytes, stamp: Stamp, batch: Batch) -> None:
+        """A line is an event, and JSON or not by itself; a body without any line of JSON is none as a whole."""
+        lines = []
+        for match in _LINE.finditer(body):
+            line = match[0].strip(_SPACE)
+            if line:
+                lines.append(line)
+                self._check_count(len(lines))
+        broken = self._take_each(lines, stamp, batch, forgiving=True)
+        if lines and broken == len(lines):
+            raise BodyMalformed(f"none of the {len(lines)} lines is JSON; send one event a line")
+
+    def _take_each(self, raws: Sequence[bytes], stamp: Stamp, batch: Batch, *, forgiving: bool = False) -> int:
+        """Read events one by one, then make their rows; returns how many are no JSON.
+
+        Raises NotJson for the first of these unless `forgiving`.
+        """
+        indexes: list[int] = []
+        events: list[Envelope] = []
+        broken = 0
+        for index, raw in enumerate(raws):
+            try:
+                event, unknown = self._reader.read(raw)
+            except EventRefused as refusal:
+                if isinstance(refusal, NotJson):
+                    if not forgiving:
+                        raise
+                    broken += 1
+                self._reject(index, raw, refusal, stamp, batch)
+            else:
+                indexes.append(index)
+                events.append(event)
+                batch.unknown_fields += unknown
+        self._make_rows(indexes, events, raws, stamp, batch)
+        return broken
+
+    def _make_rows(self, indexes: Iterable[int], events: list[Envelope], raws: _Raws, stamp: Stamp, batch: Batch) -> None:
+        """Stamp, hash and shape events that were read: the hot loop, hence its locals."""
+        hash_of, makers, sources = self._hasher.of, self._makers, self._sources
+        tenant, received_us, backfill = stamp.tenant, stamp.received_us, stamp.backfill
+        oldest_us = received_us - self._limits.max_lateness_us
+        newest_us = received_us + self._limits.max_skew_us
+        intake = Intake(self._names)
+        rows: dict[str, list[Any]] = {}
+        for index, event in zip(indexes, events, strict=True):
+            try:
+                source, event_id = event.source, event.id
+                if source not in sources:
+                    sources.require(("source",), (source,))
+                time_us = None if event.time is None else instant_us(event.time, "time")
+                in_time = time_us is None or oldest_us <= time_us <= newest_us
+                # Whether it is refused is the aggregator's to say; the dead letter then needs the bytes.
+                raw = None if in_time else raws[index]
+                id_hash = hash_of(tenant, source, event_id, time_us)
+                family, to_row = makers[type(event)]
+                head = (id_hash, tenant, source, event_id, time_us, received_us, event.account or "", backfill, raw)
+                row = to_row(event, head, intake)
+            except EventRefused as refusal:
+                self._reject(index, raws[index], refusal, stamp, batch)
+                continue
+            if family in rows:
+                rows[family].append(row)
+            else:
+                rows[family] = [row]
+            batch.accepted += 1
+        batch.rows |= rows
+        batch.rounded += intake.rounded
+
+    def _reject(self, index: int, raw: bytes, refusal: EventRefused, stamp: Stamp, batch: Batch) -> None:
+        rejection, row = self._rejecter.reject(index, raw, refusal, stamp)
+        batch.rejected.append(rejection)
+        kept: list[Any] = batch.rows.setdefault(REJECTED, [])
+        kept.append(row)
+
+    def _check_count(self, events: int) -> None:
+        limit = self._limits.max_request_events
+        if events > limit:
+            raise TooManyEvents(f"the request holds more than {limit:,} events; send them in several requests")
+
+
+def _is_array(body: bytes, form: Form) -> bool:
+    """Whether the body is an array; raises BodyMalformed where that is not what the form announces."""
+    first = body.lstrip(_SPACE)[:1]
+    expected = {Form.OBJECT: b"{", Form.ARRAY: b"["}.get(form, b"{[")
+    if not first or first not in expected:
+        wanted = {Form.OBJECT: "one event, an object", Form.ARRAY: "an array of events"}.get(
+            form, "an event or an array of events"
+        )
+        found = "empty" if not first else f"something that begins with {first.decode(errors='replace')!r}"
+        raise BodyMalformed(f"the body is {found}; send {wanted}")
+    return first == b"["

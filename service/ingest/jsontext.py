@@ -1,0 +1,95 @@
+"""JSON as text, before anything is read from it: how deep it nests, and where the elements of an array lie."""
+
+import re
+from collections.abc import Iterator
+from itertools import islice, pairwise
+
+import msgspec
+
+from service.errors import BodyMalformed
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for text that it cannot read; the last two lie outside its own errors."""
+
+_BRACKETS = b"[]{}"
+_NO_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
+_OPENERS = b"[{"
+_CLOSERS = b"]}"
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},"]', re.DOTALL)
+_SPACE = b" \t\r\n"
+_raw_elements = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def deeper_than(text: bytes, limit: int) -> bool:
+    """Whether arrays and objects nest deeper than `limit`, without parsing.
+
+    Brackets alone are looked at first, at the speed of C: innermost pairs are taken away `limit` times, and what
+    nests no deeper is gone then. Only where something is left (brackets in strings, too) are strings minded.
+    """
+    brackets = text.translate(None, _NO_BRACKETS)
+    for _ in range(limit):
+        if not brackets:
+            return False
+        shorter = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        if len(shorter) == len(brackets):
+            break
+        brackets = shorter
+    return bool(brackets) and _depth(text, limit) > limit
+
+
+def _depth(text: bytes, limit: int) -> int:
+    """The deepest nesting, strings left aside; stops looking past `limit`."""
+    depth = deepest = 0
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        if token in _OPENERS:
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > limit:
+                break
+        elif token in _CLOSERS:
+            depth -= 1
+    return deepest
+
+
+def elements(body: bytes, limit: int) -> list[bytes]:
+    """The elements of a JSON array as they are written: at most `limit` + 1, so that too many can be told.
+
+    An element's own mistakes (bad bytes, lone surrogates, deep nesting) spoil no other. Raises BodyMalformed where
+    the array itself cannot be followed.
+    """
+    # A body of commas alone would become millions of objects: let the careful way stop at the limit.
+    if body.count(b",") <= 64 * (limit + 1):
+        try:
+            return [bytes(raw) for raw in _raw_elements.decode(body)]
+        except UNREADABLE:
+            pass
+    return _followed(body, limit)
+
+
+def _followed(body: bytes, limit: int) -> list[bytes]:
+    """The elements by brackets, commas and strings alone."""
+    marks = list(islice(_marks(body), limit + 2))
+    found = [body[before:after].strip(_SPACE) for (_, before), (after, _) in pairwise(marks)]
+    return [] if found == [b""] else found
+
+
+def _marks(body: bytes) -> Iterator[tuple[int, int]]:
+    """Where the outermost array begins, its commas are and it ends; raises BodyMalformed where that cannot be followed."""
+    closing: list[bytes] = []
+    end = 0
+    for match in _TOKEN.finditer(body):
+        token = match[0]
+        if end or token == b'"' or (token in _CLOSERS and (not closing or closing.pop() != token)):
+            raise BodyMalformed(f"the body is no JSON from byte {match.start()} on; send one complete array")
+        if token in _OPENERS:
+            if not closing:
+                yield match.span()
+            closing.append(b"]" if token == b"[" else b"}")
+        elif token in _CLOSERS and not closing:
+            end = match.end()
+            yield match.span()
+        elif token == b"," and len(closing) == 1:
+            yield match.span()
+    if not end or body[end:].strip(_SPACE):
+        raise BodyMalformed("the body ends before its array does, or goes on after it; send one complete array")
