@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -22,6 +23,8 @@ from service.http.problems import Kind, Problem
 from service.telemetry import Telemetry
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+log = structlog.get_logger()
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -67,6 +70,8 @@ async def _of_the_tree(request: Request, error: Exception) -> Response:
     problem = problems.of(error)
     if problem is None:
         raise error
+    if problem.kind is Kind.UNAVAILABLE:
+        log.warning("not possible at the moment", error=repr(error))
     return problem.response(request.scope[REQUEST_ID])
 
 

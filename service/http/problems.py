@@ -15,6 +15,7 @@ from service.errors import (
     InvalidArgument,
     InvalidConfiguration,
     InvalidQuery,
+    InvalidText,
     NotFound,
     Overloaded,
     Transient,
@@ -84,27 +85,6 @@ def unavailable(detail: str, *, retry_after_s: int = RETRY_AFTER_S) -> Problem:
     return Problem(Kind.UNAVAILABLE, detail, headers={"Retry-After": str(retry_after_s)})
 
 
-def of(error: Exception) -> Problem | None:
-    """The problem that an error of the tree (or of the database's drivers) is; None: nothing that a caller can mend."""
-    match error:
-        case Problem():
-            return error
-        case Overloaded():
-            return unavailable(str(error), retry_after_s=error.retry_after_s)
-        case Transient():
-            return unavailable(str(error))
-        case InvalidQuery():
-            return Problem(Kind.INVALID_QUERY, str(error), members={"parameter": error.parameter})
-        case InvalidArgument() | InvalidConfiguration():
-            return Problem(Kind.INVALID_REQUEST, str(error))
-        case NotFound():
-            return Problem(Kind.NOT_FOUND, str(error))
-        case AlreadyExists():
-            return Problem(Kind.CONFLICT, str(error))
-        case _:
-            return unavailable("Postgres does not answer at the moment") if isinstance(error, DATABASE_AWAY) else None
-
-
 DATABASE_AWAY = (
     OSError,
     asyncpg.InterfaceError,
@@ -117,6 +97,30 @@ DATABASE_AWAY = (
     OperationalError,
 )
 """What the drivers raise when the database is away (a TimeoutError is an OSError)."""
+_KINDS: dict[type[Exception], Kind] = {
+    InvalidQuery: Kind.INVALID_QUERY,
+    InvalidText: Kind.INVALID_QUERY,
+    InvalidArgument: Kind.INVALID_REQUEST,
+    InvalidConfiguration: Kind.INVALID_REQUEST,
+    NotFound: Kind.NOT_FOUND,
+    AlreadyExists: Kind.CONFLICT,
+}
+
+
+def of(error: Exception) -> Problem | None:
+    """The problem that an error of the tree (or of the database's drivers) is; None: nothing that a caller can mend."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, Overloaded):
+        return unavailable(str(error), retry_after_s=error.retry_after_s)
+    if isinstance(error, Transient):
+        return unavailable(str(error))
+    if isinstance(error, DATABASE_AWAY):
+        return unavailable("Postgres does not answer at the moment: try again")
+    kind = next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), None)
+    if kind is None:
+        return None
+    return Problem(kind, str(error), members={"parameter": error.parameter} if isinstance(error, InvalidQuery) else None)
 
 
 def of_status(status: int, detail: str, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
