@@ -1,7 +1,7 @@
 """The KPIs: one .sql file each, and the code that loads and runs them."""
 
-from service.catalog.arguments import Declared
 from service.catalog.cut import Kept
+from service.catalog.declared import Declared, declared_of
 from service.catalog.kpi import Kpi
 from service.catalog.loader import Catalog
 from service.catalog.question import Question
@@ -9,4 +9,16 @@ from service.catalog.runner import run
 from service.catalog.value import Value
 from service.catalog.windows import Window, resolve_window, window_before
 
-__all__ = ["Catalog", "Declared", "Kept", "Kpi", "Question", "Value", "Window", "resolve_window", "run", "window_before"]
+__all__ = [
+    "Catalog",
+    "Declared",
+    "Kept",
+    "Kpi",
+    "Question",
+    "Value",
+    "Window",
+    "declared_of",
+    "resolve_window",
+    "run",
+    "window_before",
+]

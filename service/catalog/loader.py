@@ -38,7 +38,9 @@ Relations it may read (those that it names are built):
 - `minutes`, `quarters` `(tenant, win, lo, hi timestamptz)` and `spans(tenant, win, lo, hi date)`: the pieces
   that each window is cut into; together they are the window
 - `days(tenant, win, day date, business bool)`: the local days of the window that have begun
-- `declared(tenant, config jsonb)`: each tenant's configuration (TenantConfig as JSON)
+- `declared(tenant, config jsonb)`: each tenant's configuration in its file's form, with all defaults
+- `labels(tenant, feature, label)`: what the filter `feature` names: a feature under its own name, the features of a
+  group under the group's (empty without that filter; `:only_feature` holds the names as they were asked for)
 Parameters: `:by` (text[], the dimensions asked for), `:filters` (jsonb, dimension → list of values), for a
 dimension of the head `:only_NAME` (text[], null when not filtered) and every parameter of the head, `:days`.
 """

@@ -6,18 +6,20 @@ from fractions import Fraction
 import asyncpg
 import msgspec
 
-from service.catalog.arguments import Declared, arguments
+from service.catalog.arguments import arguments
 from service.catalog.cut import Kept, cut, expired
+from service.catalog.declared import Declared
 from service.catalog.kpi import Kpi
 from service.catalog.question import Question, check
 from service.catalog.statement import statement
 from service.catalog.statistics import default_statistics, derived, empty, of_durations, of_histogram, plain, rate
 from service.catalog.value import EXPIRED, MIXED, NO_DATA, Figure, Value
 from service.catalog.windows import Window
+from service.store.engine import Connection
 
 
 async def run(
-    connection: asyncpg.Connection,
+    connection: Connection,
     kpi: Kpi,
     windows: Sequence[Window],
     question: Question | None = None,
@@ -33,7 +35,7 @@ async def run(
     """
     asked = question or Question()
     check(kpi, asked)
-    known = declared or {}
+    known = declared if declared is not None else {}
     gone, there = _by_expiry(kpi, windows, kept or Kept())
     answers: list[Value] = []
     if there:
@@ -127,7 +129,7 @@ def _missing(
     return [
         _value(window, name, empty(kpi, name), dims)
         for window in windows
-        for dims in declared.get(window.tenant, Declared()).integration_rows(question.by, question.filters)
+        for dims in (declared[window.tenant].integration_rows(question) if window.tenant in declared else ())
         if (window.tenant, window.key, dims["integration"]) not in seen
         for name in wanted
     ]

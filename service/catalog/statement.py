@@ -10,31 +10,17 @@ from service.catalog.kpi import Facts, Head, Kpi
 REMEMBERED_STATEMENTS = 2_048
 _PLACEHOLDER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 _LITERAL = re.compile(r"'(?:[^']|'')*'|--[^\n]*")
-_EPOCH_AT = "timestamptz 'epoch' + {} * interval '1 microsecond'"
-_DAY = "date '1970-01-01' + {}"
 
 RELATIONS: dict[str, str] = {
     "wins": (
-        "select w.tenant, w.win, "
-        + ", ".join(f"{_EPOCH_AT.format(f'w.{name}')} as {name}" for name in ("start_at", "end_at", "until_at"))
-        + ", "
-        + ", ".join(f"{_DAY.format(f'w.{name}')} as {name}" for name in ("first_day", "last_day", "end_day"))
-        + " from unnest(:win_tenant, :win_index, :win_start, :win_end, :win_until, :win_first_day, :win_last_day, :win_end_day)"
+        "select * from unnest(:win_tenant, :win_index, :win_start, :win_end, :win_until,"
+        " :win_first_day, :win_last_day, :win_end_day)"
         " as w(tenant, win, start_at, end_at, until_at, first_day, last_day, end_day)"
     ),
-    "minutes": (
-        f"select p.tenant, p.win, {_EPOCH_AT.format('p.lo')} as lo, {_EPOCH_AT.format('p.hi')} as hi"
-        " from unnest(:minute_tenant, :minute_win, :minute_lo, :minute_hi) as p(tenant, win, lo, hi)"
-    ),
-    "quarters": (
-        f"select p.tenant, p.win, {_EPOCH_AT.format('p.lo')} as lo, {_EPOCH_AT.format('p.hi')} as hi"
-        " from unnest(:quarter_tenant, :quarter_win, :quarter_lo, :quarter_hi) as p(tenant, win, lo, hi)"
-    ),
-    "spans": (
-        f"select p.tenant, p.win, {_DAY.format('p.lo')} as lo, {_DAY.format('p.hi')} as hi"
-        " from unnest(:day_tenant, :day_win, :day_lo, :day_hi) as p(tenant, win, lo, hi)"
-    ),
-    "holidays": (f"select h.tenant, {_DAY.format('h.day')} as day from unnest(:holiday_tenant, :holiday_day) as h(tenant, day)"),
+    "minutes": "select * from unnest(:minute_tenant, :minute_win, :minute_lo, :minute_hi) as p(tenant, win, lo, hi)",
+    "quarters": "select * from unnest(:quarter_tenant, :quarter_win, :quarter_lo, :quarter_hi) as p(tenant, win, lo, hi)",
+    "spans": "select * from unnest(:day_tenant, :day_win, :day_lo, :day_hi) as p(tenant, win, lo, hi)",
+    "holidays": "select * from unnest(:holiday_tenant, :holiday_day) as h(tenant, day)",
     "days": (
         "select w.tenant, w.win, g.day::date as day,"
         " extract(isodow from g.day) < 6"
@@ -42,14 +28,18 @@ RELATIONS: dict[str, str] = {
         " from wins w cross join lateral generate_series(w.first_day, w.last_day, interval '1 day') as g(day)"
     ),
     "declared": "select * from unnest(:config_tenant, :config_json) as d(tenant, config)",
+    "labels": "select * from unnest(:label_tenant, :label_feature, :label_name) as l(tenant, feature, label)",
     "facts": "",
 }
 """What each relation is made of, in an order in which each reads only those before it."""
-NEEDS: dict[str, tuple[str, ...]] = {"days": ("wins", "holidays"), "facts": ("minutes", "quarters", "spans")}
+NEEDS: dict[str, tuple[str, ...]] = {"days": ("wins", "holidays"), "facts": ("minutes", "quarters", "spans", "labels")}
 TYPES: dict[str, str] = {
-    **dict.fromkeys(("win_start", "win_end", "win_until", "minute_lo", "minute_hi", "quarter_lo", "quarter_hi"), "bigint[]"),
+    **dict.fromkeys(("win_start", "win_end", "win_until"), "timestamptz[]"),
+    **dict.fromkeys(("minute_lo", "minute_hi", "quarter_lo", "quarter_hi"), "timestamptz[]"),
+    **dict.fromkeys(("day_lo", "day_hi", "win_first_day", "win_last_day", "win_end_day", "holiday_day"), "date[]"),
     "by": "text[]",
     "config_json": "jsonb[]",
+    **dict.fromkeys(("label_feature", "label_name"), "text[]"),
     "filters": "jsonb",
     "after": "text",
     "row_limit": "bigint",
@@ -127,13 +117,16 @@ def facts_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> st
     facts = head.facts
     if facts is None:
         return "select"
-    conditions, counted = _conditions(head, facts, by, sorted(filtered))
+    asked = sorted(filtered)
+    conditions, counted = _conditions(head, facts, by, asked)
+    labelled = "feature" in by and "feature" in asked
+    labels = " join labels l on l.tenant = s.tenant and l.feature = s.dims ->> 'feature'" if labelled else ""
     newest = "".join(", " + _NEWEST.format(column) for column in _NEWEST_COLUMNS) if facts.kind == "meter" else ""
     columns = "".join(f", m.{column}" for column in _NEWEST_COLUMNS) if facts.kind == "meter" else ""
     branches = [
-        f"select s.tenant, p.win, {_dims(by)} as dims, s.dims as d, s.account, {counted} as counted,"
+        f"select s.tenant, p.win, {_dims(by, labelled=labelled)} as dims, s.dims as d, s.account, {counted} as counted,"
         f" m.n, m.total, m.least, m.greatest, m.histogram{columns}"
-        f" from {pieces} p join series s on s.tenant = p.tenant and s.kind = '{facts.kind}'{conditions}"
+        f" from {pieces} p join series s on s.tenant = p.tenant and s.kind = '{facts.kind}'{conditions}{labels}"
         f" cross join lateral (select {_MEASURES}{newest} from {table} f"
         f" where f.series = s.id and f.{column} >= p.lo and f.{column} < p.hi having count(*) > 0) m"
         for pieces, table, column in _FACT_TABLES
@@ -169,6 +162,9 @@ def _conditions(head: Head, facts: Facts, by: Sequence[str], filtered: Sequence[
         if name == "account":
             own = "" if not head.platform_wide or "account" in by else " or s.account = ''"
             read += f" and (s.account = any(:filter_value_{number}){own})"
+        elif name == "feature":
+            if name not in by:
+                read += " and (s.tenant, s.dims ->> 'feature') in (select l.tenant, l.feature from labels l)"
         elif name in facts.counted_by:
             counted.append(f"s.dims ->> :filter_name_{number} = any(:filter_value_{number})")
         else:
@@ -184,11 +180,12 @@ def _of_series(condition: str) -> str:
     return "".join(part if literal else re.sub(r"\bd\b", "s.dims", part) for literal, part in _split_literals(condition))
 
 
-def _dims(by: Sequence[str]) -> str:
+def _dims(by: Sequence[str], *, labelled: bool) -> str:
     if not by:
         return "'{}'::jsonb"
+    columns = {"account": "s.account", **({"feature": "l.label"} if labelled else {})}
     pairs = [
-        f":by_name_{number}, " + ("s.account" if name == "account" else f"coalesce(s.dims ->> :by_name_{number}, '')")
+        f":by_name_{number}, " + columns.get(name, f"coalesce(s.dims ->> :by_name_{number}, '')")
         for number, name in enumerate(by)
     ]
     return f"jsonb_build_object({', '.join(pairs)})"
