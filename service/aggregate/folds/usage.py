@@ -32,18 +32,18 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
 
 
 def _uses(uses: pl.DataFrame, valid: Versions, context: FoldContext) -> pl.DataFrame:
-    observed = uses.select("tenant", "account", "time_us", "feature", "ok", pl.lit(1, pl.Int64).alias("n")).with_columns(
-        _properties(uses, valid), _quantity(uses)
-    )
+    observed = uses.select(
+        "tenant", "account", "time_us", "feature", "ok", pl.lit(1, pl.Int64).alias("n"), _quantity(uses)
+    ).with_columns(_properties(uses, valid))
     return fold_facts("usage", observed, DIMS, context, texts={"ok": OK})
 
 
-def _quantity(uses: pl.DataFrame) -> pl.Series:
-    """Quantities in units of 1e-9."""
-    nano, whole = uses["quantity_nano"], uses["quantity_whole"]
-    if whole.max() == 0:
-        return nano.alias("total")
-    return (nano.cast(pl.Int128) + whole.cast(pl.Int128) * NANO).alias("total")
+def _quantity(uses: pl.DataFrame) -> pl.Expr:
+    """Quantities in units of 1e-9: Int64 where all fit, else Int128."""
+    if not uses["quantity_whole"].max():
+        return pl.col("quantity_nano").alias("total")
+    whole = pl.col("quantity_whole").cast(pl.Int128) * pl.lit(NANO, pl.Int128)
+    return (whole + pl.col("quantity_nano").cast(pl.Int128)).alias("total")
 
 
 def _properties(uses: pl.DataFrame, valid: Versions) -> pl.Series:

@@ -1,0 +1,216 @@
+"""The folds again, in plain Python over the list of rows: what every fold must give, to the last bit."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from service.aggregate.context import FoldContext
+from service.domain.families.rows import (
+    DeliveryRow,
+    IncidentRow,
+    MeasurementRow,
+    ProbeRow,
+    RequestRow,
+    Row,
+    UsageRow,
+    UserRow,
+)
+from service.domain.foldconfig import FoldConfig
+
+MINUTE, QUARTER, SECOND, WEEK = 60_000_000, 900_000_000, 1_000_000, 7 * 86_400_000_000
+NANO = 10**9
+
+
+@dataclass
+class Fact:
+    """One fact, added up value by value."""
+
+    n: int = 0
+    total: int = 0
+    least: int | None = None
+    greatest: int | None = None
+    newest: tuple[int, str, str, int] | None = None
+    histogram: dict[int, int] = field(default_factory=dict)
+
+    def add(self, count: int, total: int, value: int | None, moment: tuple[int, str, str] | None) -> None:
+        self.n += count
+        self.total += total
+        if value is None:
+            return
+        self.least = value if self.least is None else min(self.least, value)
+        self.greatest = value if self.greatest is None else max(self.greatest, value)
+        self.histogram[bin_of(value)] = self.histogram.get(bin_of(value), 0) + count
+        if moment is not None:
+            self.newest = max(self.newest or (*moment, value), (*moment, value))
+
+
+@dataclass
+class Oracle:
+    """Everything that deltas can hold, by its key."""
+
+    facts: dict[tuple[Any, ...], Fact] = field(default_factory=dict)
+    activity: set[tuple[Any, ...]] = field(default_factory=set)
+    users: set[tuple[int, str]] = field(default_factory=set)
+    states: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+    milestones: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+    steps: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+    probes: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
+
+
+def bin_of(value: int) -> int:
+    """v^64 has as many binary digits as the number of the bin that v lies in."""
+    return (abs(value) ** 64).bit_length() * (1 if value > 0 else -1)
+
+
+def local_day(time_us: int, zone: str) -> int:
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
+    return (at.astimezone(ZoneInfo(zone)).date() - date(1970, 1, 1)).days
+
+
+def time_of(row: Row) -> int:
+    return row.received_us if row.time_us is None else row.time_us
+
+
+class Folding:
+    """Takes rows one by one."""
+
+    def __init__(self, context: FoldContext) -> None:
+        self.context = context
+        self.made = Oracle()
+
+    def config(self, row: Row, time_us: int) -> FoldConfig:
+        tenant = self.context.configs[row.tenant]
+        chosen = tenant.versions[0]
+        for valid_from_us, version in zip(tenant.valid_from_us, tenant.versions, strict=True):
+            if valid_from_us <= time_us:
+                chosen = version
+        return chosen
+
+    def fact(
+        self,
+        row: Row,
+        kind: str,
+        dims: Mapping[str, str],
+        count: int,
+        *,
+        time_us: int,
+        value: int | None = None,
+        total: int = 0,
+        newest: bool = False,
+    ) -> None:
+        text = json.dumps({k: v for k, v in sorted(dims.items()) if v}, ensure_ascii=False, separators=(",", ":"))
+        day = local_day(time_us, self.config(row, time_us).timezone)
+        buckets = [("day", day)]
+        minute, quarter = time_us // MINUTE * MINUTE, time_us // QUARTER * QUARTER
+        if minute >= self.context.minute_from_us:
+            buckets.append(("minute", minute))
+        if quarter >= self.context.quarter_from_us:
+            buckets.append(("quarter", quarter))
+        moment = (time_us, row.source, row.id) if newest else None
+        for grain, bucket in buckets:
+            key = (row.tenant, kind, row.account, text, grain, bucket)
+            fact = self.made.facts.setdefault(key, Fact())
+            fact.add(count, total if value is None else value * count, value, moment)
+
+    def usage(self, row: UsageRow) -> None:
+        time_us = time_of(row)
+        self.made.users.add((row.tenant, row.user))
+        if row.feature == "session" and row.duration_ns is not None and row.phase != "start":
+            began = time_us if row.phase == "" else (time_us * 1_000 - row.duration_ns) // 1_000
+            self.fact(row, "session", {}, 1, time_us=began, value=row.duration_ns)
+        if row.feature == "session" and row.phase == "end":
+            return
+        config = self.config(row, time_us)
+        dims = {"feature": row.feature, "ok": "" if row.ok else "false"}
+        dims |= {f"property.{key}": value for key, value in row.properties.items() if key in config.properties}
+        self.fact(row, "usage", dims, 1, time_us=time_us, total=row.quantity_whole * NANO + row.quantity_nano)
+        day = local_day(time_us, config.timezone)
+        self.made.activity.add((row.tenant, row.account, row.user, row.feature, day))
+        if row.feature not in config.ignore_features:
+            self.made.activity.add((row.tenant, row.account, row.user, "", day))
+
+    def user(self, row: UserRow) -> None:
+        self.made.users.add((row.tenant, row.user))
+        moment = (time_of(row), row.source, row.id)
+        if row.status:
+            key = (row.tenant, "user", row.user, row.account, "status", True, *moment)
+            self.made.states[key] = max(self.made.states.get(key, ("",)), (row.status,))
+        for name, value in row.traits.items():
+            key = (row.tenant, "user", row.user, row.account, f"trait.{name}", False)
+            self.made.states[key] = max(self.made.states.get(key, (*moment, value)), (*moment, value))
+        if row.milestone:
+            key = (row.tenant, "user", row.milestone, row.user, row.account)
+            self.made.milestones[key] = min(self.made.milestones.get(key, moment), moment)
+
+    def delivery(self, row: DeliveryRow) -> None:
+        time_us = time_of(row)
+        final = row.outcome in {"delivered", "failed", "dead_lettered"}
+        limit = row.limit_ns if row.limit_ns is not None else self.config(row, time_us).limit_ns.get(row.integration)
+        value = row.latency_ns if row.outcome == "delivered" else None
+        on_time = "" if value is None or limit is None else str(value <= limit).lower()
+        dims = {
+            "integration": row.integration,
+            "direction": row.direction,
+            "outcome": row.outcome,
+            "retried": "true" if row.attempt > 1 else "",
+            "on_time": on_time,
+            "limited": "true" if final and limit is not None else "",
+            "exhausted": "true" if row.exhausted else "",
+            "automated": "" if row.automated else "false",
+            "excluded": row.excluded,
+        }
+        self.fact(row, "delivery", dims, 1, time_us=time_us, value=value)
+
+    def request(self, row: RequestRow) -> None:
+        dims = {name: getattr(row, name) for name in ("service", "route", "method", "region", "error_kind", "excluded")}
+        dims["status"] = "timeout" if row.timeout else str(row.status)
+        self.fact(row, "request", dims, row.count, time_us=time_of(row), value=row.latency_ns)
+
+    def measurement(self, row: MeasurementRow) -> None:
+        dims = {f"attribute.{key}": value for key, value in row.attributes.items()}
+        dims |= {"meter": row.meter, "currency" if row.is_currency else "unit": row.unit}
+        value = row.whole * NANO + row.nano
+        self.fact(row, "meter", dims, row.count, time_us=time_of(row), value=value, newest=True)
+
+    def probe(self, row: ProbeRow) -> None:
+        time_us = time_of(row)
+        marks = {"excluded"} if row.excluded else {"up" if row.up else "down"}
+        if not row.excluded:
+            marks |= {"degraded"} if row.degraded else set()
+            in_time = row.announced_us is not None and row.announced_us <= time_us - WEEK
+            marks |= {"planned"} if row.planned and in_time else set()
+        own = time_us // QUARTER * QUARTER
+        for second in range(time_us // SECOND, time_us // SECOND + row.interval_s):
+            bucket = second // 900 * QUARTER
+            if bucket < self.context.quarter_from_us:
+                continue
+            key = (row.tenant, row.account, row.component, row.monitor, row.region, bucket)
+            rest = self.made.probes.setdefault(key, {name: set() for name in ("up", "down", "degraded", "planned", "excluded")})
+            for mark in marks:
+                rest[mark].add(second % 900)
+        key = (row.tenant, row.account, row.component, row.monitor, row.region, own)
+        if own >= self.context.quarter_from_us and not row.excluded:
+            counted = self.made.probes[key]
+            counted["probes"] = counted.get("probes", 0) + 1
+            counted["probes_up"] = counted.get("probes_up", 0) + int(row.up)
+
+    def incident(self, row: IncidentRow) -> None:
+        names = ("action", "severity", "service", "title", "kind", "cause", "outage", "level", "affected_users", "action_items")
+        said = {name: getattr(row, name) for name in names if getattr(row, name) not in (None, "")}
+        if row.accounts:
+            said["accounts"] = row.accounts
+        key = (row.tenant, "incident", row.incident, time_of(row), row.source, row.id)
+        text = json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        self.made.steps[key] = max(self.made.steps.get(key, ("", "")), (row.account, text))
+
+
+def expected(family: str, rows: Iterable[Row], context: FoldContext) -> Oracle:
+    """What the family's fold must give for these rows."""
+    folding = Folding(context)
+    take: Callable[[Any], None] = getattr(folding, family)
+    for row in rows:
+        take(row)
+    return folding.made

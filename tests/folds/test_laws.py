@@ -1,0 +1,221 @@
+"""Laws of all folds: like the plain oracle, in any order, cut into any batches, to the last bit."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.aggregate.columns import columns
+from service.aggregate.context import FoldContext
+from service.aggregate.folds import FOLDS, merge
+from service.clock import DAY, HOUR, MINUTE, SECOND
+from service.domain.families.rows import (
+    DeliveryRow,
+    IncidentRow,
+    MeasurementRow,
+    ProbeRow,
+    RequestRow,
+    Row,
+    UsageRow,
+    UserRow,
+)
+from service.domain.foldconfig import FoldConfig, TenantFoldConfig
+from tests.folds.oracle import expected
+from tests.folds.reading import read
+
+EVER = -(2**63)
+SWITCH_US = 1_743_000_000_000_000
+"""Tenant 3 declares other limits, properties and ignored features from here on (in March 2025)."""
+EDGES_US = [
+    SWITCH_US,
+    1_741_503_600 * SECOND,  # New York leaps forward on 2025-03-09
+    1_762_063_200 * SECOND,  # and falls back on 2025-11-02
+    1_743_865_200 * SECOND,  # Lord Howe falls back by half an hour on 2025-04-06
+    1_759_591_800 * SECOND,  # and leaps forward by half an hour on 2025-10-05
+    1_740_768_300 * SECOND,  # midnight in Kathmandu, at 18:15 UTC
+    1_325_239_200 * SECOND,  # Apia skips a day at the end of 2011
+    -86_400 * SECOND,
+]
+
+
+def _plain(zone: str) -> TenantFoldConfig:
+    return TenantFoldConfig(1, (EVER,), (FoldConfig(timezone=zone, limit_ns={"benevity": 500_000_000}),))
+
+
+LORD_HOWE = "Australia/Lord_Howe"
+CONTEXT = FoldContext(
+    configs={
+        1: _plain("America/New_York"),
+        2: _plain("Asia/Kathmandu"),
+        3: TenantFoldConfig(
+            2,
+            (EVER, SWITCH_US),
+            (
+                FoldConfig(timezone=LORD_HOWE, properties={"plan": 20}, limit_ns={"benevity": 1}),
+                FoldConfig(timezone=LORD_HOWE, ignore_features=frozenset({"heartbeat"}), properties={"plan": 20, "os": 5}),
+            ),
+        ),
+        4: _plain("Pacific/Apia"),
+    },
+    minute_from_us=SWITCH_US // MINUTE * MINUTE,
+    quarter_from_us=0,
+)
+
+texts = st.sampled_from(["", "a", "b\\c", "ünïcode/{id}", "~other"])
+times = st.one_of(
+    st.builds(
+        lambda edge, step, unit: edge + step * unit,
+        st.sampled_from(EDGES_US),
+        st.integers(-3, 3),
+        st.sampled_from([1, SECOND, MINUTE, 15 * MINUTE, HOUR, DAY]),
+    ),
+    st.integers(-(2**40) * 1000, 2**51),
+)
+durations = st.one_of(st.sampled_from([0, 1, 93, 500_000_000, 400 * 86_400 * 10**9]), st.integers(0, 10**12))
+counts = st.sampled_from([1, 1, 2, 10**9])
+maps = st.dictionaries(st.sampled_from(["plan", "os", "page"]), st.sampled_from(["x", "y z", "~other"]), max_size=3)
+
+
+def _head(draw: st.DrawFn) -> dict[str, Any]:
+    at = draw(times)
+    untimed = draw(st.integers(0, 9)) == 0
+    return {
+        "id_hash": bytes(16),
+        "tenant": draw(st.integers(1, 4)),
+        "source": draw(st.sampled_from(["s", "t"])),
+        "id": draw(st.sampled_from("abcdef")),
+        "time_us": None if untimed else at,
+        "received_us": at,
+        "account": draw(st.sampled_from(["", "acme"])),
+        "backfill": False,
+        "raw": None,
+    }
+
+
+def _session(draw: st.DrawFn) -> dict[str, Any]:
+    phase = draw(st.sampled_from(["", "start", "end"]))
+    duration = draw(durations) if phase == "end" or draw(st.booleans()) else None
+    return {"feature": "session", "phase": phase, "duration_ns": duration}
+
+
+OWN: dict[str, Any] = {
+    "usage": lambda draw: UsageRow(
+        **_head(draw),
+        user=draw(st.sampled_from(["u", "v"])),
+        quantity_nano=draw(st.sampled_from([1, 10**9, 2**63 - 1])),
+        quantity_whole=draw(st.sampled_from([0, 0, 10**12])),
+        ok=draw(st.booleans()),
+        properties=draw(maps),
+        **(_session(draw) if draw(st.booleans()) else {"feature": draw(st.sampled_from(["export", "heartbeat"]))}),
+    ),
+    "user": lambda draw: UserRow(
+        **_head(draw),
+        user=draw(st.sampled_from(["u", "v"])),
+        status=draw(st.sampled_from(["", "active", "provisioned"])),
+        milestone=draw(st.sampled_from(["", "first_login"])),
+        traits=draw(maps),
+    ),
+    "delivery": lambda draw: DeliveryRow(
+        **_head(draw),
+        delivery="d",
+        integration=draw(st.sampled_from(["benevity", "sap"])),
+        outcome=draw(st.sampled_from(["accepted", "retrying", "delivered", "failed", "dead_lettered", "redelivered"])),
+        attempt=draw(st.integers(1, 2)),
+        latency_ns=draw(durations),
+        limit_ns=draw(st.sampled_from([None, None, 93, 10**12])),
+        exhausted=draw(st.booleans()),
+        automated=draw(st.booleans()),
+        excluded=draw(st.sampled_from(["", "maintenance"])),
+    ),
+    "request": lambda draw: RequestRow(
+        **_head(draw),
+        service=draw(st.sampled_from(["api", "web"])),
+        route=draw(texts),
+        status=draw(st.sampled_from([200, 500])),
+        timeout=draw(st.booleans()),
+        latency_ns=draw(durations),
+        count=draw(counts),
+        error_kind=draw(texts),
+    ),
+    "probe": lambda draw: ProbeRow(
+        **_head(draw),
+        component=draw(st.sampled_from(["api", "web"])),
+        up=draw(st.booleans()),
+        degraded=draw(st.booleans()),
+        interval_s=draw(st.sampled_from([1, 30, 900, 3600])),
+        planned=draw(st.booleans()),
+        announced_us=draw(st.sampled_from([None, SWITCH_US - 7 * DAY, 0])),
+        excluded=draw(st.sampled_from(["", "", "drill"])),
+    ),
+    "measurement": lambda draw: MeasurementRow(
+        **_head(draw),
+        meter=draw(st.sampled_from(["lcp", "cash"])),
+        unit=draw(st.sampled_from(["", "ms", "USD"])),
+        is_currency=draw(st.booleans()),
+        count=draw(counts),
+        attributes=draw(maps),
+        **draw(
+            st.sampled_from([-1, 1]).flatmap(
+                lambda sign: st.fixed_dictionaries(
+                    {
+                        "whole": st.sampled_from([0, 1, 10**9, 10**15]).map(lambda whole: sign * whole),
+                        "nano": st.sampled_from([0, 1, 999_999_999]).map(lambda nano: sign * nano),
+                    }
+                )
+            )
+        ),
+    ),
+    "incident": lambda draw: IncidentRow(
+        **_head(draw),
+        incident=draw(st.sampled_from(["i", "j"])),
+        action=draw(st.sampled_from(["opened", "resolved"])),
+        severity=draw(st.sampled_from(["", "P0"])),
+        title=draw(texts),
+        outage=draw(st.sampled_from([None, False, True])),
+        level=draw(st.sampled_from([None, 1])),
+        affected_users=draw(st.sampled_from([None, 0, 7])),
+        accounts=draw(st.sampled_from([[], ["acme", "b"]])),
+    ),
+}
+
+
+@st.composite
+def rows_of(draw: st.DrawFn, family: str) -> list[Row]:
+    return [OWN[family](draw) for _ in range(draw(st.integers(1, 24)))]
+
+
+@pytest.mark.parametrize("family", FOLDS)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_any_order_and_any_cut_give_the_figures_of_the_oracle(family: str, data: st.DataObject) -> None:
+    rows = data.draw(rows_of(family))
+    fold = FOLDS[family].fold
+    oracle = expected(family, rows, CONTEXT)
+
+    whole = fold(columns(family, rows), CONTEXT)
+    assert read(whole) == oracle
+
+    shuffled = data.draw(st.permutations(rows))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), min_size=1, max_size=4)))
+    batches = [shuffled[low:high] for low, high in zip([0, *cuts], [*cuts, len(rows)], strict=True)]
+    folded = [fold(columns(family, batch), CONTEXT) for batch in batches]
+    assert read(merge(folded)) == oracle
+    assert read(merge([merge(folded[1:]), folded[0]])) == oracle
+
+
+def test_deltas_of_different_families_lie_side_by_side_when_merged() -> None:
+    head = {"id_hash": bytes(16), "tenant": 1, "source": "s", "id": "1", "received_us": 0, "account": "", "raw": None}
+    request = RequestRow(**head, time_us=SWITCH_US, backfill=False, service="api", status=200, latency_ns=5)
+    meter = MeasurementRow(**head, time_us=SWITCH_US, backfill=False, meter="lcp", whole=3)
+    use = UsageRow(**head, time_us=SWITCH_US, backfill=False, user="u", feature="export")
+    rows: dict[str, Row] = {"request": request, "measurement": meter, "usage": use}
+    merged = read(merge([FOLDS[family].fold(columns(family, [row]), CONTEXT) for family, row in rows.items()]))
+    for family, row in rows.items():
+        alone = expected(family, [row], CONTEXT).facts
+        assert {key: merged.facts[key] for key in alone} == alone
+
+
+@pytest.mark.parametrize("family", FOLDS)
+def test_no_events_make_no_changes(family: str) -> None:
+    assert read(FOLDS[family].fold(columns(family, []), CONTEXT)) == expected(family, [], CONTEXT)
