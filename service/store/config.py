@@ -5,13 +5,13 @@ from itertools import groupby
 
 import asyncpg
 
-from service.clock import to_datetime, to_us
+from service.clock import to_us
 from service.domain.config import InvalidConfiguration, KnownKpis, Mistake, TenantConfig, parse
-from service.domain.config.changes import beginning
+from service.domain.config.changes import refusals
 from service.domain.config.later import declared_later, without_effect
 from service.domain.config.lines import Lines
 from service.domain.config.mistakes import shown
-from service.domain.config.read import read_toml
+from service.domain.config.read import parse_calendar, read_toml
 from service.domain.config.versions import FOR_EVER_US, StoredVersion, TenantConfigs, configs_of
 from service.domain.foldconfig import TenantFoldConfig
 from service.errors import NotFound
@@ -57,19 +57,15 @@ async def apply_config(
         row = await connection.fetchrow(LOCK_TENANT, tenant)
         if row is None:
             raise NotFound(f"there is no tenant {tenant}: create it with `tidegauge tenants create {tenant} --timezone ZONE`")
-        config = parse(text, known_kpis=known_kpis, timezone=row["timezone"])
         configs = (await load_configs(connection, [row["id"]]))[row["id"]]
+        has_data: bool = await connection.fetchval(HAS_DATA, row["id"])
+        config = _checked(text, configs, known_kpis, now_us=now_us, has_data=has_data)
         if configs.version and configs.newest == config:
             if warn is not None:
                 warn(f"nothing differs from version {configs.version}: it stays the newest")
             return configs.version
-        has_data: bool = await connection.fetchval(HAS_DATA, row["id"])
-        begins_us, refusals = beginning(configs, config, now_us=now_us, has_data=has_data)
-        if refusals:
-            lines = Lines(text)
-            raise InvalidConfiguration([Mistake(shown(each.path), lines.of(each.path), each.message) for each in refusals])
         version: int = row["config_version"] + 1
-        valid_from = None if begins_us == FOR_EVER_US else to_datetime(begins_us)
+        valid_from = config.valid_from if configs.version else None
         await connection.execute(INSERT_VERSION, row["id"], version, valid_from, text, config.to_json())
         await connection.execute(RAISE_VERSION, row["id"], version, config.timezone)
     if warn is not None:
@@ -87,6 +83,25 @@ async def load_configs(connection: Connection, tenants: Collection[int] | None =
 async def load_fold_configs(connection: Connection, tenants: Collection[int]) -> dict[int, TenantFoldConfig]:
     """What folds need of these tenants' configuration, by tenant; ids that are no tenants are left out."""
     return {tenant: configs.to_fold() for tenant, configs in (await load_configs(connection, tenants)).items()}
+
+
+def _checked(text: str, configs: TenantConfigs, known: KnownKpis, *, now_us: int, has_data: bool) -> TenantConfig:
+    """The file's configuration; raises InvalidConfiguration with its mistakes and with those of its beginning, at once."""
+    mistakes: list[Mistake] = []
+    try:
+        config = parse(text, known_kpis=known, timezone=configs.timezone)
+    except InvalidConfiguration as error:
+        mistakes = error.mistakes
+        head = parse_calendar(text, timezone=configs.timezone)
+        if head is None:
+            raise
+        config = head
+    wrong = refusals(configs, config, now_us=now_us, has_data=has_data, is_whole=not mistakes)
+    if not mistakes and (not wrong or configs.newest == config):
+        return config
+    lines = Lines(text)
+    mistakes += [Mistake(shown(each.path), lines.of(each.path), each.message) for each in wrong]
+    raise InvalidConfiguration(sorted(mistakes, key=lambda each: each.line))
 
 
 def _configs(rows: list[asyncpg.Record]) -> TenantConfigs:

@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Annotated, Final, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationInfo
 
+from service.domain import units
 from service.domain.config.shape import KnownKpis
 from service.domain.selector import Selector, parse_selector
 
@@ -19,7 +20,14 @@ _UNFIT = re.compile(r'[,{}="]')
 
 Flag = Annotated[bool, Strict()]
 Day = Annotated[date, Strict()]
-Share = Annotated[float, Strict(), Field(ge=0, le=1)]
+
+
+def _share(written: object) -> object:
+    return units.amount(written, "ratio") if isinstance(written, str) else written
+
+
+Share = Annotated[float, Strict(), Field(ge=0, le=1), BeforeValidator(_share)]
+"""From 0 to 1, or written as a text such as "30%"."""
 
 
 class Table(BaseModel):

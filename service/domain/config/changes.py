@@ -21,54 +21,70 @@ class Refusal:
     message: str
 
 
-def beginning(configs: TenantConfigs, new: TenantConfig, *, now_us: int, has_data: bool) -> tuple[int, list[Refusal]]:
-    """The instant that a new version counts from, in microseconds, and what speaks against it.
+def beginning_us(configs: TenantConfigs, new: TenantConfig) -> int | None:
+    """The instant that a new version counts from; None where it does not say.
 
     The first version of a tenant reaches back for ever, whatever its `valid_from` says.
     """
-    refusals = []
-    if has_data and new.timezone != configs.timezone:
-        message = f"the time zone is {configs.timezone} and there are events already: days would be cut anew; it stays"
-        refusals.append(Refusal(("tenant", "timezone"), message))
     if configs.version == 0:
-        return FOR_EVER_US, refusals
-    if new.valid_from is None:
-        nearest = _shown(_nearest(configs, new, now_us))
-        return now_us, [
-            *refusals,
-            Refusal(("valid_from",), f"is missing: version {configs.version + 1} has to say when it begins, {nearest} or later"),
-        ]
-    begins_us = to_us(new.valid_from)
-    return begins_us, refusals + _refusals(configs, new, begins_us, now_us)
+        return FOR_EVER_US
+    return None if new.valid_from is None else to_us(new.valid_from)
 
 
-def _refusals(configs: TenantConfigs, new: TenantConfig, begins_us: int, now_us: int) -> list[Refusal]:
-    """What speaks against a beginning: it has passed, or what changes for folds would cut a figure in two."""
-    before, after = configs.at(begins_us).to_fold(), new.to_fold()
+def refusals(configs: TenantConfigs, new: TenantConfig, *, now_us: int, has_data: bool, is_whole: bool = True) -> list[Refusal]:
+    """What speaks against a new version; `is_whole` is not so where only its calendar and beginning could be read."""
+    found = []
+    if has_data and new.timezone != configs.timezone:
+        message = f"there are events already, and another zone would cut their days anew: it stays {configs.timezone}"
+        found.append(Refusal(("tenant", "timezone"), message))
+    begins_us = beginning_us(configs, new)
+    fold = new.to_fold() if is_whole else None
+    if begins_us is None:
+        nearest = _shown(_nearest(configs, fold, now_us))
+        message = f"is missing: version {configs.version + 1} has to say when it begins; write {nearest} or a later time"
+        found.append(Refusal(("valid_from",), message))
+    elif begins_us != FOR_EVER_US and (wrong := _wrong(configs, fold, begins_us, now_us)):
+        nearest = _shown(_nearest(configs, fold, max(now_us, begins_us)))
+        found.append(Refusal(("valid_from",), f"{_shown(begins_us)} {wrong}; write {nearest}"))
+    return found
+
+
+def _wrong(configs: TenantConfigs, fold: FoldConfig | None, begins_us: int, now_us: int) -> str:
+    """What is wrong with a beginning: it has passed, or what changes for folds would cut a figure in two."""
+    before, after = _change(configs, fold, begins_us)
     unit = _unit(before, after)
-    wrong = ""
     if begins_us < now_us:
-        wrong = "lies in the past"
-    elif before != after and begins_us < now_us + FOLD_LEAD_US:
-        wrong = f"changes what events are folded with ({_named(before, after)}) within the hour: such a change is an hour ahead"
-    elif unit is not None and begins_us != localtime.bounds_us(begins_us, new.timezone, unit)[0]:
+        return "lies in the past"
+    if counted := _counted_otherwise(configs, after, begins_us, now_us + FOLD_LEAD_US):
+        return f"changes {_named(counted, after)}, and so has to be an hour ahead: events of that hour may be counted already"
+    if unit is not None and begins_us != localtime.bounds_us(begins_us, configs.timezone, unit)[0]:
         midnight = "midnight of a Monday" if unit == "week" else "midnight"
-        wrong = f"changes {_named(before, after)}, and so has to be a {midnight} in {new.timezone}"
-    if not wrong:
-        return []
-    nearest = _shown(_nearest(configs, new, max(now_us, begins_us)))
-    return [Refusal(("valid_from",), f"{_shown(begins_us)} {wrong}; write {nearest}")]
+        return f"changes {_named(before, after)}, and so has to be a {midnight} in {configs.timezone}"
+    return ""
 
 
-def _nearest(configs: TenantConfigs, new: TenantConfig, from_us: int) -> int:
-    """The first instant that the version may begin at, of those at `from_us` or later."""
-    before, after = configs.at(from_us).to_fold(), new.to_fold()
-    earliest = from_us if before == after else from_us + FOLD_LEAD_US
+def _counted_otherwise(configs: TenantConfigs, after: FoldConfig, from_us: int, until_us: int) -> FoldConfig | None:
+    """What events of a stretch of time may have been folded with, where that is not what they would be from now on."""
+    starts = [from_us, *(each for each in configs.valid_from_us if each > from_us)]
+    folds = (configs.at(each).to_fold() for each in starts if each < until_us)
+    return next((each for each in folds if each != after), None)
+
+
+def _nearest(configs: TenantConfigs, fold: FoldConfig | None, from_us: int) -> int:
+    """The first instant that the version may begin at, of those from `from_us` on; full hours where any would do."""
+    before, after = _change(configs, fold, from_us)
     unit = _unit(before, after)
+    earliest = from_us if before == after else from_us + FOLD_LEAD_US
     if unit is None:
         return -(-earliest // HOUR) * HOUR
-    start, end = localtime.bounds_us(earliest, new.timezone, unit)
+    start, end = localtime.bounds_us(earliest, configs.timezone, unit)
     return start if start == earliest else end
+
+
+def _change(configs: TenantConfigs, fold: FoldConfig | None, at_us: int) -> tuple[FoldConfig, FoldConfig]:
+    """What folds need before and after an instant at which a version begins."""
+    before = configs.at(at_us - 1).to_fold()
+    return before, before if fold is None else fold
 
 
 def _unit(before: FoldConfig, after: FoldConfig) -> localtime.CalendarUnit | None:
@@ -87,8 +103,9 @@ def _named(before: FoldConfig, after: FoldConfig) -> str:
         "activity.ignore_features": before.ignore_features != after.ignore_features,
         "integrations.NAME.limit_ms": before.limit_ns != after.limit_ns,
         "properties": before.properties != after.properties,
+        "tenant.timezone": before.timezone != after.timezone,
     }
-    return ", ".join(name for name, differs in changed.items() if differs)
+    return " and ".join(name for name, differs in changed.items() if differs)
 
 
 def _shown(instant_us: int) -> str:

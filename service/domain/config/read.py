@@ -42,6 +42,17 @@ def parse(text: str, *, known_kpis: KnownKpis = (), timezone: str = "UTC") -> Te
     return config
 
 
+def parse_calendar(text: str, *, timezone: str) -> TenantConfig | None:
+    """The time zone and the beginning alone of a file that has other mistakes; None where these cannot be read either."""
+    try:
+        data = read_toml(text)
+        zone = data.get("tenant", {}).get("timezone", timezone)
+        begins = {name: value for name, value in data.items() if name == "valid_from"}
+        return TenantConfig.model_validate({"tenant": {"timezone": zone}, **begins})
+    except (InvalidConfiguration, ValidationError, AttributeError):
+        return None
+
+
 def read_toml(text: str) -> dict[str, Any]:
     """The file's values; raises InvalidConfiguration where it is no TOML, with the line where that shows."""
     if len(text) > MAX_CHARACTERS:

@@ -107,6 +107,8 @@ class Target(Table):
 
 def _converted(written: object, info: ValidationInfo) -> object:
     """A text with a unit as a number in the KPI's unit; anything else as it is, for its own check to judge."""
+    if isinstance(written, float):
+        return units.amount(written, "")
     if not isinstance(written, str):
         return written
     known = known_kpis(info)

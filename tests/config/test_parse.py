@@ -1,0 +1,199 @@
+"""A file is checked whole: every mistake at once, each with its key path and line."""
+
+from pathlib import Path
+
+import pytest
+
+from service.domain.config import InvalidConfiguration, TenantConfig, parse
+from service.domain.config.later import declared_later
+from service.domain.config.read import read_toml
+from service.domain.foldconfig import FoldConfig
+from tests.config.shapes import SHAPES
+
+EXAMPLE = (Path(__file__).parent / "example.toml").read_text()
+
+
+def mistakes_of(text: str) -> list[tuple[str, int]]:
+    """Path and line of each mistake."""
+    with pytest.raises(InvalidConfiguration) as caught:
+        parse(text, known_kpis=SHAPES)
+    return [(mistake.path, mistake.line) for mistake in caught.value.mistakes]
+
+
+def message_of(text: str) -> str:
+    with pytest.raises(InvalidConfiguration) as caught:
+        parse(text, known_kpis=SHAPES)
+    return str(caught.value)
+
+
+def test_the_example_that_holds_every_key_has_no_mistake() -> None:
+    config = parse(EXAMPLE, known_kpis=SHAPES)
+    assert config.timezone == "America/New_York"
+    assert config.integrations["benevity"].tracks_accepted
+    assert [str(target.selector) for target in config.targets] == [
+        "request_latency.p95",
+        "delivery_on_time{integration=benevity}",
+        "average_dau",
+        "incidents{severity=P0,P1}",
+    ]
+    assert config.scorecards["sla"].rows[2] == "meter.p95{meter=page_load.dashboard}"
+
+
+def test_a_configuration_reads_back_from_its_json() -> None:
+    for text in (EXAMPLE, ""):
+        config = parse(text, known_kpis=SHAPES)
+        assert TenantConfig.from_json(config.to_json()) == config
+
+
+def test_an_empty_file_has_the_defaults_of_every_table() -> None:
+    config = parse("", timezone="Asia/Kathmandu")
+    assert config.timezone == "Asia/Kathmandu"
+    assert config.activity.wau_window == "7d"
+    assert config.to_fold() == FoldConfig(timezone="Asia/Kathmandu")
+
+
+def test_folds_get_what_decides_how_events_are_counted() -> None:
+    assert parse(EXAMPLE, known_kpis=SHAPES).to_fold() == FoldConfig(
+        timezone="America/New_York",
+        ignore_features=frozenset({"heartbeat"}),
+        limit_ns={"benevity": 500_000_000, "sap": 500_000_000},
+        properties={"plan": 20},
+        frequency_features=frozenset({"csv_export"}),
+    )
+
+
+def test_every_mistake_is_told_at_once_with_its_path_and_line() -> None:
+    text = """valid_from = 3
+[tenant]
+timezone = "Europe/Berln"
+holidays = [2025-12-25,
+  "boxing day"]
+[activty]
+x = 1
+[activity]
+power_user_uses = -1
+[features]
+"a,b" = { frequency = 1 }
+[integrations.sap]
+limit_ms = "5s"
+[[target]]
+op = "<="
+[[target]]
+kpi = "mttr.p98"
+op = "=<"
+target = "10 parsecs"
+[target.where]
+severty = "P0"
+[[target]]
+kpi = "incidents"
+[scorecard.sla]
+rows = [
+  "availability",
+  "uptime",
+]
+critical = ["error_rate"]
+[[slo]]
+nam = "x"
+[sla]
+"""
+    assert mistakes_of(text) == [
+        ("valid_from", 1),
+        ("tenant.timezone", 3),
+        ("tenant.holidays[1]", 5),
+        ("activty", 6),
+        ("activity.power_user_uses", 9),
+        ('features."a,b"', 11),
+        ('features."a,b".frequency', 11),
+        ("integrations.sap.limit_ms", 13),
+        ("target[0].kpi", 14),
+        ("target[1].kpi", 17),
+        ("target[1].op", 18),
+        ("target[1].target", 19),
+        ("target[2]", 22),
+        ("scorecard.sla.rows[1]", 27),
+        ("slo[0].nam", 31),
+        ("sla", 32),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("a = 1\nb =\n", 2), ("[tenant]\ntimezone = 'UTC'\ntimezone = 'UTC'\n", 3), ("a = [1,\n2,\n", 2), ("a = \n", 1)],
+)
+def test_what_is_no_toml_is_told_with_its_line(text: str, line: int) -> None:
+    assert mistakes_of(text) == [("", line)]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("[activty]\n", "did you mean activity?"),
+        ("[scorcard.sla]\n", "did you mean scorecard?"),
+        ("[[sloo]]\n", "did you mean slo?"),
+        ("[activity]\nignore_feature = []\n", "did you mean ignore_features?"),
+        ("[[slo]]\nobjctive = 1\n", "did you mean objective?"),
+        ("[meters.lcp]\n", "meters need no declaration"),
+        ("[tenant]\ntimezone = 'Europe/Berln'\n", "did you mean Europe/Berlin?"),
+        ("[[target]]\nkpi = 'incident'\nop = '<='\ntarget = 1\n", "did you mean incidents?"),
+        ("[[target]]\nkpi = 'error_rate.5x'\nop = '<='\ntarget = 1\n", "did you mean 5xx?"),
+        ("[[target]]\nkpi = 'incidents'\nop = '<='\ntarget = 1\nwhere = { sevrity = 'P0' }\n", "did you mean severity?"),
+        ("[[target]]\nkpi = 'mttr'\nop = '<='\ntarget = 1\n", "name one after a dot"),
+        ("[[target]]\nkpi = 'error_rate'\nop = '<='\ntarget = '5s'\n", 'a share such as "95%"'),
+        ("[[target]]\nkpi = 'meter.p95'\nop = '<='\ntarget = '5s'\n", "the unit that its events name"),
+        ("[[target]]\nkpi = 'error_rate'\nop = '<='\ntarget = 2\nlimit = 1\n", "stricter"),
+        ("[[target]]\nkpi = 'error_rate'\nop = '>='\ntarget = 1\nlimit = 2\n", "stricter"),
+        ("[[target]]\nkpi = 'error_rate'\nop = '>='\ntarget = 1\nlimit = [1, 2]\n", "is one number"),
+        ("[[target]]\nkpi = 'average_dau'\nrange = [8, 10]\nlimit = 6\n", "a pair of numbers"),
+        ("[[target]]\nkpi = 'average_dau'\nrange = [8, 10]\nlimit = [9, 12]\n", "the wider of the two"),
+        ("[[target]]\nkpi = 'average_dau'\nrange = [10, 8]\n", "lower number first"),
+        ("[[target]]\nkpi = 'average_dau'\nrange = [8, 10]\nop = '>='\n", "in place of"),
+        ("[[target]]\nkpi = 'average_dau'\nrange = [8, 10, 12]\n", "at most 2"),
+        ("[[target]]\nkpi = 'average_dau'\nop = '>='\ntarget = 1\nlimit = [1]\n", "a pair of numbers"),
+        ("[[target]]\nkpi = 'incidents{severity=P0}'\nwhere = { severity = 'P1' }\nop = '<='\ntarget = 1\n", "stands in `kpi`"),
+        ("[[target]]\nkpi = 'incidents'\nop = '<='\ntarget = nan\n", "finite"),
+        ("[features.a]\nadoption_limit = 0.5\n", "needs an adoption_target"),
+        ("[features.a]\nadoption_target = 30\n", "less than or equal to 1"),
+        ("[features.a]\n[feature_groups]\na = ['b']\n", "is a feature of its own"),
+        ("[feature_groups]\na = ['b']\nb = ['c']\n", "is a group"),
+        ("[scorecard.sla]\nrows = ['availability']\ncritical = ['error_rate']\n", "add it to `rows`"),
+        ("[scorecard.sla]\nrows = []\n", "at least 1"),
+        ("[properties]\na = {}\nb = {}\nc = {}\nd = {}\ne = {}\nf = {}\n", "at most 5"),
+        ("[tenant]\nsupport_hours = '18:00-09:00'\n", "no hours of a day"),
+        ("[activity]\ntime_to_first_value_from = 'user:signed_up'\n", "no start"),
+        ("valid_from = 2027-01-04T05:00:00\n", "names no offset"),
+        ("[features.'~x']\n", "do not begin with ~"),
+        ("x = '" + "y" * 1_000_000 + "'", "may have"),
+    ],
+)
+def test_a_mistake_says_the_way_out(text: str, hint: str) -> None:
+    assert hint in message_of(text)
+
+
+def test_a_date_stands_for_the_midnight_that_begins_it() -> None:
+    config = parse("valid_from = 2027-01-04\n[tenant]\ntimezone = 'America/New_York'\n")
+    assert config.valid_from is not None
+    assert config.valid_from.isoformat() == "2027-01-04T05:00:00+00:00"
+
+
+def test_amounts_are_kept_in_the_unit_of_their_kpi() -> None:
+    text = "[[target]]\nkpi = 'mttr.mean'\nop = '<='\ntarget = '2h'\nlimit = '150m'\nbenchmark = ['1h', '3h']\n"
+    (target,) = parse(text, known_kpis=SHAPES).targets
+    assert (target.target, target.limit, target.benchmark) == (7_200.0, 9_000.0, (3_600.0, 10_800.0))
+
+
+def test_a_share_is_a_number_up_to_one_or_a_percentage() -> None:
+    text = "[features.a]\nadoption_target = '30%'\nadoption_limit = 0.2\n"
+    feature = parse(text).features["a"]
+    assert (feature.adoption_target, feature.adoption_limit) == (0.3, 0.2)
+
+
+def test_what_takes_no_effect_yet_is_named() -> None:
+    declared = declared_later(read_toml(EXAMPLE))
+    assert {"[slo]", "[funnel]", "[kafka_source]", "tenant.currency", "integrations.tracks_accepted"} <= set(declared)
+    assert not {"[target]", "[scorecard]", "[features]"} & set(declared)
+
+
+def test_names_go_unchecked_where_no_catalog_is_at_hand() -> None:
+    assert parse("[scorecard.a]\nrows = ['anything.at_all{x=y}']\n").scorecards["a"].rows == ("anything.at_all{x=y}",)
+    with pytest.raises(InvalidConfiguration, match="did you mean availability"):
+        parse("[scorecard.a]\nrows = ['availabilty']\n", known_kpis={"availability"})
