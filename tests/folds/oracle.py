@@ -136,14 +136,14 @@ class Folding:
         self.made.users.add((row.tenant, row.user))
         moment = (time_of(row), row.source, row.id)
         if row.status:
-            key = (row.tenant, "user", row.user, row.account, "status", True, *moment)
-            self.made.states[key] = max(self.made.states.get(key, ("",)), (row.status,))
+            dated = (row.tenant, "user", row.user, row.account, "status", True, *moment)
+            self.made.states[dated] = max(self.made.states.get(dated, ("",)), (row.status,))
         for name, value in row.traits.items():
             key = (row.tenant, "user", row.user, row.account, f"trait.{name}", False)
             self.made.states[key] = max(self.made.states.get(key, (*moment, value)), (*moment, value))
         if row.milestone:
-            key = (row.tenant, "user", row.milestone, row.user, row.account)
-            self.made.milestones[key] = min(self.made.milestones.get(key, moment), moment)
+            reached = (row.tenant, "user", row.milestone, row.user, row.account)
+            self.made.milestones[reached] = min(self.made.milestones.get(reached, moment), moment)
 
     def delivery(self, row: DeliveryRow) -> None:
         time_us = time_of(row)

@@ -23,10 +23,10 @@ def read(deltas: Deltas) -> Oracle:
         key = tuple(row[k] for k in ("tenant", "kind", "who", "account", "field", "dated"))
         moment = (row["time_us"], row["source"], row["id"])
         _put(made.states, (*key, *moment) if row["dated"] else key, (row["value"],) if row["dated"] else (*moment, row["value"]))
-    for row in deltas.milestones.iter_rows():
-        _put(made.milestones, row[:5], row[5:])
-    for row in deltas.steps.iter_rows():
-        _put(made.steps, row[:6], row[6:])
+    for milestone in deltas.milestones.iter_rows():
+        _put(made.milestones, milestone[:5], milestone[5:])
+    for step in deltas.steps.iter_rows():
+        _put(made.steps, step[:6], step[6:])
     for row in deltas.probes.iter_rows(named=True):
         key = tuple(row[k] for k in ("tenant", "account", "component", "monitor", "region", "bucket"))
         counts = {name: row[name] for name in ("probes", "probes_up") if row["probes"]}

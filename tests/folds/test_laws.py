@@ -205,10 +205,10 @@ def test_any_order_and_any_cut_give_the_figures_of_the_oracle(family: str, data:
 
 
 def test_deltas_of_different_families_lie_side_by_side_when_merged() -> None:
-    head = {"id_hash": bytes(16), "tenant": 1, "source": "s", "id": "1", "received_us": 0, "account": "", "raw": None}
-    request = RequestRow(**head, time_us=SWITCH_US, backfill=False, service="api", status=200, latency_ns=5)
-    meter = MeasurementRow(**head, time_us=SWITCH_US, backfill=False, meter="lcp", whole=3)
-    use = UsageRow(**head, time_us=SWITCH_US, backfill=False, user="u", feature="export")
+    head = (bytes(16), 1, "s", "1", SWITCH_US, SWITCH_US, "", False, None)
+    request = RequestRow(*head, service="api", status=200, latency_ns=5)
+    meter = MeasurementRow(*head, meter="lcp", whole=3)
+    use = UsageRow(*head, user="u", feature="export")
     rows: dict[str, Row] = {"request": request, "measurement": meter, "usage": use}
     merged = read(merge([FOLDS[family].fold(columns(family, [row]), CONTEXT) for family, row in rows.items()]))
     for family, row in rows.items():
