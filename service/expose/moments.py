@@ -1,8 +1,8 @@
 """Instants in answers and questions: RFC 3339 outside, microseconds inside."""
 
 from service.clock import to_datetime
-from service.domain.timestamps import parse_time
-from service.errors import InvalidQuery
+from service.domain import timestamps
+from service.errors import EventRefused, InvalidQuery
 
 
 def rfc3339(instant_us: int | None) -> str | None:
@@ -17,6 +17,7 @@ def instant_us(parameter: str, text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        return parse_time(text)
-    except ValueError as error:
+        # A + that was not percent-encoded arrives as a space.
+        return timestamps.instant_us(text.replace(" ", "+"), parameter)
+    except EventRefused as error:
         raise InvalidQuery(parameter, f"{text!r} is no RFC 3339 instant with an offset, such as 2025-11-17T00:00:00Z") from error

@@ -1,5 +1,6 @@
-"""What became of events: incidents, dead letters, and one event by its id."""
+"""What became of events: incidents, dead letters, the ledger, and one event by its id."""
 
+from datetime import date
 from typing import Annotated, Any
 
 import asyncpg
@@ -14,10 +15,11 @@ from service.errors import InvalidQuery
 from service.expose.cursors import read_cursor, write_cursor
 from service.expose.moments import instant_us, rfc3339
 from service.http.auth import Principal, require
-from service.store import dead_letters, incidents
+from service.store import dead_letters, incidents, ledger
 from service.store.dead_letters import DeadLetter
 from service.store.incidents import Incident, Selection
 from service.store.installation import Installation
+from service.store.ledger import SourceDay
 from service.store.outcome import what_became_of
 from service.store.progress import watermark_us
 
@@ -30,7 +32,7 @@ Rows = Annotated[int, Query(ge=1, le=MAX_PAGE_ROWS, description="Most rows of th
 
 
 def router(pool: asyncpg.Pool, *, clock: Clock, installation: Installation) -> APIRouter:
-    """`/v1/incidents`, `/v1/dead-letters` and `/v1/events`, of the key's tenant."""
+    """`/v1/incidents`, `/v1/dead-letters`, `/v1/ledger` and `/v1/events`, of the key's tenant."""
     made = APIRouter(prefix="/v1", tags=["records"])
     hasher = IdHasher(installation.hash_key)
 
@@ -89,6 +91,26 @@ def router(pool: asyncpg.Pool, *, clock: Clock, installation: Installation) -> A
         last = dead_letters.Position(found[-1].received_at, found[-1].id_hash, found[-1].reason) if len(found) == limit else None
         return _page("dead_letters", [_dead_letter(one) for one in found], last)
 
+    @made.get("/ledger", summary="Events consumed by source and day, by outcome; and what is pending")
+    async def read_ledger(
+        principal: Reader, source: str | None = None, cursor: str | None = None, limit: Rows = PAGE_ROWS
+    ) -> Response:
+        position = read_cursor(cursor, tuple[str, str])
+        after = (date.fromisoformat(position[0]), position[1]) if position else None
+        async with pool.acquire() as connection:
+            found = await ledger.of_tenant(connection, principal.tenant, source=source, after=after, limit=limit)
+            whole = await ledger.check(connection)
+            reached = await watermark_us(connection, installation.generation)
+        last = (found[-1].day, found[-1].source) if len(found) == limit else None
+        return _json(
+            {
+                "rows": [_consumed(one) for one in found],
+                "next": write_cursor(last) if last is not None else None,
+                "installation": {"pending": whole.pending, "balanced": not whole.mistakes, "mistakes": list(whole.mistakes)},
+                "watermark": rfc3339(reached),
+            }
+        )
+
     @made.get("/events", summary="What became of one event")
     async def one_event(
         principal: Reader,
@@ -107,7 +129,7 @@ def router(pool: asyncpg.Pool, *, clock: Clock, installation: Installation) -> A
                 time_us=time_us,
                 now_us=clock.now_us(),
             )
-            watermark = await watermark_us(connection, installation.generation, now_us=clock.now_us())
+            watermark = await watermark_us(connection, installation.generation)
         body: dict[str, Any] = {"source": source, "id": event_id, "time": time, "state": found.became}
         if found.reason is not None:
             body |= {"reason": found.reason, "detail": found.detail}
@@ -134,6 +156,11 @@ def _incident(one: Incident) -> dict[str, Any]:
         | {"account": one.account or None, "accounts": one.accounts}
         | {f"{name}_at": rfc3339(getattr(one, f"{name}_us")) for name in moments}
     )
+
+
+def _consumed(one: SourceDay) -> dict[str, Any]:
+    counts = {"stored": one.stored, "duplicate": one.duplicate, "dead_lettered": one.dead_lettered}
+    return {"source": one.source, "day": one.day, "appended": sum(counts.values())} | counts
 
 
 def _dead_letter(one: DeadLetter) -> dict[str, Any]:

@@ -1,0 +1,200 @@
+"""Where everything is built: settings, clock, log, pools and registry are made here and passed in."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+import asyncpg
+import structlog
+
+from service.aggregate.worker import Worker
+from service.catalog import Catalog
+from service.clock import SECOND, Clock, SystemClock
+from service.domain.identity import IdHasher
+from service.evaluate.evaluator import Evaluator
+from service.evaluate.upkeep import Upkeep
+from service.eventlog.port import EventLog
+from service.eventlog.postgres import PostgresLog
+from service.expose import kpis, live, process, records, scorecards
+from service.expose.process import Check
+from service.http.app import create_app
+from service.http.auth import Keyring
+from service.http.server import listen, serve
+from service.ingest import routes as ingest
+from service.ingest.append import Appender
+from service.ingest.batch import Limits
+from service.ingest.decode import Decoder
+from service.lifecycle import stop_signals
+from service.settings import Settings
+from service.store.engine import create_pool, describe
+from service.store.installation import Installation, ensure_installation
+from service.telemetry import Telemetry
+
+API_CONNECTIONS = 12
+ROLE_CONNECTIONS = 8
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What every role stands on."""
+
+    settings: Settings
+    clock: Clock
+    telemetry: Telemetry
+    pool: asyncpg.Pool
+    installation: Installation
+    event_log: EventLog
+
+
+@contextlib.asynccontextmanager
+async def base(settings: Settings, url: str, *, role: str, connections: int) -> AsyncIterator[Base]:
+    """Connect, compare with the installation, open the log."""
+    clock, telemetry = SystemClock(), Telemetry(role)
+    pool = await create_pool(url, max_size=connections)
+    try:
+        async with pool.acquire() as connection:
+            installation = await ensure_installation(connection, settings, log_kind="postgres")
+        event_log = await PostgresLog.open(
+            pool, generation=installation.generation, partitions=installation.partitions, clock=clock
+        )
+        log.info("role_starts", role=role, database=describe(url), partitions=installation.partitions)
+        try:
+            yield Base(settings, clock, telemetry, pool, installation, event_log)
+        finally:
+            await event_log.close()
+    finally:
+        await pool.close()
+        log.info("role_stopped", role=role)
+
+
+def decoder(made: Base) -> Decoder:
+    """The contract's decoder under this installation's key and limits."""
+    limits = Limits(
+        max_request_events=made.settings.max_request_events,
+        max_event_bytes=made.settings.max_event_bytes,
+        max_depth=made.settings.max_depth,
+        max_lateness_us=made.installation.max_lateness_s * SECOND,
+        max_skew_us=made.settings.max_skew_s * SECOND,
+    )
+    return Decoder(IdHasher(made.installation.hash_key), limits)
+
+
+def appender(made: Base) -> Appender:
+    """The group commit before the log."""
+    return Appender(
+        made.event_log,
+        made.telemetry,
+        gather_ms=made.settings.gather_ms,
+        backlog_events=made.settings.append_backlog_events,
+    )
+
+
+async def run_api(settings: Settings, url: str) -> None:
+    """The role `api`: takes events in and answers queries until it is asked to stop."""
+    async with base(settings, url, role="api", connections=API_CONNECTIONS) as made:
+        catalog = Catalog.load()
+        for refusal in catalog.refused:
+            log.error("kpi_refused", file=refusal.file, line=refusal.line, why=refusal.message)
+        keyring = Keyring(made.pool, made.clock, refresh_s=settings.key_refresh_s)
+        door = appender(made)
+        siblings = process.siblings_from(settings.siblings)
+        routers = [
+            ingest.router(
+                keyring=keyring,
+                decoder=decoder(made),
+                appender=door,
+                clock=made.clock,
+                telemetry=made.telemetry,
+                settings=settings,
+            ),
+            kpis.router(made.pool, catalog, clock=made.clock, settings=settings),
+            scorecards.router(made.pool, catalog, clock=made.clock),
+            records.router(made.pool, clock=made.clock, installation=made.installation),
+            live.router(made.pool, catalog, max_series=settings.metrics_max_series),
+            process.router(made.telemetry.registry, role="api", checks=_checks(made), siblings=siblings),
+        ]
+        app = create_app(title="tidegauge", routers=routers, telemetry=made.telemetry, keyring=keyring)
+        listening = listen(settings.host, settings.port, setting="TIDEGAUGE_PORT")
+        appending = asyncio.create_task(door.run(), name="appender")
+        try:
+            with stop_signals() as stop:
+                await serve(app, listening, stop)
+            await door.drain()
+        finally:
+            appending.cancel()
+            await asyncio.gather(appending, return_exceptions=True)
+
+
+async def run_aggregate(settings: Settings, url: str) -> None:
+    """The role `aggregate`: turns the log into rollups until it is asked to stop."""
+    async with base(settings, url, role="aggregate", connections=ROLE_CONNECTIONS) as made:
+        worker = Worker(
+            log=made.event_log,
+            pool=made.pool,
+            settings=settings,
+            clock=made.clock,
+            telemetry=made.telemetry,
+            installation=made.installation,
+        )
+        working = asyncio.create_task(worker.run(), name="worker")
+        async with _operations(made, "aggregate"):
+            with stop_signals() as stop:
+                await _first(working, stop)
+            await worker.stop()
+            await working
+
+
+async def run_evaluate(settings: Settings, url: str) -> None:
+    """The role `evaluate`: keeps live values and the database until it is asked to stop."""
+    async with base(settings, url, role="evaluate", connections=ROLE_CONNECTIONS) as made:
+        evaluator = Evaluator(
+            pool=made.pool,
+            catalog=Catalog.load(),
+            upkeep=Upkeep(made.pool, made.event_log, made.clock, settings, made.installation),
+            clock=made.clock,
+            settings=settings,
+            installation=made.installation,
+            telemetry=made.telemetry,
+        )
+        async with _operations(made, "evaluate"):
+            with stop_signals() as stop:
+                await evaluator.run(stop)
+
+
+async def _first(working: asyncio.Task[None], stop: asyncio.Event) -> None:
+    """Until the stop is asked for, or the work ends by itself (which raises what ended it)."""
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if working.done():
+        working.result()
+
+
+def _checks(made: Base) -> Mapping[str, Check]:
+    async def database() -> str | None:
+        try:
+            async with made.pool.acquire(timeout=1.0) as connection:
+                await connection.fetchval("select 1")
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            return f"Postgres does not answer: {error!r}"
+        return None
+
+    return {"database": database}
+
+
+@contextlib.asynccontextmanager
+async def _operations(made: Base, role: str) -> AsyncIterator[None]:
+    """/healthz, /readyz and /metrics of a role that has no API."""
+    routers = [process.router(made.telemetry.registry, role=role, checks=_checks(made), siblings={})]
+    app = create_app(title=f"tidegauge {role}", routers=routers, telemetry=made.telemetry)
+    listening = listen(made.settings.host, made.settings.ops_port, setting="TIDEGAUGE_OPS_PORT")
+    stop = asyncio.Event()
+    serving = asyncio.create_task(serve(app, listening, stop), name="operations")
+    try:
+        yield
+    finally:
+        stop.set()
+        await serving
