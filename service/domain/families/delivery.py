@@ -73,4 +73,5 @@ FAMILY = Family(
         "if": {"properties": {"outcome": {"const": "delivered"}}},
         "then": {"required": ["latency_ms"], "properties": {"latency_ms": {"type": "number"}}},
     },
+    defaults={"direction": "inbound", "attempt": 1, "automated": True},
 )

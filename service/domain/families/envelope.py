@@ -67,6 +67,8 @@ class Family:
     """A whole event, as a client would send it."""
     rules: Mapping[str, Any] = field(default_factory=dict)
     """JSON Schema keywords for `data` that say what types alone cannot."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """What a missing field of `data` means, where it means something."""
 
     @property
     def type(self) -> str:

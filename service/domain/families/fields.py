@@ -48,7 +48,7 @@ Quantity = Annotated[
     Raw,
     Meta(
         extra={KIND: "quantity"},
-        extra_json_schema={"type": "number", "exclusiveMinimum": 0, "maximum": MAX_QUANTITY, "default": 1},
+        extra_json_schema={"type": "number", "exclusiveMinimum": 0, "maximum": MAX_QUANTITY},
     ),
 ]
 """The literal as it was written: decimals are read from it exactly (domain/numbers.py)."""

@@ -63,4 +63,5 @@ FAMILY = Family(
         "data": {"meter": "web_vital.lcp", "value": 1.82, "unit": "s", "attributes": {"page": "dashboard"}},
     },
     rules={"not": {"required": ["unit", "currency"]}},
+    defaults={"count": 1},
 )

@@ -70,4 +70,5 @@ FAMILY = Family(
         "time": "2025-11-17T09:30:00Z",
         "data": {"component": "platform_api", "monitor": "blackbox", "region": "eu-central", "up": True, "interval_s": 30},
     },
+    defaults={"monitor": "default"},
 )

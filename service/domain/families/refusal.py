@@ -99,10 +99,8 @@ def _described(struct: type[msgspec.Struct]) -> inspect.StructType:
 def _fields_of(described: inspect.StructType, document: Mapping[str, Any], prefix: str) -> Iterator[_Field]:
     for field in described.fields:
         plain, kind = _plain(field.type)
-        # A literal that is kept raw cannot say for itself that it must be there.
-        required = field.required or kind == "value"
         if not isinstance(plain, inspect.NoneType):
-            yield _Field(prefix + field.encode_name, plain, kind, required, document.get(field.encode_name))
+            yield _Field(prefix + field.encode_name, plain, kind, field.required, document.get(field.encode_name))
 
 
 def _plain(described: inspect.Type) -> tuple[inspect.Type, str]:
@@ -116,6 +114,8 @@ def _plain(described: inspect.Type) -> tuple[inspect.Type, str]:
 
 def _type_fault(described: inspect.Type, _kind: str, path: str, value: object) -> EventRefused | None:
     accepted, wanted = _EXPECTED[type(described)]
+    if isinstance(value, float) and not math.isfinite(value) and int in accepted:
+        return None  # a number of some kind: its value is what is wrong
     if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
         return EventRefused(Reason.WRONG_TYPE, path, f"is {_kind_of(value)}; send {wanted}")
     return _within(described, path, value, _type_fault)

@@ -80,4 +80,5 @@ FAMILY = Family(
             {"required": ["timeout"], "properties": {"timeout": {"const": True}}},
         ]
     },
+    defaults={"count": 1},
 )

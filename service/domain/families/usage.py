@@ -108,4 +108,5 @@ FAMILY = Family(
             "then": {"required": ["duration_ms"]},
         },
     },
+    defaults={"quantity": 1, "ok": True},
 )
