@@ -25,7 +25,7 @@ async def evaluate(connection: Connection, kpi: Kpi, windows: Sequence[Window], 
     found: dict[tuple[object, ...], LiveValue] = {}
     for by in splits(kpi):
         question = Question(by=by, statistics=statistics)
-        values = await run(connection, kpi, windows, question, configs=ground.configs, kept=ground.kept)
+        values = await run(connection, kpi, windows, question, declared=ground.declared, kept=ground.kept)
         found |= {(v.tenant, v.statistic, v.window, v.end_us, v.dims): v for v in _judged(kpi, values, by_key, ground)}
     return list(found.values())
 
