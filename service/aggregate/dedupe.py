@@ -1,0 +1,115 @@
+"""What becomes of each event: duplicate first, then the time policy, and only stored ids are remembered.
+
+A timed event looks in the bucket of its own hour, always the same one. An untimed one looks in those of
+the hours before its receipt (and the next, for the clocks of receivers differ).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from service.aggregate.batch import Heads
+from service.aggregate.policy import Mask, Outcome, Outcomes
+from service.aggregate.seen import SeenIds
+from service.clock import HOUR
+from service.store.ids import Bucket
+
+Ints = npt.NDArray[np.int64]
+
+UNTIMED_BACK_H = 24
+"""How many hours before its receipt a copy of an untimed event may have come."""
+UNTIMED_AHEAD_H = 1
+_PARTITION_SPAN = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Events that look in the same buckets, in the order of their ids' first half."""
+
+    bucket: Bucket
+    timed: bool
+    rows: Ints
+
+    def lookups(self) -> Iterator[Bucket]:
+        """Name the buckets where a copy may lie."""
+        if self.timed:
+            yield self.bucket
+            return
+        for hour in range(self.bucket.hour - UNTIMED_BACK_H, self.bucket.hour + UNTIMED_AHEAD_H + 1):
+            yield Bucket(self.bucket.partition, hour)
+
+
+def group(heads: Heads) -> list[Group]:
+    """Group the events of a batch by bucket."""
+    by_id = np.argsort(heads.hi)
+    # `time_us` is the receipt where an event names no time, so the hour is right for both.
+    codes = ((heads.time_us // HOUR) * _PARTITION_SPAN + heads.partition) * 2 + heads.timed
+    distinct, place = np.unique(codes[by_id], return_inverse=True)
+    by_group = by_id[np.argsort(place.astype(np.min_scalar_type(len(distinct))), kind="stable")]
+    ends = np.cumsum(np.bincount(place, minlength=len(distinct)))
+    groups = []
+    for code, rows in zip(distinct.tolist(), np.split(by_group, ends[:-1]), strict=True):
+        both, timed = divmod(code, 2)
+        hour, partition = divmod(both, _PARTITION_SPAN)
+        groups.append(Group(Bucket(partition, hour), bool(timed), rows))
+    return groups
+
+
+def buckets(groups: list[Group]) -> list[Bucket]:
+    """Name the buckets that a batch looks in or adds to, each once."""
+    return list(dict.fromkeys(bucket for group in groups for bucket in group.lookups()))
+
+
+def decide(heads: Heads, groups: list[Group], verdicts: Outcomes, seen: SeenIds) -> Outcomes:
+    """Decide about every event; `verdicts` is the time policy's view, `seen` holds all buckets of the batch.
+
+    Of copies within the batch the first that may be stored is; those before it are refused each by itself,
+    those after it are duplicates.
+    """
+    outcomes = verdicts.copy()
+    for part in groups:
+        hi, lo = heads.hi[part.rows], heads.lo[part.rows]
+        for bucket in part.lookups():
+            outcomes[part.rows[seen.contains(bucket, hi, lo)]] = Outcome.DUPLICATE
+    for rows in _copies(heads, outcomes != Outcome.DUPLICATE):
+        _first_counts(heads, rows, outcomes)
+    return outcomes
+
+
+def stored_runs(groups: list[Group], outcomes: Outcomes) -> Iterator[tuple[Bucket, Ints]]:
+    """Give the rows to remember by bucket, in the order of their ids' first half; a bucket may come twice."""
+    for part in groups:
+        rows = part.rows[outcomes[part.rows] == Outcome.STORED]
+        if rows.size:
+            yield part.bucket, rows
+
+
+def _copies(heads: Heads, candidates: Mask) -> Iterator[list[int]]:
+    """Find the sets of events with one id, each in the order of the log."""
+    rows = np.flatnonzero(candidates)
+    rows = rows[np.argsort(heads.hi[rows], kind="stable")]
+    hi = heads.hi[rows]
+    alike = np.zeros(len(rows), dtype=np.bool_)
+    equal = hi[1:] == hi[:-1]
+    alike[1:] |= equal
+    alike[:-1] |= equal
+    sets: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    for row in rows[alike].tolist():
+        sets[int(heads.hi[row]), int(heads.lo[row])].append(row)
+    for copies in sets.values():
+        if len(copies) > 1:
+            # Within a record the families' order decides, which is that of the rows.
+            yield sorted(copies, key=lambda row: (int(heads.record[row]), row))
+
+
+def _first_counts(heads: Heads, rows: list[int], outcomes: Outcomes) -> None:
+    hours: list[int] = []
+    for row in rows:
+        hour = int(heads.time_us[row]) // HOUR
+        if any(heads.timed[row] or -UNTIMED_BACK_H <= kept - hour <= UNTIMED_AHEAD_H for kept in hours):
+            outcomes[row] = Outcome.DUPLICATE
+        elif outcomes[row] == Outcome.STORED:
+            hours.append(hour)

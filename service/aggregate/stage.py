@@ -1,0 +1,68 @@
+"""A folded batch as the rows of its flush: CSV for what is many, tuples for what is few."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from service.aggregate.bits import chunks
+from service.aggregate.deltas import Deltas
+from service.aggregate.resolve import SERIES_KEY, Resolved
+from service.store.ordinals import Place, Seat, User
+
+PROBE_BITS = ["up", "down", "degraded", "planned", "excluded"]
+DATED = ["tenant", "kind", "who", "account", "field", "time_us", "source", "id", "value"]
+MEASURES = ["n", "total", "least", "greatest", "newest_us", "newest_source", "newest_id", "newest_value"]
+
+
+def stage_deltas(deltas: Deltas, resolved: Resolved) -> dict[str, bytes]:
+    """CSV by stage of everything that folds have made, in the order of the rollups' keys."""
+    states = deltas.states.sort("tenant", "kind", "who", "account", "field")
+    return {
+        "fact": _csv(_facts(deltas.facts, resolved.series)),
+        "activity": _csv(chunks(_active(deltas.activity, resolved))),
+        "first_user": _csv(_first(resolved.first_users)),
+        "first_seat": _csv(_first(resolved.first_seats)),
+        "probe": _csv(_probes(deltas.probes)),
+        "state": _csv(states.filter(~pl.col("dated")).select(DATED)),
+        "state_history": _csv(states.filter("dated").select(DATED)),
+        "milestone": _csv(deltas.milestones.sort("tenant", "kind", "milestone", "who")),
+        "step": _csv(deltas.steps.sort("tenant", "family", "subject", "time_us")),
+    }
+
+
+def _csv(frame: pl.DataFrame) -> bytes:
+    """Write a frame as Postgres's COPY reads it: nulls as nothing, empty texts as two quotes."""
+    wide = [pl.col(name).cast(pl.String) for name, dtype in frame.schema.items() if dtype == pl.Int128]
+    return frame.with_columns(wide).write_csv(include_header=False).encode()
+
+
+def _facts(facts: pl.DataFrame, series: pl.DataFrame) -> pl.DataFrame:
+    packed = pl.col("histogram").cast(pl.List(pl.String)).list.join(",")
+    return (
+        facts.join(series, on=SERIES_KEY)
+        .sort("grain", "series", "bucket")
+        .select("series", "grain", "bucket", *MEASURES, histogram=pl.concat_str(pl.lit("{"), packed, pl.lit("}")))
+    )
+
+
+def _active(activity: pl.DataFrame, resolved: Resolved) -> pl.DataFrame:
+    """Who was active, by ordinal, in both populations; the feature 0 is any that counts."""
+    numbered = activity.join(resolved.features, on=["tenant", "feature"], how="left").with_columns(
+        feature=pl.when(pl.col("feature") == "").then(pl.lit(0, pl.Int64)).otherwise("id")
+    )
+    users = numbered.join(resolved.users, on=["tenant", "user"])
+    seats = numbered.join(resolved.seats, on=["tenant", "account", "user"])
+    return pl.concat(
+        frame.select("tenant", pl.lit(population).alias("population"), "feature", "day", "ordinal")
+        for population, frame in (("seat", seats), ("user", users))
+    )
+
+
+def _first(places: Mapping[User, Place] | Mapping[Seat, Place]) -> pl.DataFrame:
+    rows = sorted((who.tenant, place.ordinal, place.first_day) for who, place in places.items())
+    return pl.DataFrame(rows, schema=["tenant", "ordinal", "day"], orient="row")
+
+
+def _probes(probes: pl.DataFrame) -> pl.DataFrame:
+    bits = [pl.concat_str(pl.lit("x"), pl.col(name).bin.encode("hex")).alias(name) for name in PROBE_BITS]
+    return probes.with_columns(bits).sort("tenant", "account", "component", "monitor", "region", "bucket")

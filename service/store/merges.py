@@ -1,0 +1,202 @@
+"""The merges of a flush: one statement a rollup, from its temporary table, each commutative.
+
+Rows arrive in the order of the target's key, so that index pages are touched once. What would change
+nothing is left out before the conflict, which would otherwise lock (and log) the row.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A statement that takes one stage's rows into its rollup."""
+
+    stage: str
+    sql: str
+
+
+# Ids of stored events: a run a batch; compaction makes one of many.
+IDS = """
+insert into seen_ids (generation, partition, hour, first_offset, hashes)
+select generation, partition, hour, first_offset, hashes from flush_ids
+"""
+
+# Hours that a tenant has events in.
+HOURS = """
+insert into tenant_hours as h (tenant, day, had)
+select tenant, date '1970-01-01' + day, had from flush_hours s
+where not exists (
+    select from tenant_hours k where k.tenant = s.tenant and k.day = date '1970-01-01' + s.day and k.had & s.had = s.had
+)
+order by tenant, day
+on conflict (tenant, day) do update set had = h.had | excluded.had
+"""
+
+# Who was active on which day: unions of sets.
+ACTIVITY = """
+insert into activity_day as a (tenant, population, feature, day, chunk, bits)
+select s.tenant, s.population, s.feature, date '1970-01-01' + s.day, s.chunk, s.bits from flush_activity s
+where not exists (
+    select from activity_day k
+    where k.tenant = s.tenant and k.population = s.population and k.feature = s.feature
+        and k.day = date '1970-01-01' + s.day and k.chunk = s.chunk and k.bits | s.bits = k.bits
+)
+on conflict (tenant, population, feature, day, chunk) do update set bits = a.bits | excluded.bits
+"""
+
+# A user's first day of activity: the least.
+FIRST_USER = """
+update app_user u set first_day = date '1970-01-01' + s.day
+from flush_first_user s
+where u.tenant = s.tenant and u.ordinal = s.ordinal and (u.first_day is null or u.first_day > date '1970-01-01' + s.day)
+"""
+
+# A seat's first day of activity: the least.
+FIRST_SEAT = """
+update seat t set first_day = date '1970-01-01' + s.day
+from flush_first_seat s
+where t.tenant = s.tenant and t.ordinal = s.ordinal and (t.first_day is null or t.first_day > date '1970-01-01' + s.day)
+"""
+
+_MEASURES = "n, total, least, greatest, newest_us, newest_source, newest_id, newest_value, histogram"
+_NEWER = """(f.newest_us is null or (excluded.newest_us, excluded.newest_source collate "C", excluded.newest_id collate "C",
+        excluded.newest_value) > (f.newest_us, f.newest_source collate "C", f.newest_id collate "C", f.newest_value))"""
+
+
+def _facts(table: str, grain: str, key: str, bucket: str) -> str:
+    newest = ", ".join(
+        f"{column} = case when {_NEWER} then excluded.{column} else f.{column} end"
+        for column in ("newest_us", "newest_source", "newest_id", "newest_value")
+    )
+    return f"""
+insert into {table} as f (series, {key}, {_MEASURES})
+select series, {bucket}, {_MEASURES} from flush_fact where grain = '{grain}'
+on conflict (series, {key}) do update set
+    n = f.n + excluded.n, total = f.total + excluded.total,
+    least = least(f.least, excluded.least), greatest = greatest(f.greatest, excluded.greatest),
+    {newest},
+    histogram = hist_add(f.histogram, excluded.histogram)
+"""
+
+
+# What can be added up, at its three grains.
+FACT_MINUTE = _facts("fact_minute", "minute", "bucket", "to_timestamp(bucket / 1000000)")
+FACT_QUARTER = _facts("fact_quarter", "quarter", "bucket", "to_timestamp(bucket / 1000000)")
+FACT_DAY = _facts("fact_day", "day", "day", "date '1970-01-01' + bucket::int")
+
+# Seconds that monitors spoke for: unions of sets; probes add up.
+PROBE = """
+insert into probe_quarter as p
+    (tenant, account, component, monitor, region, bucket, up, down, degraded, planned, excluded, probes, probes_up)
+select tenant, account, component, monitor, region, to_timestamp(bucket / 1000000),
+    up::bit(900), down::bit(900), degraded::bit(900), planned::bit(900), excluded::bit(900), probes, probes_up
+from flush_probe
+on conflict (tenant, account, component, monitor, region, bucket) do update set
+    up = p.up | excluded.up, down = p.down | excluded.down, degraded = p.degraded | excluded.degraded,
+    planned = p.planned | excluded.planned, excluded = p.excluded | excluded.excluded,
+    probes = p.probes + excluded.probes, probes_up = p.probes_up + excluded.probes_up
+"""
+
+# Users whose traits change: their segments are to be built again. Looks before the states are merged; locks marks that
+# are there already, or a rebuild that reads before this commit would take them away.
+SEGMENT_DIRTY = """
+insert into segment_dirty (tenant, chunk)
+select distinct f.tenant, u.ordinal / 2048
+from flush_state f
+join app_user u on u.tenant = f.tenant and u.user_id = f.who
+left join state s on s.tenant = f.tenant and s.kind = f.kind and s.who = f.who and s.account = f.account and s.field = f.field
+where f.kind = 'user' and f.field like 'trait.%' and f.value is distinct from s.value
+on conflict (tenant, chunk) do update set chunk = excluded.chunk
+"""
+
+# What describes users and accounts now: the newest by (time, source, id).
+STATE = """
+insert into state as s (tenant, kind, who, account, field, time_us, source, id, value)
+select tenant, kind, who, account, field, time_us, source, id, value from flush_state
+on conflict (tenant, kind, who, account, field) do update
+set time_us = excluded.time_us, source = excluded.source, id = excluded.id, value = excluded.value
+where (excluded.time_us, excluded.source collate "C", excluded.id collate "C", excluded.value collate "C")
+    > (s.time_us, s.source collate "C", s.id collate "C", s.value collate "C")
+"""
+
+# All dated values of fields that are asked for as of a date: a set.
+STATE_HISTORY = """
+insert into state_history (tenant, kind, who, account, field, time_us, source, id, value)
+select tenant, kind, who, account, field, time_us, source, id, value from flush_state_history
+on conflict do nothing
+"""
+
+# The earliest by (time, source, id).
+MILESTONE = """
+insert into milestone as m (tenant, kind, milestone, who, account, time_us, source, id)
+select tenant, kind, milestone, who, account, time_us, source, id from flush_milestone
+on conflict (tenant, kind, milestone, who, account) do update
+set time_us = excluded.time_us, source = excluded.source, id = excluded.id
+where (excluded.time_us, excluded.source collate "C", excluded.id collate "C")
+    < (m.time_us, m.source collate "C", m.id collate "C")
+"""
+
+# Steps of incidents and the like: a set.
+STEP = """
+insert into step (tenant, family, subject, time_us, source, id, account, fields)
+select tenant, family, subject, time_us, source, id, account, fields from flush_step
+on conflict do nothing
+"""
+
+# Refused events: the first of equal ones is kept, the others are counted.
+DEAD_LETTER = """
+insert into dead_letter as d (tenant, source, id_hash, reason, id, time, detail, raw, origin, received_at, count)
+select tenant, source, id_hash, reason, id, time, detail, raw, origin, received_at, count from flush_dead_letter
+on conflict (tenant, source, id_hash, reason) do update set count = d.count + excluded.count
+"""
+
+# What became of the events.
+LEDGER = """
+insert into ledger as l (tenant, source, day, stored, duplicate, dead_lettered)
+select tenant, source, date '1970-01-01' + day, stored, duplicate, dead_lettered from flush_ledger
+on conflict (tenant, source, day) do update set
+    stored = l.stored + excluded.stored, duplicate = l.duplicate + excluded.duplicate,
+    dead_lettered = l.dead_lettered + excluded.dead_lettered
+"""
+
+# Whose KPIs are to be computed again, and since when (0: everything has been looked at).
+DIRTY = """
+insert into tenant_dirty as d (tenant, flush, newest_us, oldest_us)
+select tenant, 1, newest_us, oldest_us from flush_dirty
+on conflict (tenant) do update set
+    flush = d.flush + 1, newest_us = greatest(d.newest_us, excluded.newest_us),
+    oldest_us = case when d.oldest_us = 0 then excluded.oldest_us else least(d.oldest_us, excluded.oldest_us) end
+"""
+
+# The next sequence of each producer. gaps = next sequence - records seen, so records that pass each other leave none.
+PRODUCER = """
+insert into producer_progress as p (generation, partition, producer, next_sequence, gaps, seen_us)
+select generation, partition, producer, next_sequence, next_sequence - records, seen_us from flush_producer
+on conflict (generation, partition, producer) do update set
+    gaps = greatest(p.next_sequence, excluded.next_sequence)
+        - (p.next_sequence - p.gaps) - (excluded.next_sequence - excluded.gaps),
+    next_sequence = greatest(p.next_sequence, excluded.next_sequence), seen_us = greatest(p.seen_us, excluded.seen_us)
+"""
+
+MERGES: Final = (
+    Merge("ids", IDS),
+    Merge("hours", HOURS),
+    Merge("activity", ACTIVITY),
+    Merge("first_user", FIRST_USER),
+    Merge("first_seat", FIRST_SEAT),
+    Merge("fact", FACT_MINUTE),
+    Merge("fact", FACT_QUARTER),
+    Merge("fact", FACT_DAY),
+    Merge("probe", PROBE),
+    Merge("state", SEGMENT_DIRTY),
+    Merge("state", STATE),
+    Merge("state_history", STATE_HISTORY),
+    Merge("milestone", MILESTONE),
+    Merge("step", STEP),
+    Merge("dead_letter", DEAD_LETTER),
+    Merge("ledger", LEDGER),
+    Merge("dirty", DIRTY),
+    Merge("producer", PRODUCER),
+)
+"""In the order in which they run; a merge whose stage is empty is left out."""
