@@ -48,6 +48,7 @@ def arguments(
     bound: dict[str, Any] = {
         "by": list(by),
         "filters": msgspec.json.encode(filters).decode(),
+        "statistics": list(question.statistics or kpi.statistics),
         "after": question.after,
         "row_limit": question.rows,
     }

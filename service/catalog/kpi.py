@@ -162,7 +162,7 @@ def mistakes(head: Head, sql: str) -> list[str]:
     said += [f"windows: {name!r} is no window: give some of {' '.join(NAMES)}" for name in sorted(windows - set(NAMES))]
     if head.default_window not in head.windows:
         said.append(f"default_window: {head.default_window!r} is not among its windows")
-    if head.facts is None and _mentions(sql, "facts"):
+    if head.facts is None and (_mentions(sql, "facts") or _mentions(sql, "before")):
         said.append("facts: the statement reads them, so the head must say of which kind")
     if head.live is not None:
         said += [f"live: {name!r} is no statistic" for name in head.live.statistics if name not in names]

@@ -24,7 +24,8 @@ head, whose keys `Head` in kpi.py lists. What follows is one SELECT, without a s
 It answers for all tenants and windows at once, and returns
 - `tenant int, win int, dims jsonb`: as they came from the relations below; dims hold only what was asked for
 - kinds count, ratio, mean: `statistic text, numerator numeric, denominator numeric` (a count's denominator is null)
-- kind distribution: `n, total, least, greatest numeric, histogram bytea`, in nanoseconds or 10⁻⁹ of the unit
+- kind distribution: `n, total, least, greatest numeric, histogram bytea`, in nanoseconds or 10⁻⁹ of the unit, and
+  a column for each statistic that the head adds (in the same 10⁻⁹)
 - kind durations: `durations bigint[]`, in nanoseconds
 - if it likes, `note text`: what a reader should know of this row.
 Rows that have nothing may be left out: what is a count is then 0, all else has no value.
@@ -35,13 +36,16 @@ Relations it may read (those that it names are built):
 - `facts(tenant, win, dims, d jsonb, account, counted bool, n, total, least, greatest, newest_us, newest_source,
   newest_id, newest_value, histogram bytea)`: of the head's kind, inside the windows, filters applied, some rows a
   series; `dims` is made of what was asked for, `d` of all that the series has. Read it once only.
+- `before(tenant, win, dims, d jsonb, account, newest_us, newest_source, newest_id, newest_value)`: of meters, newest
+  values before each window; empty unless the statistic `change` is wanted
 - `minutes`, `quarters` `(tenant, win, lo, hi timestamptz)` and `spans(tenant, win, lo, hi date)`: the pieces
   that each window is cut into; together they are the window
 - `days(tenant, win, day date, business bool)`: the local days of the window that have begun
 - `declared(tenant, config jsonb)`: each tenant's configuration in its file's form, with all defaults
 - `labels(tenant, feature, label)`: what the filter `feature` names: a feature under its own name, the features of a
   group under the group's (empty without that filter; `:only_feature` holds the names as they were asked for)
-Parameters: `:by` (text[], the dimensions asked for), `:filters` (jsonb, dimension → list of values), for a
+Parameters: `:by` (text[], the dimensions asked for), `:statistics` (text[], those that
+are wanted), `:filters` (jsonb, dimension → list of values), for a
 dimension of the head `:only_NAME` (text[], null when not filtered) and every parameter of the head, `:days`.
 """
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from service.catalog import relations
 from service.catalog.kpi import Facts, Head, Kpi
 
 REMEMBERED_STATEMENTS = 2_048
@@ -30,14 +31,21 @@ RELATIONS: dict[str, str] = {
     "declared": "select * from unnest(:config_tenant, :config_json) as d(tenant, config)",
     "labels": "select * from unnest(:label_tenant, :label_feature, :label_name) as l(tenant, feature, label)",
     "facts": "",
+    "before": "",
+    **dict.fromkeys(relations.BUILT, ""),
 }
 """What each relation is made of, in an order in which each reads only those before it."""
-NEEDS: dict[str, tuple[str, ...]] = {"days": ("wins", "holidays"), "facts": ("minutes", "quarters", "spans", "labels")}
+NEEDS: dict[str, tuple[str, ...]] = {
+    "days": ("wins", "holidays"),
+    "facts": ("minutes", "quarters", "spans", "labels"),
+    "before": ("wins", "labels"),
+    **relations.NEEDS,
+}
 TYPES: dict[str, str] = {
     **dict.fromkeys(("win_start", "win_end", "win_until"), "timestamptz[]"),
     **dict.fromkeys(("minute_lo", "minute_hi", "quarter_lo", "quarter_hi"), "timestamptz[]"),
     **dict.fromkeys(("day_lo", "day_hi", "win_first_day", "win_last_day", "win_end_day", "holiday_day"), "date[]"),
-    "by": "text[]",
+    **dict.fromkeys(("by", "statistics"), "text[]"),
     "config_json": "jsonb[]",
     **dict.fromkeys(("label_feature", "label_name"), "text[]"),
     "filters": "jsonb",
@@ -53,7 +61,7 @@ _MEASURES = (
 )
 _NEWEST = (
     '(array_agg(f.{0} order by f.newest_us desc, f.newest_source collate "C" desc, f.newest_id collate "C" desc)'
-    " filter (where f.newest_us is not null))[1] as {0}"
+    " filter (where f.newest_us is not null))[1]"
 )
 _NEWEST_COLUMNS = ("newest_us", "newest_source", "newest_id", "newest_value")
 
@@ -94,12 +102,11 @@ def statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str]) -> Statem
     binder = _Binder(TYPES | _own_types(kpi.head))
     used = _relations(kpi.sql)
     parts = [f"-- {kpi.id}: all tenants and windows asked for, at once"]
+    made = {"facts": facts_relation, "before": before_relation, **relations.BUILT}
     bodies = [
-        f"{name} as ({facts_relation(kpi.head, by, filtered) if name == 'facts' else body})"
-        for name, body in RELATIONS.items()
-        if name in used
+        (name, made[name](kpi.head, by, filtered) if name in made else body) for name, body in RELATIONS.items() if name in used
     ]
-    parts.append("with " + ",\n".join([*bodies, f"answer as (\n{kpi.sql}\n)"]))
+    parts.append("with " + ",\n".join(f"{name} as (\n{body}\n)" for name, body in [*bodies, ("answer", kpi.sql)]))
     parts.append(
         'select * from answer a where (:after is null or a.dims::text collate "C" > :after)\n'
         'order by a.dims::text collate "C" limit :row_limit'
@@ -114,29 +121,55 @@ def facts_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> st
     The lateral sub-selects (an aggregate cannot be pulled up) keep Postgres from ever scanning a fact table:
     it looks up one series and one span of time after the other.
     """
-    facts = head.facts
-    if facts is None:
-        return "select"
-    asked = sorted(filtered)
-    conditions, counted = _conditions(head, facts, by, asked)
-    labelled = "feature" in by and "feature" in asked
-    labels = " join labels l on l.tenant = s.tenant and l.feature = s.dims ->> 'feature'" if labelled else ""
-    newest = "".join(", " + _NEWEST.format(column) for column in _NEWEST_COLUMNS) if facts.kind == "meter" else ""
-    columns = "".join(f", m.{column}" for column in _NEWEST_COLUMNS) if facts.kind == "meter" else ""
+    is_meter = head.facts is not None and head.facts.kind == "meter"
+    measures = _MEASURES + "".join(f", {_NEWEST.format(name)} as {name}" for name in _NEWEST_COLUMNS if is_meter)
     branches = [
-        f"select s.tenant, p.win, {_dims(by, labelled=labelled)} as dims, s.dims as d, s.account, {counted} as counted,"
-        f" m.n, m.total, m.least, m.greatest, m.histogram{columns}"
-        f" from {pieces} p join series s on s.tenant = p.tenant and s.kind = '{facts.kind}'{conditions}{labels}"
-        f" cross join lateral (select {_MEASURES}{newest} from {table} f"
+        f"select {_series(head, by, filtered, pieces)}"
+        f" cross join lateral (select {measures} from {table} f"
         f" where f.series = s.id and f.{column} >= p.lo and f.{column} < p.hi having count(*) > 0) m"
         for pieces, table, column in _FACT_TABLES
     ]
     return "\nunion all\n".join(branches)
 
 
+def before_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> str:
+    """The relation `before`: for every window and series of a meter its newest value before the window.
+
+    Made only when the statistic `change` is wanted. The spans may overlap: the newest of all is taken.
+    """
+    quarter = "date_bin('15 minutes', p.start_at, timestamptz 'epoch')"
+    looked_up = (
+        ("fact_day", "f.day < p.first_day", "f.day"),
+        ("fact_quarter", f"f.bucket >= p.start_at - interval '27 hours' and f.bucket < {quarter}", "f.bucket"),
+        ("fact_minute", f"f.bucket >= {quarter} and f.bucket < p.start_at", "f.bucket"),
+    )
+    branches = [
+        f"select {_series(head, by, filtered, 'wins')}"
+        f" cross join lateral (select {', '.join(f'f.{name}' for name in _NEWEST_COLUMNS)} from {table} f"
+        f" where f.series = s.id and {span} order by {order} desc limit 1) m"
+        " where 'change' = any(:statistics)"
+        for table, span, order in looked_up
+    ]
+    return "\nunion all\n".join(branches)
+
+
+def _series(head: Head, by: Sequence[str], filtered: Iterable[str], pieces: str) -> str:
+    """What every branch shows, and the series of each piece that pass the filters."""
+    if head.facts is None:
+        raise ValueError(f"{head.id} declares no facts")
+    asked = sorted(filtered)
+    conditions, counted = _conditions(head, head.facts, by, asked)
+    labelled = "feature" in by and "feature" in asked
+    labels = " join labels l on l.tenant = s.tenant and l.feature = s.dims ->> 'feature'" if labelled else ""
+    return (
+        f"s.tenant, p.win, {_dims(by, labelled=labelled)} as dims, s.dims as d, s.account, {counted} as counted, m.*"
+        f" from {pieces} p join series s on s.tenant = p.tenant and s.kind = '{head.facts.kind}'{conditions}{labels}"
+    )
+
+
 def unknown_placeholders(head: Head, sql: str) -> list[str]:
     """Names of placeholders that nothing would bind."""
-    known = {"by", "filters"} | _own_types(head).keys()
+    known = {"by", "filters", "statistics"} | _own_types(head).keys()
     found = {match[1] for literal, part in _split_literals(sql) if not literal for match in _PLACEHOLDER.finditer(part)}
     return sorted(found - known)
 

@@ -5,15 +5,12 @@
 -- unit = "users"
 -- kind = "count"
 -- better = "higher"
--- dimensions = []
+-- dimensions = ["account", "feature", "user.*"]
 -- windows = ["1d", "day"]
 -- whole_days = true
 -- default_window = "1d"
+-- custom = false
 -- [live]
 -- windows = ["1d"]
-select w.tenant, w.win, '{}'::jsonb as dims, '' as statistic,
-       sum(bit_count(a.bits)) as numerator, null::numeric as denominator
-from wins w
-join activity_day a on a.tenant = w.tenant and a.population = 'user' and a.feature = 0
-  and a.day >= w.first_day and a.day < w.end_day
-group by w.tenant, w.win
+-- by = [[], ["account"]]
+select tenant, win, dims, '' as statistic, n as numerator, null::numeric as denominator from active

@@ -1,0 +1,23 @@
+-- id = "delivery_dead_lettered"
+-- title = "Deliveries dead-lettered"
+-- definition = "dead-lettered ÷ finals; excluded ones left out"
+-- family = "Delivery SLA"
+-- unit = "ratio"
+-- kind = "ratio"
+-- better = "lower"
+-- dimensions = ["account", "integration", "direction"]
+-- declared = "integrations"
+-- [facts]
+-- kind = "delivery"
+-- where = "not d ? 'excluded' and d->>'outcome' in ('delivered', 'failed', 'dead_lettered')"
+-- [suggestion]
+-- op = "<="
+-- target = 0.001
+-- [live]
+-- windows = ["1h", "24h", "7d"]
+-- by = [[], ["integration"]]
+select tenant, win, dims, '' as statistic,
+       coalesce(sum(n) filter (where d->>'outcome' = 'dead_lettered'), 0) as numerator,
+       sum(n) as denominator
+from facts
+group by tenant, win, dims
