@@ -23,6 +23,9 @@ LOCK_TENANT = "select id, timezone, config_version from tenant where name = $1 f
 # Whether anything was ever counted for a tenant: then its days are cut, and its time zone stays.
 HAS_DATA = "select exists (select from tenant_hours where tenant = $1)"
 
+# Whether Postgres knows a time zone: it has names of its own, and a query would fail on one that only we know.
+KNOWS_TIMEZONE = "select exists (select from pg_timezone_names where name = $1)"
+
 # Stores a version; valid_from is null for the first one, which reaches back for ever.
 INSERT_VERSION = "insert into config_version (tenant, version, valid_from, source, parsed) values ($1, $2, $3, $4, $5)"
 
@@ -64,6 +67,9 @@ async def apply_config(
             if warn is not None:
                 warn(f"nothing differs from version {configs.version}: it stays the newest")
             return configs.version
+        if config.timezone != configs.timezone and not await connection.fetchval(KNOWS_TIMEZONE, config.timezone):
+            message = f"Postgres does not know the time zone {config.timezone}: write another IANA name for it"
+            raise InvalidConfiguration([Mistake("tenant.timezone", Lines(text).of(("tenant", "timezone")), message)])
         version: int = row["config_version"] + 1
         valid_from = config.valid_from if configs.version else None
         await connection.execute(INSERT_VERSION, row["id"], version, valid_from, text, config.to_json())

@@ -45,6 +45,11 @@ def test_a_configuration_reads_back_from_its_json() -> None:
         assert TenantConfig.from_json(config.to_json()) == config
 
 
+def test_what_a_newer_version_stored_can_still_be_read() -> None:
+    newer = parse("", timezone="Europe/Berlin").to_json().replace('{"tenant":{', '{"new":1,"tenant":{"new":1,')
+    assert TenantConfig.from_json(newer) == parse("", timezone="Europe/Berlin")
+
+
 def test_an_empty_file_has_the_defaults_of_every_table() -> None:
     config = parse("", timezone="Asia/Kathmandu")
     assert config.timezone == "Asia/Kathmandu"

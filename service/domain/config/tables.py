@@ -12,6 +12,7 @@ from service.domain.selector import parse_selector
 
 MAX_PROPERTIES: Final = 5
 MAX_SCORECARD_ROWS: Final = 200
+_NO_PLACES = frozenset({"Factory", "localtime", "posixrules"})
 _HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)")
 
 Severity = Literal["P0", "P1", "P2", "P3"]
@@ -22,7 +23,7 @@ Whole = Annotated[int, Strict()]
 @cache
 def _zones() -> frozenset[str]:
     """Every IANA name of this machine, read once: looking takes milliseconds, and each version asks."""
-    return frozenset(available_timezones())
+    return frozenset(available_timezones()) - _NO_PLACES
 
 
 def check_timezone(zone: str) -> str:

@@ -144,5 +144,5 @@ class TenantConfig(Table):
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what to_json wrote."""
-        return cls.model_validate_json(text)
+        """Read what to_json wrote; keys of a newer version of tidegauge are passed over, so that both can run for a while."""
+        return cls.model_validate_json(text, extra="ignore")
