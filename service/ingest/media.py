@@ -28,20 +28,25 @@ def form_of(headers: Headers) -> tuple[Form, dict[str, str] | None]:
     Raises the problem 415 for other media types and charsets, 400 for attributes that are given twice.
     """
     given = headers.get("content-type", "")
-    if len(given) > 0 and given in _FORMS and "ce-specversion" not in headers:
+    if given in _FORMS and "ce-specversion" not in headers:
         return _FORMS[given], None
     media_type, charset = _parse(given)
     if charset and charset not in _CHARSETS:
         raise _unsupported(f"charset {charset!r} is not taken: send UTF-8")
     binary = "ce-specversion" in headers
-    if binary and media_type in (PLAIN, ""):
-        return Form.BINARY, {**_attributes(headers), "datacontenttype": PLAIN}
+    if binary and _is_data(media_type):
+        return Form.BINARY, {**_attributes(headers), "datacontenttype": media_type or PLAIN}
     form = _FORMS.get(media_type)
     if form is None:
         what = f"Content-Type {media_type[:100]!r} is not taken" if media_type else "the header Content-Type is missing"
-        only = f"with ce- headers only {PLAIN}, else " if binary else ""
+        only = f"with ce- headers {PLAIN}, else " if binary else ""
         raise _unsupported(f"{what}: send {only}{', '.join(_FORMS)}")
     return form, None
+
+
+def _is_data(media_type: str) -> bool:
+    """Whether it is the type of an event's own data: JSON of any kind but that of whole events."""
+    return media_type in {PLAIN, ""} or (media_type.endswith("+json") and media_type not in _FORMS)
 
 
 def _parse(content_type: str) -> tuple[str, str]:
