@@ -1,0 +1,27 @@
+-- id = "average_dau"
+-- title = "Average daily active users"
+-- definition = "mean of the daily active users over the window's days that have begun: all of them, or business days"
+-- family = "Adoption and engagement"
+-- unit = "users"
+-- kind = "mean"
+-- better = "higher"
+-- dimensions = ["account", "feature", "user.*"]
+-- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
+-- whole_days = true
+-- default_window = "7d"
+-- [parameters.days]
+-- title = "Which days the mean is made of"
+-- values = ["all", "business"]
+-- [live]
+-- windows = ["7d", "week", "28d"]
+-- by = [[], ["account"]]
+with counted as (
+  select tenant, win, count(*) as days from counted_days group by tenant, win
+), user_days as (
+  select a.tenant, a.win, a.dims, sum(a.n) as n
+  from active_daily a join counted_days d using (tenant, win, day)
+  group by a.tenant, a.win, a.dims
+)
+select c.tenant, c.win, coalesce(u.dims, '{}') as dims, '' as statistic, coalesce(u.n, 0) as numerator, c.days as denominator
+from counted c left join user_days u using (tenant, win)
+where u.dims is not null or cardinality(:by) = 0

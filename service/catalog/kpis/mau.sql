@@ -1,0 +1,15 @@
+-- id = "mau"
+-- title = "Monthly active users"
+-- definition = "distinct users who were active in the month, or in the last 28 or 30 local days"
+-- family = "Adoption and engagement"
+-- unit = "users"
+-- kind = "count"
+-- better = "higher"
+-- dimensions = ["account", "feature", "user.*"]
+-- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
+-- whole_days = true
+-- default_window = "28d"
+-- [live]
+-- windows = ["28d", "30d", "month"]
+-- by = [[], ["account"]]
+select tenant, win, dims, '' as statistic, n as numerator, null::numeric as denominator from active

@@ -1,0 +1,28 @@
+-- id = "stickiness_monthly"
+-- title = "Stickiness of a month"
+-- definition = "average daily active users ÷ distinct active users of the same window (numerator: user-days; denominator: days × users)"
+-- family = "Adoption and engagement"
+-- unit = "ratio"
+-- kind = "ratio"
+-- better = "higher"
+-- dimensions = ["account", "feature", "user.*"]
+-- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
+-- whole_days = true
+-- default_window = "28d"
+-- [parameters.days]
+-- title = "Which days the mean is made of"
+-- values = ["all", "business"]
+-- [live]
+-- windows = ["28d", "30d", "month"]
+-- by = [[], ["account"]]
+with counted as (
+  select tenant, win, count(*) as days from counted_days group by tenant, win
+), user_days as (
+  select a.tenant, a.win, a.dims, sum(a.n) as n
+  from active_daily a join counted_days d using (tenant, win, day)
+  group by a.tenant, a.win, a.dims
+)
+select a.tenant, a.win, a.dims, '' as statistic, coalesce(u.n, 0) as numerator, c.days * a.n as denominator
+from active a
+join counted c using (tenant, win)
+left join user_days u using (tenant, win, dims)

@@ -1,0 +1,15 @@
+-- id = "wau"
+-- title = "Weekly active users"
+-- definition = "distinct users who were active in the week, or in the last 7 local days"
+-- family = "Adoption and engagement"
+-- unit = "users"
+-- kind = "count"
+-- better = "higher"
+-- dimensions = ["account", "feature", "user.*"]
+-- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
+-- whole_days = true
+-- default_window = "7d"
+-- [live]
+-- windows = ["7d", "week"]
+-- by = [[], ["account"]]
+select tenant, win, dims, '' as statistic, n as numerator, null::numeric as denominator from active

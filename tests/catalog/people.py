@@ -1,0 +1,119 @@
+"""Filling the sets of users by hand: ordinals, seats, bits a day and traits, from a list of uses."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import asyncpg
+
+CHUNK = 2_048
+BLOCK = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A user used a feature on a local day; `counts` says whether that makes them active."""
+
+    day: date
+    user: str
+    feature: str
+    account: str = ""
+    counts: bool = True
+
+
+@dataclass(slots=True)
+class Ordinals:
+    """What users and seats were given; blocks of seats belong to one account each."""
+
+    spread: int = 1
+    """Leaves so many places between users, so that a few of them fill several chunks."""
+    users: dict[str, int] = field(default_factory=dict)
+    seats: dict[tuple[str, str], int] = field(default_factory=dict)
+    blocks: dict[int, tuple[str, int]] = field(default_factory=dict)
+
+    def user(self, name: str) -> int:
+        return self.users.setdefault(name, len(self.users) * self.spread)
+
+    def seat(self, account: str, user: str) -> int:
+        if (account, user) in self.seats:
+            return self.seats[account, user]
+        block = next((b for b, (owner, used) in self.blocks.items() if owner == account and used < BLOCK), len(self.blocks))
+        used = self.blocks.get(block, (account, 0))[1]
+        self.blocks[block] = (account, used + 1)
+        self.seats[account, user] = block * BLOCK + used
+        return self.seats[account, user]
+
+
+async def store_people(
+    connection: asyncpg.Connection,
+    tenant: int,
+    uses: Iterable[Use],
+    *,
+    traits: Mapping[str, Mapping[str, str]] | None = None,
+    known: Collection[str] = (),
+    spread: int = 1,
+) -> Ordinals:
+    """Write what the folds would make of these uses; `traits` are by user."""
+    seen, given = list(uses), Ordinals(spread)
+    for user in known:
+        given.user(user)
+    ids = {"": 0} | {name: await _feature(connection, tenant, name) for name in sorted({use.feature for use in seen})}
+    places: dict[tuple[str, int, date, int], set[int]] = defaultdict(set)
+    first_day: dict[str, date] = {}
+    first_seat: dict[tuple[str, str], date] = {}
+    for use in seen:
+        ordinal = given.user(use.user)
+        held = [("user", ordinal)] + ([("seat", given.seat(use.account, use.user))] if use.account else [])
+        for feature in (use.feature, *([""] if use.counts else [])):
+            for population, place in held:
+                places[population, ids[feature], use.day, place // CHUNK].add(place % CHUNK)
+        if use.counts:
+            first_day[use.user] = min(first_day.get(use.user, use.day), use.day)
+            if use.account:
+                key = (use.account, use.user)
+                first_seat[key] = min(first_seat.get(key, use.day), use.day)
+    await connection.copy_records_to_table(
+        "activity_day",
+        records=[(tenant, *key, bits(taken)) for key, taken in places.items()],
+    )
+    await connection.copy_records_to_table(
+        "app_user", records=[(tenant, user, ordinal, first_day.get(user)) for user, ordinal in given.users.items()]
+    )
+    await connection.copy_records_to_table(
+        "seat",
+        records=[
+            (tenant, account, given.users[user], at, first_seat.get((account, user)))
+            for (account, user), at in given.seats.items()
+        ],
+    )
+    await connection.copy_records_to_table(
+        "seat_block", records=[(tenant, block, account, used) for block, (account, used) in given.blocks.items()]
+    )
+    await _segments(connection, tenant, given, traits or {})
+    return given
+
+
+async def _feature(connection: asyncpg.Connection, tenant: int, name: str) -> int:
+    found = await connection.fetchval(
+        "insert into name (tenant, kind, name) values ($1, 'feature', $2) returning id", tenant, name
+    )
+    assert isinstance(found, int)
+    return found
+
+
+async def _segments(
+    connection: asyncpg.Connection, tenant: int, given: Ordinals, traits: Mapping[str, Mapping[str, str]]
+) -> None:
+    places: dict[tuple[str, str, int], set[int]] = defaultdict(set)
+    for user, values in traits.items():
+        ordinal = given.users[user]
+        for trait, value in values.items():
+            places[trait, value, ordinal // CHUNK].add(ordinal % CHUNK)
+    await connection.copy_records_to_table("segment", records=[(tenant, *key, bits(taken)) for key, taken in places.items()])
+
+
+def bits(places: Collection[int], width: int = CHUNK) -> asyncpg.BitString:
+    """A bit string with these places set, counted from the left."""
+    number = sum(1 << (width - 1 - place) for place in places) << -width % 8
+    return asyncpg.BitString.frombytes(number.to_bytes(-(-width // 8), "big"), width)
