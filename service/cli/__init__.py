@@ -7,7 +7,7 @@ from service.errors import InvalidConfiguration, TidegaugeError
 
 def main() -> None:
     """Run the command; an error of ours is a sentence and an exit code, never a traceback."""
-    from service.cli.commands import app  # imported late: an error while importing is told as well
+    from service.cli.commands import app  # noqa: PLC0415  # late: `python -m service.cli` imports this module first
 
     try:
         app()

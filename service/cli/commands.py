@@ -18,11 +18,11 @@ for role in (roles.api, roles.aggregate, roles.evaluate, roles.migrate):
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.command("apply")(apply.apply)
-app.command("import")(events.import_file)
+app.command("import")(events.import_events)
 app.add_typer(dead_letters.app, name="dead-letters")
-app.command("status")(look.status)
+app.command("status")(look.show_status)
 app.command("check")(look.check)
-app.command("settings")(look.settings)
+app.command("settings")(look.show_settings)
 
 
 @app.command()

@@ -28,7 +28,9 @@ POLL_S = 0.1
 
 
 def up(
-    demo: Annotated[bool, typer.Option(help="On a first start make a tenant `demo`, replay the pilot week, and keep a stream going.")] = True,
+    demo: Annotated[
+        bool, typer.Option(help="On a first start make a tenant `demo`, replay the pilot week, and keep a stream going.")
+    ] = True,  # noqa: FBT002  # typer makes it --demo / --no-demo
 ) -> None:
     """Start everything on this machine: Postgres, API, aggregator and evaluator; Ctrl-C stops it."""
     settings = environment.load()
@@ -104,7 +106,9 @@ async def _ready(address: str, stop: asyncio.Event) -> bool:
 
 
 def _say_where(console: Console, address: str) -> None:
-    console.print(f"\n[bold]tidegauge is up[/bold]\n  API      {address}/v1\n  docs     {address}/docs\n  metrics  {address}/metrics\n")
+    console.print(
+        f"\n[bold]tidegauge is up[/bold]\n  API      {address}/v1\n  docs     {address}/docs\n  metrics  {address}/metrics\n"
+    )
 
 
 @contextlib.contextmanager

@@ -68,14 +68,14 @@ async def _scorecard(
         raise NotFound(f"there is no scorecard {name}; there is {known}")
     kept_now = await kept_from(connection)
     kept = Kept(kept_now.minute_from_us, kept_now.quarter_from_us)
-    known = {window.tenant: declared_of(config)}
+    declarations = {window.tenant: declared_of(config)}
     rows, judged = [], []
     for text in declared.rows:
         selector = parse_selector(text)
         kpi = catalog.kpis.get(selector.kpi)
         if kpi is None:
             raise NotFound(f"the scorecard {name} names {selector.kpi}, which is no KPI of this version")
-        values = [await _value(connection, kpi, selector, each, known, kept) for each in (window, window_before(window))]
+        values = [await _value(connection, kpi, selector, each, declarations, kept) for each in (window, window_before(window))]
         row, status = _row(config, kpi, selector, window, *values)
         rows.append(row)
         judged.append(status)

@@ -1,0 +1,103 @@
+"""`tidegauge status`, `check` and `settings`: looking, and changing nothing."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from service import settings as environment
+from service.cli.connect import database
+from service.clock import SECOND, SystemClock
+from service.errors import NotFound
+from service.settings import Settings
+from service.store import ledger, status
+from service.store.engine import Connection
+from service.store.installation import SELECT_INSTALLATION
+from service.store.progress import watermark_us
+
+RATE_S = 1.0
+
+
+def show_status() -> None:
+    """Show who holds what, lag, watermark and rates."""
+    asyncio.run(_status())
+
+
+def check() -> None:
+    """Add the ledger up: appended = stored + duplicate + dead-lettered + pending; exit code 1 where it does not."""
+
+    async def added() -> ledger.LedgerReport:
+        async with database() as connection:
+            return await ledger.check(connection)
+
+    report = asyncio.run(added())
+    typer.echo(
+        f"appended {report.appended:,} = stored {report.stored:,} + duplicate {report.duplicate:,}"
+        f" + dead-lettered {report.dead_lettered:,} + pending {report.pending:,}"
+    )
+    for mistake in report.mistakes:
+        typer.echo(mistake, err=True)
+    if report.mistakes:
+        raise typer.Exit(1)
+    typer.echo("the ledger is right")
+
+
+def show_settings(
+    plain: Annotated[bool, typer.Option("--plain", help="NAME=VALUE lines, for a file that a shell reads")] = False,  # noqa: FBT002
+) -> None:
+    """List every setting with its value and meaning."""
+    settings = environment.load()
+    named = {f"TIDEGAUGE_{name.upper()}": (getattr(settings, name), field) for name, field in Settings.model_fields.items()}
+    if plain:
+        for name, (value, _) in named.items():
+            typer.echo(f"{name}={_secret_free(name, value)}")
+        return
+    table = Table("setting", "value", "default", "meaning")
+    for name, (value, field) in named.items():
+        table.add_row(name, _secret_free(name, value), "" if field.default is None else str(field.default), field.description)
+    Console().print(table)
+
+
+def _secret_free(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if name.endswith("_URL"):
+        head, at, tail = str(value).rpartition("@")
+        return f"{head.partition('://')[0]}://…@{tail}" if at else str(value)
+    return str(value)
+
+
+async def _status() -> None:
+    console = Console()
+    async with database() as connection:
+        generation = await _generation(connection)
+        before = await status.partitions(connection, generation)
+        await asyncio.sleep(RATE_S)
+        after = await status.partitions(connection, generation)
+        reached_us = await watermark_us(connection, generation)
+        working = await status.workers(connection)
+    now_us = SystemClock().now_us()
+    table = Table("partition", "held by", "epoch", "appended", "pending", "lag", "in/s", "out/s", title="Event log")
+    for was, now in zip(before, after, strict=True):
+        holder = f"{now.host}:{now.pid}" if now.held else "nobody"
+        lag = f"{max(0, now_us - now.oldest_us) / SECOND:.1f} s" if now.oldest_us is not None else "0 s"
+        counts = (f"{now.appended:,}", f"{now.appended - now.consumed:,}")
+        rates = (f"{(now.appended - was.appended) / RATE_S:,.0f}", f"{(now.consumed - was.consumed) / RATE_S:,.0f}")
+        table.add_row(str(now.partition), holder, str(now.epoch), *counts, lag, *rates)
+    console.print(table)
+    people = Table("role", "process", "since", "last seen", title="Processes")
+    for each in working:
+        people.add_row(each.role, f"{each.host}:{each.pid}", f"{each.started_at:%Y-%m-%d %H:%M:%S}", f"{each.beat_at:%H:%M:%S}")
+    console.print(people)
+    age = f"{max(0, now_us - reached_us) / SECOND:.1f} s ago" if reached_us else "not yet"
+    console.print(f"Watermark: {age}. Everything received before it stands in the rollups.")
+
+
+async def _generation(connection: Connection) -> int:
+    row = await connection.fetchrow(SELECT_INSTALLATION)
+    if row is None:
+        raise NotFound("nothing was ever started on this database: `tidegauge up` or `tidegauge api` makes the installation")
+    found: int = row["generation"]
+    return found
