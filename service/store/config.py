@@ -16,6 +16,10 @@ from service.domain.config.versions import FOR_EVER_US, StoredVersion, TenantCon
 from service.domain.foldconfig import TenantFoldConfig
 from service.errors import NotFound
 from service.store.engine import Connection
+from service.store.flush import TURN
+
+# Waits until no batch is being written: its events would be counted with what this changes.
+TAKE_TURN = "select pg_advisory_xact_lock($1)"
 
 # The tenant whose configuration changes, held until the new version is committed: versions have no gaps.
 LOCK_TENANT = "select id, timezone, config_version from tenant where name = $1 for update"
@@ -57,6 +61,7 @@ async def apply_config(
     version goes up in the same transaction. Raises InvalidConfiguration with every mistake, NotFound.
     """
     async with connection.transaction():
+        await connection.execute(TAKE_TURN, TURN)
         row = await connection.fetchrow(LOCK_TENANT, tenant)
         if row is None:
             raise NotFound(f"there is no tenant {tenant}: create it with `tidegauge tenants create {tenant} --timezone ZONE`")

@@ -10,6 +10,7 @@ from service.clock import HOUR, to_datetime, to_us
 from service.domain.config import InvalidConfiguration, TenantConfig
 from service.errors import NotFound
 from service.store.config import apply_config, load_configs, load_fold_configs
+from service.store.flush import TURN
 from tests.config.shapes import SHAPES
 
 NOW = datetime(2027, 1, 4, 10, 30, tzinfo=UTC)
@@ -203,6 +204,22 @@ async def test_files_applied_at_once_become_versions_one_after_the_other(databas
     finally:
         for each in connections:
             await each.close()
+
+
+async def test_a_batch_that_is_being_written_decides_before_the_configuration_does(database_url: str) -> None:
+    flushing, applying = await asyncio.gather(*(asyncpg.connect(database_url) for _ in range(2)))
+    try:
+        tenant = await make_tenant(flushing)
+        async with flushing.transaction():
+            await flushing.execute("select pg_advisory_xact_lock($1)", TURN)
+            await give_events(flushing, tenant)
+            change = asyncio.create_task(refused(applying, "[tenant]\ntimezone = 'UTC'\n"))
+            done, _ = await asyncio.wait({change}, timeout=0.2)
+            assert not done
+        assert "stays America/New_York" in await change
+    finally:
+        await flushing.close()
+        await applying.close()
 
 
 async def test_many_tenants_are_read_at_once(connection: asyncpg.Connection) -> None:

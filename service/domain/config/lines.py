@@ -1,7 +1,6 @@
 """Where each key of a TOML text stands: tomllib gives values without lines, tree-sitter the lines."""
 
 import tomllib
-from collections.abc import Iterator
 
 import tree_sitter_toml
 from tree_sitter import Language, Node, Parser
@@ -77,10 +76,15 @@ class Lines:
             self._line_of.setdefault(path[:length], node.start_point.row + 1)
 
 
-def _keys(node: Node) -> Iterator[str]:
-    if node.type == "dotted_key":
-        for child in node.named_children:
-            yield from _keys(child)
-        return
-    written = (node.text or b"").decode()
-    yield next(iter(tomllib.loads(f"{written} = 0"))) if node.type == "quoted_key" else written
+def _keys(node: Node) -> list[str]:
+    """The names of a key, dotted or not; a stack and no recursion, for dots nest as deep as the text is long."""
+    found: list[str] = []
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        if part.type == "dotted_key":
+            waiting += reversed(part.named_children)
+            continue
+        written = (part.text or b"").decode()
+        found.append(next(iter(tomllib.loads(f"{written} = 0"))) if part.type == "quoted_key" else written)
+    return found

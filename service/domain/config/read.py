@@ -15,6 +15,7 @@ from service.domain.config.tenant import TenantConfig
 from service.errors import InvalidConfiguration, Mistake
 
 MAX_CHARACTERS: Final = 1_000_000
+MAX_DEPTH: Final = 16
 _AT_LINE = re.compile(r"\s*\(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 
 
@@ -59,12 +60,33 @@ def read_toml(text: str) -> dict[str, Any]:
         message = f"the file has {len(text)} characters and may have {MAX_CHARACTERS}: leave out what is not declared"
         raise InvalidConfiguration([Mistake("", 1, message)])
     try:
-        return tomllib.loads(text)
+        data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         message = str(error)
         at = _AT_LINE.search(message)
         line = int(at["line"]) if at and at["line"] else text.count("\n") + (not text.endswith("\n"))
         raise InvalidConfiguration([Mistake("", max(1, line), f"no TOML: {_AT_LINE.sub('', message)}")]) from error
+    if deep := _too_deep(data):
+        message = f"tables and lists lie more than {MAX_DEPTH} deep in it: no key of a configuration does"
+        raise InvalidConfiguration([Mistake(deep, 1, message)])
+    return data
+
+
+def _too_deep(data: Mapping[str, object]) -> str:
+    """The first key whose value nests deeper than anything that can be declared; "" where none does."""
+    for key, value in data.items():
+        level = [value]
+        for _ in range(MAX_DEPTH):
+            level = [inner for each in level for inner in _inside(each)]
+        if level:
+            return key
+    return ""
+
+
+def _inside(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
 
 
 def _found(error: ValidationError, data: Mapping[str, Any]) -> list[tuple[Path, str]]:
