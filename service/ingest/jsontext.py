@@ -15,7 +15,9 @@ _BRACKETS = b"[]{}"
 _NO_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
 _OPENERS = b"[{"
 _CLOSERS = b"]}"
-_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},"]', re.DOTALL)
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_STRING_OR_BRACKET = re.compile(_STRING + rb"|[\[\]{}]", re.DOTALL)
+_TOKEN = re.compile(_STRING + rb'|[\[\]{},"]', re.DOTALL)
 _SPACE = b" \t\r\n"
 _raw_elements = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -40,7 +42,7 @@ def deeper_than(text: bytes, limit: int) -> bool:
 def _depth(text: bytes, limit: int) -> int:
     """The deepest nesting, strings left aside; stops looking past `limit`."""
     depth = deepest = 0
-    for match in _TOKEN.finditer(text):
+    for match in _STRING_OR_BRACKET.finditer(text):
         token = match[0]
         if token in _OPENERS:
             depth += 1

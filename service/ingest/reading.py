@@ -48,27 +48,27 @@ class Reader:
             raise EventRefused(Reason.MALFORMED, "", detail)
         unknown = 0
         try:
-            event: Envelope = self._strict.decode(raw)
-        except UNREADABLE:
-            try:
-                event = self._tolerant.decode(raw)
-            except UNREADABLE as error:
-                raise self._why(raw, str(error)) from None
-            unknown = len(self._keys.decode(raw).data.keys() - set(type(event.data).__struct_fields__))
-        self._check_text(raw, event)
-        return event, unknown
-
-    def _check_text(self, raw: bytes, event: Envelope) -> None:
-        """What is refused though it can be read: bad bytes in what is ignored, size, NUL in what is kept."""
-        try:
+            # Bad bytes in what is ignored are passed over by the typed decoder: the whole text is looked at.
             if not raw.isascii():
                 raw.decode()
+            event: Envelope = self._strict.decode(raw)
         except UnicodeDecodeError as error:
-            raise _bad_bytes(error) from None
+            raise self._why(raw, str(error)) from None
+        except UNREADABLE:
+            event, unknown = self._read_tolerantly(raw)
         if len(raw) > self._limits.max_event_bytes:
             raise self._too_large(raw)
-        if NUL in raw and (path := _nul_in(msgspec.structs.asdict(event), "")) is not None:
+        if NUL in raw and (path := _nul_in(event, "")) is not None:
             raise EventRefused(Reason.MALFORMED, path, "holds the character NUL (\\u0000), which no text may; leave it out")
+        return event, unknown
+
+    def _read_tolerantly(self, raw: bytes) -> tuple[Envelope, int]:
+        try:
+            event: Envelope = self._tolerant.decode(raw)
+            unknown = self._keys.decode(raw).data.keys() - set(event.data.__struct_fields__)
+        except UNREADABLE as error:
+            raise self._why(raw, str(error)) from None
+        return event, len(unknown)
 
     def _too_large(self, raw: bytes) -> EventRefused:
         limit = self._limits.max_event_bytes
