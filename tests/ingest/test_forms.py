@@ -25,6 +25,19 @@ FORMS: dict[str, tuple[str, bytes, int]] = {
     "lines, blank ones between": ("application/x-ndjson;charset=utf-8", b"\n" + lines(TWO[0]) + b"\r\n\n" + encoded(TWO[1]), 2),
 }
 
+OTHER_MEDIA_TYPES = [
+    "",
+    "text/plain",
+    "application/xml",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "application/json-seq",
+    "json",
+    ";",
+    "application/json; charset=utf-16",
+    "application/x-ndjson; charset=latin1",
+]
+
 
 async def chunked(body: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(body), 10):
@@ -38,16 +51,15 @@ async def test_every_form_is_in_the_log_before_its_202(door: Door, name: str) ->
     assert (answer.status_code, answer.json()) == (202, {"accepted": count, "rejected": []})
     assert answer.headers["tidegauge-rejected"] == "0"
     assert answer.headers["content-type"] == "application/json"
-    assert await door.ids() == ["u1", "r1"][:count] or await door.ids() == ["r1", "u1"]
+    assert await door.ids() == sorted(["u1", "r1"][:count])
 
 
-@pytest.mark.parametrize("name", FORMS)
-async def test_every_form_may_be_packed_and_come_in_chunks(door: Door, name: str) -> None:
-    media_type, body, count = FORMS[name]
-    headers = {"Content-Type": media_type, "Content-Encoding": "gzip"}
-    answer = await door.client.post("/v1/events", content=chunked(gzip.compress(body)), headers=headers)
-    assert (answer.status_code, answer.json()["accepted"]) == (202, count)
-    assert len(await door.ids()) == count
+async def test_every_form_may_be_packed_and_come_in_chunks(door: Door) -> None:
+    for media_type, body, count in FORMS.values():
+        headers = {"Content-Type": media_type, "Content-Encoding": "gzip"}
+        answer = await door.client.post("/v1/events", content=chunked(gzip.compress(body)), headers=headers)
+        assert (answer.status_code, answer.json()["accepted"]) == (202, count)
+    assert len(await door.ids()) == sum(count for *_, count in FORMS.values())
 
 
 async def post_binary(door: Door, data: bytes, **attributes: str) -> Any:
@@ -100,25 +112,11 @@ async def test_an_event_without_data_in_binary_mode_says_what_lacks(door: Door) 
     assert (answer.status_code, answer.json()["rejected"][0]["reason"]) == (422, "missing_field")
 
 
-@pytest.mark.parametrize(
-    "media_type",
-    [
-        "",
-        "text/plain",
-        "application/xml",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data",
-        "application/json-seq",
-        "json",
-        ";",
-        "application/json; charset=utf-16",
-        "application/x-ndjson; charset=latin1",
-    ],
-)
-async def test_other_media_types_and_charsets_are_415(door: Door, media_type: str) -> None:
-    answer = await door.client.post("/v1/events", content=encoded(TWO), headers={"Content-Type": media_type})
-    assert answer.status_code == 415
-    assert "application/cloudevents+json" in answer.headers["accept-post"]
+async def test_other_media_types_and_charsets_are_415(door: Door) -> None:
+    for media_type in OTHER_MEDIA_TYPES:
+        answer = await door.client.post("/v1/events", content=encoded(TWO), headers={"Content-Type": media_type})
+        assert answer.status_code == 415, media_type
+        assert "application/cloudevents+json" in answer.headers["accept-post"]
     assert await door.logged() == {}
 
 
