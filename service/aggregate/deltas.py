@@ -95,18 +95,29 @@ PROBES = pl.Schema(
 )
 
 
-def _empty(schema: pl.Schema) -> pl.DataFrame:
-    return pl.DataFrame(schema=schema)
+# Made once: a fold leaves most of them empty, and under low load making them would cost more than the fold.
+_NOTHING = {
+    name: schema.to_frame()
+    for name, schema in {
+        "facts": FACTS,
+        "activity": ACTIVITY,
+        "users": USERS,
+        "states": STATES,
+        "milestones": MILESTONES,
+        "steps": STEPS,
+        "probes": PROBES,
+    }.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Deltas:
     """The changes that one batch makes; a fold fills what it has and leaves the rest empty."""
 
-    facts: pl.DataFrame = field(default_factory=lambda: _empty(FACTS))
-    activity: pl.DataFrame = field(default_factory=lambda: _empty(ACTIVITY))
-    users: pl.DataFrame = field(default_factory=lambda: _empty(USERS))
-    states: pl.DataFrame = field(default_factory=lambda: _empty(STATES))
-    milestones: pl.DataFrame = field(default_factory=lambda: _empty(MILESTONES))
-    steps: pl.DataFrame = field(default_factory=lambda: _empty(STEPS))
-    probes: pl.DataFrame = field(default_factory=lambda: _empty(PROBES))
+    facts: pl.DataFrame = field(default_factory=lambda: _NOTHING["facts"])
+    activity: pl.DataFrame = field(default_factory=lambda: _NOTHING["activity"])
+    users: pl.DataFrame = field(default_factory=lambda: _NOTHING["users"])
+    states: pl.DataFrame = field(default_factory=lambda: _NOTHING["states"])
+    milestones: pl.DataFrame = field(default_factory=lambda: _NOTHING["milestones"])
+    steps: pl.DataFrame = field(default_factory=lambda: _NOTHING["steps"])
+    probes: pl.DataFrame = field(default_factory=lambda: _NOTHING["probes"])

@@ -10,7 +10,20 @@ import polars as pl
 from service.aggregate.context import FoldContext
 from service.aggregate.deltas import FACTS
 from service.aggregate.folds.pairs import pairs_of
-from service.aggregate.folds.tally import Bins, Exact, Ints, Tally, dense, extremes, histograms, regroup, together, weighted
+from service.aggregate.folds.tally import (
+    Bins,
+    Exact,
+    Ints,
+    Tally,
+    by_newness,
+    dense,
+    extremes,
+    grouped_rows,
+    histograms,
+    regroup,
+    together,
+    weighted,
+)
 from service.aggregate.folds.versions import versions
 from service.clock import MINUTE, QUARTER
 from service.domain import histogram
@@ -49,33 +62,17 @@ def fold_facts(
         return pl.DataFrame(schema=FACTS)
     series, of_row = grouped_rows(observed.select("tenant", "account", *dims))
     minutes, starts = dense(observed["time_us"].to_numpy() // MINUTE)
-    by_minute = _grain(regroup(_observations(observed, newest=newest), of_row * len(starts) + minutes), starts)
+    ordered, ranks = by_newness(observed.select("time_us", "source", "id", "value")) if newest else (None, None)
+    by_minute = _grain(regroup(_observations(observed, ranks), of_row * len(starts) + minutes), starts)
     by_quarter = _roll(by_minute, by_minute.bucket // (QUARTER // MINUTE))
     by_day = _roll(by_quarter, _days(series["tenant"], by_quarter, context))
     kinds = pl.Series("kind", [kind]).new_from_index(0, len(series))
     described = pl.DataFrame([series["tenant"], kinds, series["account"], _dims(series, dims, texts)])
-    facts = _facts(described, by_minute, by_quarter, by_day, observed if newest else None)
+    facts = _facts(described, by_minute, by_quarter, by_day, ordered)
     kept = ((facts["grain"] != "minute") | (facts["bucket"] >= context.minute_from_us)) & (
         (facts["grain"] != "quarter") | (facts["bucket"] >= context.quarter_from_us)
     )
     return facts if kept.all() else facts.filter(kept)
-
-
-def grouped_rows(frame: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
-    """The distinct rows, and for each row the number of its own."""
-    grouped = frame.with_row_index("_row").group_by(frame.columns).agg("_row")
-    members = grouped["_row"]
-    of_row = np.empty(len(frame), dtype=np.int64)
-    of_row[members.explode().to_numpy()] = np.repeat(np.arange(len(grouped)), members.list.len().to_numpy())
-    return grouped.drop("_row"), of_row
-
-
-def by_newness(rows: pl.DataFrame) -> Ints:
-    """Ranks of rows by all of their columns in order: the greatest is the newest."""
-    order = rows.with_row_index("_row").sort(rows.columns)["_row"].to_numpy()
-    ranks = np.empty(len(rows), dtype=np.int64)
-    ranks[order] = np.arange(len(rows))
-    return ranks
 
 
 def _grain(tally: Tally, buckets: Ints) -> _Grain:
@@ -88,7 +85,7 @@ def _roll(fine: _Grain, bucket: Ints) -> _Grain:
     return _grain(regroup(fine.tally, fine.series * len(buckets) + codes), buckets)
 
 
-def _observations(observed: pl.DataFrame, *, newest: bool) -> Tally:
+def _observations(observed: pl.DataFrame, ranks: Ints | None) -> Tally:
     """Each observation as a tally's row of its own."""
     row = np.arange(len(observed), dtype=np.int64)
     count = observed["n"]
@@ -99,8 +96,8 @@ def _observations(observed: pl.DataFrame, *, newest: bool) -> Tally:
     there = value.is_not_null().to_numpy()
     least, greatest = extremes(value)
     measures |= {"measured": there.astype(np.int64), "total": weighted(value, count), "least": least, "greatest": greatest}
-    if newest:
-        measures["newest"] = by_newness(observed.select("time_us", "source", "id", "value"))
+    if ranks is not None:
+        measures["newest"] = ranks
     if there.all():
         return Tally(row, measures, Bins(row, histogram.bin_of_wide(value), count.to_numpy()))
     return Tally(row, measures, Bins(row[there], histogram.bin_of_wide(value.drop_nulls()), count.to_numpy()[there]))
@@ -116,33 +113,28 @@ def _days(tenant: pl.Series, quarters: _Grain, context: FoldContext) -> Ints:
 def _dims(series: pl.DataFrame, dims: Sequence[str], texts: Mapping[str, pl.Expr] | None) -> pl.Series:
     """Dimensions as JSON text: keys sorted, no empty values, no spaces."""
     words = series.select((texts or {}).get(name, pl.col(name)).alias(name) for name in sorted(dims))
-    members = [_members(words[name]) for name in words.columns]
-    if not members:
+    if not words.width:
         return pl.Series("dims", ["{}"]).new_from_index(0, len(series))
-    inside = pl.concat_str(members, separator=",", ignore_nulls=True)
-    return pl.select(pl.concat_str(pl.lit("{"), inside, pl.lit("}")).alias("dims")).to_series()
+    members = zip(*(_members(column) for column in words.iter_columns()), strict=True)
+    return pl.Series("dims", ["{" + ",".join(filter(None, each)) + "}" for each in members], dtype=pl.String)
 
 
-def _members(words: pl.Series) -> pl.Series:
-    """`"name":"value"` a word, null for the empty one: encoded once a distinct word."""
-    name, distinct = words.name, words.unique()
+def _members(words: pl.Series) -> list[str]:
+    """`"name":"value"` for each word, nothing for the empty one: encoded once a distinct word."""
+    name, texts = words.name, words.to_list()
     if name.endswith(PAIRS):
         prefix = name.removesuffix("*")
-        encoded = [",".join(_member(prefix + key, value) for key, value in pairs_of(text).items()) for text in distinct]
+        said = {text: ",".join(_member(prefix + key, value) for key, value in pairs_of(text).items()) for text in set(texts)}
     else:
-        encoded = [_member(name, word) if word else "" for word in distinct]
-    if len(distinct) == 1:
-        return pl.Series(name, [encoded[0] or None], dtype=pl.String).new_from_index(0, len(words))
-    return words.replace_strict(distinct, pl.Series([text or None for text in encoded], dtype=pl.String))
+        said = {word: _member(name, word) if word else "" for word in set(texts)}
+    return [said[text] for text in texts]
 
 
 def _member(key: str, value: str) -> str:
     return f"{msgspec.json.encode(key).decode()}:{msgspec.json.encode(value).decode()}"
 
 
-def _facts(
-    described: pl.DataFrame, minutes: _Grain, quarters: _Grain, days: _Grain, newest_of: pl.DataFrame | None
-) -> pl.DataFrame:
+def _facts(described: pl.DataFrame, minutes: _Grain, quarters: _Grain, days: _Grain, newest: pl.DataFrame | None) -> pl.DataFrame:
     grains = [(minutes, "minute", MINUTE), (quarters, "quarter", QUARTER), (days, "day", 1)]
     tally = together([grain.tally for grain, _, _ in grains])
     which = np.repeat(np.arange(len(grains)), [len(grain.series) for grain, _, _ in grains])
@@ -151,14 +143,13 @@ def _facts(
         pl.Series("grain", [name for _, name, _ in grains]).gather(which),
         pl.Series("bucket", np.concatenate([grain.bucket * unit for grain, _, unit in grains])),
     ]
-    return facts_of(keys, tally, newest_of.select("time_us", "source", "id", "value") if newest_of is not None else None)
+    return facts_of(keys, tally, newest)
 
 
 def facts_of(keys: list[pl.Series], tally: Tally, newest: pl.DataFrame | None) -> pl.DataFrame:
-    """FACTS of keys and their tally; `newest` holds what the ranks of the newest stand for."""
+    """FACTS of keys and their tally; `newest` holds what the ranks of the newest stand for, in their order."""
     measures, rows = tally.measures, len(tally.keys)
-    nothing = {name: pl.repeat(None, rows, dtype=dtype, eager=True) for name, dtype in FACTS.items()}
-    columns = nothing | {column.name: column for column in keys}
+    columns = {column.name: column for column in keys}
     columns |= {"n": pl.Series(measures["n"]), "total": _wide(measures["total"]), "histogram": histograms(tally)}
     if "least" in measures:
         measured = pl.Series(measures["measured"] > 0)
@@ -166,9 +157,11 @@ def facts_of(keys: list[pl.Series], tally: Tally, newest: pl.DataFrame | None) -
             column = _wide(measures[name])
             columns[name] = column if measured.all() else pl.select(pl.when(measured).then(column)).to_series()
     if newest is not None:
-        ranked = newest.sort(newest.columns)[measures["newest"]]
-        columns |= dict(zip(NEWEST, ranked.iter_columns(), strict=True))
-    return pl.DataFrame({name: columns[name] for name in FACTS}, schema=FACTS)
+        columns |= dict(zip(NEWEST, newest[measures["newest"]].iter_columns(), strict=True))
+    for name, dtype in FACTS.items():
+        if name not in columns:
+            columns[name] = pl.Series([None], dtype=dtype).new_from_index(0, rows)
+    return pl.DataFrame([columns[name].alias(name).cast(dtype) for name, dtype in FACTS.items()])
 
 
 def _wide(values: Exact) -> pl.Series:

@@ -27,7 +27,7 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
         currency=pl.when("is_currency").then("unit").otherwise(pl.lit("")),
         n="count",
         value=_value(events),
-    ).with_columns(pairs_text(events, "attributes").alias("attribute.*"))
+    ).with_columns(pairs_text(events["attributes"]).alias("attribute.*"))
     return Deltas(facts=fold_facts("meter", observed, DIMS, context, newest=True))
 
 

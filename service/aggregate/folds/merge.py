@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from service.aggregate.deltas import PROBES, Deltas
-from service.aggregate.folds.facts import NEWEST, by_newness, facts_of, grouped_rows
-from service.aggregate.folds.tally import Bins, Exact, Tally, narrowed, regroup
+from service.aggregate.folds.facts import NEWEST, facts_of
+from service.aggregate.folds.tally import Bins, Exact, Tally, by_newness, grouped_rows, narrowed, regroup
 from service.domain import histogram
 
 FACT_KEYS = ["tenant", "kind", "account", "dims", "grain", "bucket"]
@@ -60,8 +60,7 @@ def added_facts(facts: pl.DataFrame) -> pl.DataFrame:
     measures |= {name: narrowed(filled[name]) for name in ("least", "greatest")}
     newest = None
     if facts["newest_us"].null_count() < len(facts):
-        newest = facts.select(NEWEST)
-        measures["newest"] = by_newness(newest)
+        newest, measures["newest"] = by_newness(facts.select(NEWEST))
     tally = Tally(np.arange(len(facts), dtype=np.int64), measures, _bins(facts["histogram"]))
     added = regroup(tally, of_row)
     columns = keys[added.keys].get_columns()

@@ -1,37 +1,46 @@
 """Map columns as text, so that equal maps group together: pairs in the order of their keys."""
 
+from collections.abc import Mapping, Sequence
+
 import polars as pl
+
+from service.aggregate.folds.tally import grouped_rows
+from service.aggregate.folds.versions import Versions
 
 SEPARATOR = "\0"
 """Between keys and values: no text of an event holds NUL."""
 
 
-def pairs_text(rows: pl.DataFrame, column: str, allowed: pl.DataFrame | None = None) -> pl.Series:
-    """Each row's map as `key NUL value NUL key NUL value …`, "" for an empty one; empty values are left out.
+def pairs_text(maps: pl.Series) -> pl.Series:
+    """Each map as `key NUL value NUL key NUL value …`, "" for an empty one; empty values are left out.
 
-    `allowed` (version, key) keeps only what the row's `version` declares. Where names over the limit made keys
-    equal, the greatest value stays.
+    Where names over the limit made keys equal, the greatest value stays.
     """
-    nothing = pl.repeat("", len(rows), dtype=pl.String, eager=True).alias(column)
-    indexed = rows.select(pl.int_range(pl.len()).alias("_row"), *(["version"] if allowed is not None else []), column)
-    filled = indexed.filter(pl.col(column).list.len() > 0)
-    if filled.is_empty() or (allowed is not None and allowed.is_empty()):
-        return nothing
-    pairs = filled.explode(column).unnest(column).filter(pl.col("value") != "")
-    if allowed is not None:
-        pairs = pairs.join(allowed, on=["version", "key"], how="semi")
-    texts = (
-        pairs.group_by("_row", "key")
-        .agg(pl.col("value").max())
-        .sort("_row", "key")
-        .group_by("_row", maintain_order=True)
-        .agg(pl.concat_str("key", "value", separator=SEPARATOR).str.join(SEPARATOR).alias(column))
-    )
-    joined = indexed.select("_row").join(texts, on="_row", how="left", maintain_order="left")
-    return joined[column].fill_null("")
+    distinct, of_row = grouped_rows(maps.to_frame())
+    return pl.Series(maps.name, [_text(_pairs(said)) for said in distinct[maps.name]], dtype=pl.String).gather(of_row)
+
+
+def declared_pairs_text(maps: pl.Series, valid: Versions, declared: Sequence[frozenset[str]]) -> pl.Series:
+    """The same of those keys only that a row's version declares; `declared` has a set of keys a version."""
+    if not any(declared):
+        return pl.Series(maps.name, [""]).new_from_index(0, len(maps))
+    distinct, of_row = grouped_rows(pl.DataFrame([valid.series(), maps]))
+    texts = [
+        _text({key: value for key, value in _pairs(said).items() if key in declared[version]})
+        for version, said in distinct.iter_rows()
+    ]
+    return pl.Series(maps.name, texts, dtype=pl.String).gather(of_row)
 
 
 def pairs_of(text: str) -> dict[str, str]:
     """The map that a text of `pairs_text` stands for."""
     parts = text.split(SEPARATOR) if text else []
     return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def _pairs(said: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    return dict(sorted((pair["key"], pair["value"]) for pair in said if pair["value"]))
+
+
+def _text(pairs: Mapping[str, str]) -> str:
+    return SEPARATOR.join(f"{key}{SEPARATOR}{value}" for key, value in pairs.items())

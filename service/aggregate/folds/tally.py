@@ -54,6 +54,8 @@ class Tally:
 
 def regroup(tally: Tally, keys: Ints) -> Tally:
     """Add up by new keys, one for each row; the outcome's keys ascend, each once."""
+    if (keys[1:] > keys[:-1]).all():
+        return Tally(keys, tally.measures, tally.bins if tally.bins is None else _add_bins(tally.bins.row, tally.bins))
     order = np.argsort(keys)
     ordered = keys[order]
     is_first = np.ones(len(keys), dtype=bool)
@@ -87,9 +89,10 @@ def histograms(tally: Tally) -> pl.Series:
     """A packed histogram a row; null for a row with no bins."""
     rows = len(tally.keys)
     if tally.bins is None or not len(tally.bins.row):
-        return pl.repeat(None, rows, dtype=pl.List(pl.Int64), eager=True)
+        return pl.Series([None], dtype=pl.List(pl.Int64)).new_from_index(0, rows)
     entry, counts = histogram.entries(tally.bins.count)
-    packed = pl.DataFrame({"row": tally.bins.row[entry], "packed": (tally.bins.bin[entry] << histogram.COUNT_BITS) | counts})
+    row = pl.Series("row", tally.bins.row[entry]).set_sorted()
+    packed = pl.DataFrame([row, pl.Series("packed", (tally.bins.bin[entry] << histogram.COUNT_BITS) | counts)])
     lists = packed.group_by("row", maintain_order=True).agg("packed")
     if len(lists) == rows:
         return lists["packed"]
@@ -133,6 +136,23 @@ def extremes(value: pl.Series) -> tuple[Exact, Exact]:
     return value.fill_null(int(_INT64.max)).to_numpy(), value.fill_null(int(_INT64.min)).to_numpy()
 
 
+def grouped_rows(frame: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
+    """The distinct rows, and for each row the number of its own."""
+    grouped = frame.with_row_index("_row").group_by(frame.columns).agg("_row")
+    members = grouped["_row"]
+    of_row = np.empty(len(frame), dtype=np.int64)
+    of_row[members.explode().to_numpy()] = np.repeat(np.arange(len(grouped)), members.list.len().to_numpy())
+    return grouped.drop("_row"), of_row
+
+
+def by_newness(rows: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
+    """Rows in the order of all their columns, the newest last, and for each row its rank, its place there."""
+    ordered = rows.with_row_index("_row").sort(rows.columns)
+    ranks = np.empty(len(rows), dtype=np.int64)
+    ranks[ordered["_row"].to_numpy()] = np.arange(len(rows))
+    return ordered.drop("_row"), ranks
+
+
 def dense(values: Ints) -> tuple[Ints, Ints]:
     """Small codes for integers, ascending with them, and the value of each code."""
     if not values.size:
@@ -147,6 +167,8 @@ def dense(values: Ints) -> tuple[Ints, Ints]:
 def _add_bins(row: Ints, bins: Bins) -> Bins:
     """Add up the counts of equal (row, bin); ascending."""
     codes = row * _BIN_SPAN + (bins.bin + _BIN_SPAN // 2)
+    if (codes[1:] > codes[:-1]).all():
+        return Bins(row, bins.bin, bins.count)
     order = np.argsort(codes)
     ordered = codes[order]
     is_first = np.ones(len(codes), dtype=bool)

@@ -3,10 +3,10 @@
 import polars as pl
 
 from service.aggregate.context import FoldContext
-from service.aggregate.deltas import ACTIVITY, USERS, Deltas
+from service.aggregate.deltas import USERS, Deltas
 from service.aggregate.folds.facts import fold_facts
 from service.aggregate.folds.fold import Fold
-from service.aggregate.folds.pairs import pairs_text
+from service.aggregate.folds.pairs import declared_pairs_text
 from service.aggregate.folds.versions import Versions, versions
 
 SESSION = "session"
@@ -47,9 +47,8 @@ def _quantity(uses: pl.DataFrame) -> pl.Expr:
 
 
 def _properties(uses: pl.DataFrame, valid: Versions) -> pl.Series:
-    declared = [(place, name) for place, config in enumerate(valid.configs) for name in config.properties]
-    allowed = valid.declared({"key": pl.String()}, declared)
-    return pairs_text(uses.select("properties").with_columns(valid.series()), "properties", allowed).alias("property.*")
+    declared = [frozenset(config.properties) for config in valid.configs]
+    return declared_pairs_text(uses["properties"], valid, declared).alias("property.*")
 
 
 def _sessions(sessions: pl.DataFrame, context: FoldContext) -> pl.DataFrame:
@@ -67,14 +66,16 @@ def _sessions(sessions: pl.DataFrame, context: FoldContext) -> pl.DataFrame:
 
 def _activity(uses: pl.DataFrame, valid: Versions) -> pl.DataFrame:
     """Who used what on which day; the feature "" stands for any that counts."""
-    ignored = [(place, name) for place, config in enumerate(valid.configs) for name in config.ignore_features]
     seen = uses.select("tenant", "account", "user", "feature").with_columns(valid.days(uses["time_us"]).alias("day"))
-    counted = seen
-    if ignored:
+    ignored = [(place, name) for place, config in enumerate(valid.configs) for name in config.ignore_features]
+    if not ignored:
+        distinct = counted = seen.unique()
+    else:
         names = valid.declared({"feature": pl.String()}, ignored)
+        distinct = seen.unique()
         counted = seen.with_columns(valid.series()).join(names, on=["version", "feature"], how="anti")
     anything = counted.select("tenant", "account", "user", pl.lit("").alias("feature"), "day").unique()
-    return pl.concat([seen.unique(), anything]).select(ACTIVITY.names())
+    return pl.concat([distinct, anything])
 
 
 USAGE = Fold(family="usage", fold=fold, names={"feature": "feature"}, maps={"properties": "property"})

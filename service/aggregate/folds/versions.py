@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from service.aggregate.folds.tally import dense
 from service.domain.foldconfig import FoldConfig, TenantFoldConfig
 from service.domain.localtime import local_days
 
@@ -17,8 +18,6 @@ class Versions:
     """The versions of a batch's tenants, and for each row the one that was valid at its time."""
 
     configs: tuple[FoldConfig, ...]
-    tenants: tuple[int, ...]
-    """Whose each version is."""
     of_row: npt.NDArray[np.int64]
     """Row to its place in `configs`."""
 
@@ -40,24 +39,18 @@ class Versions:
 
 def versions(tenant: pl.Series, time_us: pl.Series, configs: Mapping[int, TenantFoldConfig]) -> Versions:
     """Pick the version of each row's tenant by the row's instant."""
-    owners = tenant.to_numpy()
-    distinct = np.unique(owners)
-    chosen = [configs[int(owner)] for owner in distinct]
-    sizes = np.array([len(config.versions) for config in chosen], dtype=np.int64)
-    first = np.cumsum(sizes) - sizes
-    place = np.searchsorted(distinct, owners)
-    of_row = first[place]
+    place, owners = dense(tenant.to_numpy().astype(np.int64))
+    present = np.bincount(place, minlength=len(owners)) > 0
+    chosen = [configs[int(owner)] if here else None for owner, here in zip(owners, present, strict=True)]
+    sizes = np.array([len(config.versions) if config else 0 for config in chosen], dtype=np.int64)
+    of_row = (np.cumsum(sizes) - sizes)[place]
     if sizes.size and sizes.max() > 1:
         times = time_us.to_numpy()
         order = np.argsort(place, kind="stable")
         ends = np.searchsorted(place[order], np.arange(len(chosen) + 1))
         for index, config in enumerate(chosen):
-            if len(config.versions) > 1:
+            if config is not None and len(config.versions) > 1:
                 rows = order[ends[index] : ends[index + 1]]
                 valid_from = np.array(config.valid_from_us, dtype=np.int64)
                 of_row[rows] += np.maximum(np.searchsorted(valid_from, times[rows], side="right") - 1, 0)
-    return Versions(
-        configs=tuple(version for config in chosen for version in config.versions),
-        tenants=tuple(int(owner) for owner, config in zip(distinct, chosen, strict=True) for _ in config.versions),
-        of_row=of_row,
-    )
+    return Versions(tuple(version for config in chosen if config for version in config.versions), of_row)
