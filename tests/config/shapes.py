@@ -7,7 +7,7 @@ DISTRIBUTION = ("mean", "p50", "p75", "p90", "p95", "p99", "min", "max", "count"
 SHAPES = {
     "availability": KpiShape("ratio", (), ("component", "region")),
     "request_latency": KpiShape("ms", DISTRIBUTION, ("service", "route", "region")),
-    "meter": KpiShape("", DISTRIBUTION, ("meter", "unit", "currency", "attribute.*")),
+    "meter": KpiShape("", DISTRIBUTION, ("meter", "unit", "currency", "attribute.*"), required=("meter",)),
     "error_rate": KpiShape("ratio", ("4xx", "5xx", "timeout"), ("service", "route")),
     "mttr": KpiShape("s", DISTRIBUTION, ("severity", "service")),
     "incidents": KpiShape("count", (), ("severity", "kind", "service", "cause")),
@@ -15,5 +15,5 @@ SHAPES = {
     "feature_adoption": KpiShape("ratio", (), ("feature",)),
     "time_to_first_value": KpiShape("s", DISTRIBUTION, ()),
     "delivery_on_time": KpiShape("ratio", (), ("integration", "direction")),
-    "average_dau": KpiShape("users", (), ()),
+    "average_dau": KpiShape("users", windows=("7d", "week")),
 }

@@ -71,27 +71,38 @@ def check_selector(selector: Selector, known: KnownKpis) -> None:
         return
     shape = known[selector.kpi]
     lacks = [
-        f"{selector.kpi} cannot be split by {dimension}{or_similar(dimension, shape.dimensions)}; it can by "
-        + ", ".join(["account", *shape.dimensions])
+        f"{selector.kpi} cannot be split by {dimension}{or_similar(dimension, shape.dimensions)}{_of(shape.dimensions)}"
         for dimension in selector.where
         if not shape.splits_by(dimension)
     ]
-    statistics = ", ".join(shape.statistics)
     if selector.statistic is not None and selector.statistic not in shape.statistics:
-        has = f"it has {statistics}" if statistics else "it has a main value only"
-        lacks.append(
-            f"{selector.kpi} has no statistic {selector.statistic}{or_similar(selector.statistic, shape.statistics)}; {has}"
-        )
+        similar = or_similar(selector.statistic, shape.statistics)
+        lacks.append(f"{selector.kpi} has no statistic {selector.statistic}{similar}{_of(shape.statistics)}")
     if selector.statistic is None and shape.is_distribution:
-        lacks.append(f"{selector.kpi} has several statistics: name one after a dot, of {statistics}")
+        lacks.append(f"{selector.kpi} has several statistics: name one after a dot, of {', '.join(shape.statistics)}")
     if lacks:
         raise ValueError("; ".join(lacks))
 
 
+def check_complete(selector: Selector, known: KnownKpis) -> None:
+    """Check that a whole selector names what its KPI is never added up across; raises ValueError."""
+    if not isinstance(known, Mapping) or selector.kpi not in known:
+        return
+    if missing := [each for each in known[selector.kpi].required if each not in selector.where]:
+        named = ", ".join(f"{each}=…" for each in missing)
+        raise ValueError(f"{selector.kpi} is never added up across {' and '.join(missing)}: name it, as {{{named}}}")
+
+
+def _of(known: Collection[str]) -> str:
+    return f"; it has {', '.join(known)}" if known else "; it has none"
+
+
 def _selector_text(text: str, info: ValidationInfo) -> str:
-    check_selector(parse_selector(text), known_kpis(info))
+    selector = parse_selector(text)
+    check_selector(selector, known_kpis(info))
+    check_complete(selector, known_kpis(info))
     return text
 
 
 SelectorText = Annotated[str, AfterValidator(_selector_text)]
-"""A selector that has been checked against the catalog."""
+"""A selector, checked against the catalog."""

@@ -19,6 +19,10 @@ class KpiShape:
     """What it can be split by; `NAME.*` stands for every dimension that begins with `NAME.`."""
     units: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Units of those statistics that are not in the KPI's own, by statistic."""
+    required: tuple[str, ...] = ()
+    """Dimensions to be named: nothing is added up across them."""
+    windows: tuple[str, ...] = ()
+    """Windows that it can be asked for; none named: any."""
 
     @property
     def is_distribution(self) -> bool:
@@ -34,9 +38,9 @@ class KpiShape:
         return self.units.get(statistic, self.unit)
 
     def splits_by(self, dimension: str) -> bool:
-        """Whether it can be filtered by a dimension; by account and its traits every KPI can."""
-        family = dimension.partition(".")[0]
-        return family == "account" or dimension in self.dimensions or f"{family}.*" in self.dimensions
+        """Whether it can be split and filtered by a dimension."""
+        family, dot, _ = dimension.partition(".")
+        return dimension in self.dimensions or (bool(dot) and f"{family}.*" in self.dimensions)
 
 
 KnownKpis = Mapping[str, KpiShape] | Collection[str]

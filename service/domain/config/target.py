@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, Strict, ValidationInfo, field_validator, model_validator
 
 from service.domain import units
-from service.domain.config.base import MAX_VALUES, Table, check_selector, known_kpis
+from service.domain.config.base import MAX_VALUES, Table, check_complete, check_selector, known_kpis
 from service.domain.selector import Selector, parse_selector
 from service.errors import InvalidText
 
@@ -68,12 +68,28 @@ class Target(Table):
         check_selector(Selector(named.kpi, named.statistic, where), known_kpis(info))
         return where
 
+    @field_validator("window")
+    @classmethod
+    def _is_computed(cls, window: WindowName | None, info: ValidationInfo) -> WindowName | None:
+        known = known_kpis(info)
+        if window is None or "kpi" not in info.data or not isinstance(known, Mapping):
+            return window
+        kpi = parse_selector(info.data["kpi"]).kpi
+        if known[kpi].windows and window not in known[kpi].windows:
+            raise ValueError(f"{kpi} has no window {window}; it has {', '.join(known[kpi].windows)}")
+        return window
+
     @field_validator("target", "range", "limit", "benchmark", mode="before")
     @classmethod
     def _in_the_unit(cls, written: Any, info: ValidationInfo) -> Any:  # the file's own value, of any type
         if isinstance(written, list):
             return tuple(_converted(each, info) for each in written)
         return _converted(written, info)
+
+    @model_validator(mode="after")
+    def _is_of_one_thing(self, info: ValidationInfo) -> Self:
+        check_complete(self.selector, known_kpis(info))
+        return self
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
