@@ -110,6 +110,8 @@ class Catalog:
                 statistics=tuple(name for name in kpi.statistics if name != MAIN),
                 dimensions=kpi.head.dimensions,
                 units={name: statistic.unit for name, statistic in kpi.statistics.items() if statistic.unit != kpi.head.unit},
+                required=kpi.head.required,
+                windows=tuple(name for name in kpi.head.windows if kpi.takes(name)),
             )
             for kpi in self.kpis.values()
         }

@@ -40,6 +40,7 @@ def _judged(kpi: Kpi, values: Iterable[Value], windows: Mapping[Hashable, Window
             dims=value.dims,
             window=window.name or None,
             value=value.value,
+            adds_up=kpi.statistics[value.statistic].kind == "count",
         )
         yield LiveValue(
             tenant=value.tenant,

@@ -114,6 +114,7 @@ def _row(
         dims=selector.where,
         window=window.name or None,
         value=value.value,
+        adds_up=kpi.statistics[value.statistic].kind == "count",
     )
     statistic = kpi.statistics[value.statistic]
     row = {
