@@ -62,9 +62,7 @@ class EventLog(Protocol):
         """
         ...
 
-    async def read(
-        self, positions: Mapping[Partition, Offset], *, max_bytes: int, wait_s: float
-    ) -> Sequence[Stored]:
+    async def read(self, positions: Mapping[Partition, Offset], *, max_bytes: int, wait_s: float) -> Sequence[Stored]:
         """Records from these offsets on, in offset order within a partition, no gap stepped over.
 
         Waits up to `wait_s` seconds for the first record; an empty answer means that there is none.

@@ -11,11 +11,12 @@ from service.domain.ids import Offset, Partition
 from service.errors import LogMismatch, LogUnavailable, OffsetOutOfRange, RecordTooLarge
 from service.eventlog.port import MAX_RECORD_BYTES, Draft, EventLog, Extent, Stored
 from service.eventlog.postgres_statements import (
-    ADVANCE_START,
+    ADVANCE_STARTS,
     APPEND,
     COUNT_PARTITIONS,
     DELETE_BEFORE_START,
     EXTENTS,
+    FIND_STARTS,
     READ,
 )
 
@@ -86,11 +87,11 @@ class PostgresLog(EventLog):
                 [draft.payload for draft in drafts],
                 self._clock.now_us(),
             )
+        if gone := set(partitions) - {row["partition"] for row in counted}:
+            raise LogMismatch(self._gone(min(gone)))
         following: dict[Partition, int] = {row["partition"]: row["first"] for row in counted}
         offsets: list[Offset] = []
         for partition in partitions:
-            if partition not in following:
-                raise LogMismatch(f"partition {partition} of generation {self._generation} has gone from the log")
             offsets.append(Offset(following[partition]))
             following[partition] += 1
         return offsets
@@ -121,6 +122,8 @@ class PostgresLog(EventLog):
         records: list[Stored] = []
         for partition, start, end, offset, events, appended_us, payload in rows:
             expected = following[partition]
+            if end is None:
+                raise LogMismatch(self._gone(partition))
             if not start <= expected <= end:
                 raise OffsetOutOfRange(_out_of_range(partition, expected, start, end))
             if offset is None and expected == end:
@@ -149,7 +152,12 @@ class PostgresLog(EventLog):
         self._check_partitions(keep_from)
         dropped = 0
         async with self._connection() as connection:
-            await connection.execute(ADVANCE_START, self._generation, list(keep_from), list(keep_from.values()), older_than_us)
+            starts = await connection.fetch(
+                FIND_STARTS, self._generation, list(keep_from), list(keep_from.values()), older_than_us
+            )
+            await connection.execute(
+                ADVANCE_STARTS, self._generation, [row["partition"] for row in starts], [row["start"] for row in starts]
+            )
             while deleted := _affected(await connection.execute(DELETE_BEFORE_START, self._generation, MAX_TRIM_RECORDS)):
                 dropped += deleted
         return dropped
@@ -163,7 +171,10 @@ class PostgresLog(EventLog):
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 yield connection
         except _FAILURES as error:
-            raise LogUnavailable(f"the event log in Postgres does not answer: {error or type(error).__name__}") from error
+            raise LogUnavailable(f"the event log in Postgres does not answer: {str(error) or type(error).__name__}") from error
+
+    def _gone(self, partition: int) -> str:
+        return f"partition {partition} of generation {self._generation} has gone from log_partition: restore the database"
 
     def _check_partitions(self, partitions: Iterator[Partition] | Mapping[Partition, Offset]) -> None:
         for partition in partitions:

@@ -41,7 +41,7 @@ with wanted as (
     select w.partition, w.position, c.start_offset, c.next_offset,
         $4::bigint / greatest(1, count(*) filter (where c.next_offset > w.position) over ()) as share
     from unnest($2::int[], $3::bigint[]) as w (partition, position)
-    join log_partition c on c.generation = $1 and c.partition = w.partition
+    left join log_partition c on c.generation = $1 and c.partition = w.partition
 )
 select w.partition, w.start_offset, w.next_offset, r."offset", r.events, r.appended_us, r.payload
 from wanted w
@@ -57,21 +57,31 @@ order by w.partition, r."offset"
 # What each partition of the generation holds.
 EXTENTS = "select partition, start_offset, next_offset, events from log_partition where generation = $1 order by partition"
 
-# Moves the start of each partition to the first record that a reader still needs or that is young enough:
-# only ever a whole beginning, for the clocks of producers may differ.
-ADVANCE_START = """
+# The first record of each partition that a reader still needs or that is young enough: only ever a whole
+# beginning lies before it, for the clocks of producers may differ.
+FIND_STARTS = """
+select p.partition, least(p.keep_from, c.next_offset, (
+    select r."offset" from log_record r
+    where r.generation = $1 and r.partition = p.partition and r."offset" >= c.start_offset and r.appended_us >= $4
+    order by r."offset" limit 1
+)) as start
+from unnest($2::int[], $3::bigint[]) as p (partition, keep_from)
+join log_partition c on c.generation = $1 and c.partition = p.partition
+"""
+
+# Moves starts onward; the counters are locked in the order that appends lock them in.
+ADVANCE_STARTS = """
+with locked as (
+    select c.partition
+    from log_partition c
+    where c.generation = $1 and c.partition = any($2::int[])
+    order by c.partition
+    for no key update
+)
 update log_partition c
-set start_offset = k.start
-from (
-    select p.partition, least(p.keep_from, t.next_offset, (
-        select r."offset" from log_record r
-        where r.generation = $1 and r.partition = p.partition and r."offset" >= t.start_offset and r.appended_us >= $4
-        order by r."offset" limit 1
-    )) as start
-    from unnest($2::int[], $3::bigint[]) as p (partition, keep_from)
-    join log_partition t on t.generation = $1 and t.partition = p.partition
-) k
-where c.generation = $1 and c.partition = k.partition and k.start > c.start_offset
+set start_offset = n.start
+from unnest($2::int[], $3::bigint[]) as n (partition, start) join locked l using (partition)
+where c.generation = $1 and c.partition = l.partition and n.start > c.start_offset
 """
 
 # Deletes a bounded number of the records before the starts, also those that an interrupted trim left behind.

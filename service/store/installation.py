@@ -76,7 +76,7 @@ async def ensure_installation(connection: Connection, settings: Settings, *, log
                 await connection.execute(INSERT_PARTITIONS, FIRST_GENERATION, settings.partitions, EVALUATE_LEASE)
             fixed = Installation(**dict(await connection.fetchrow(SELECT_INSTALLATION) or {}))
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        raise StoreUnavailable(f"the installation cannot be read: {error or type(error).__name__}") from error
+        raise StoreUnavailable(f"the installation cannot be read: {str(error) or type(error).__name__}") from error
     _compare(fixed, log_kind=log_kind, partitions=settings.partitions, lateness_s=lateness_s)
     return fixed
 

@@ -133,7 +133,7 @@ async def kept_from(connection: Connection) -> KeptFrom:
         minute = _reach(MINUTES, await _present(connection, MINUTES.table))
         quarters = [_reach(ranges, await _present(connection, ranges.table)) for ranges in QUARTERS]
     except FAILURES as error:
-        raise StoreUnavailable(f"partitions cannot be listed: {error or type(error).__name__}") from error
+        raise StoreUnavailable(f"partitions cannot be listed: {str(error) or type(error).__name__}") from error
     return KeptFrom(minute_from_us=minute, quarter_from_us=max(quarters))
 
 
@@ -179,7 +179,7 @@ async def _turn(connection: Connection) -> AsyncIterator[None]:
             await connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT_S}s'")
             yield
     except FAILURES as error:
-        raise StoreUnavailable(f"partitions cannot be changed now: {error or type(error).__name__}") from error
+        raise StoreUnavailable(f"partitions cannot be changed now: {str(error) or type(error).__name__}") from error
 
 
 def _midnight(day: date) -> datetime:
