@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from service import settings as environment
-from service.demo.show import Demonstration
+from service.demo.show import demonstration
 from service.errors import InvalidSettings, StoreUnavailable
 from service.lifecycle import stop_signals
 from service.settings import Settings
@@ -52,7 +52,11 @@ async def _up(settings: Settings, *, demo: bool) -> None:
                 if not await _ready(address, stop):
                     return
                 _say_where(console, address)
-                async with Demonstration(console, settings, url, address, wanted=demo):
+                if demo:
+                    async with demonstration(console, settings, url, address):
+                        await stop.wait()
+                else:
+                    _say_how(console, address)
                     await stop.wait()
             finally:
                 console.print("Stopping: the API drains, the aggregator flushes …")
@@ -108,6 +112,15 @@ async def _ready(address: str, stop: asyncio.Event) -> bool:
 def _say_where(console: Console, address: str) -> None:
     console.print(
         f"\n[bold]tidegauge is up[/bold]\n  API      {address}/v1\n  docs     {address}/docs\n  metrics  {address}/metrics\n"
+    )
+
+
+def _say_how(console: Console, address: str) -> None:
+    console.print(
+        "Make a tenant and a key, then send events:\n"
+        "  tidegauge tenants create NAME --timezone UTC\n"
+        "  tidegauge keys create --tenant NAME --scopes ingest,read\n"
+        f"  {address}/docs shows how\n"
     )
 
 

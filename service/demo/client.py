@@ -1,5 +1,6 @@
 """The demonstration's client: sends events by the contract's rules and reads KPIs, over HTTP."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from types import TracebackType
@@ -46,6 +47,14 @@ class Client:
             accepted += answer["accepted"]
             progress(len(batch))
         return accepted
+
+    def settle(self, *, timeout_s: float, poll_s: float) -> None:
+        """Wait until everything that was sent stands in the rollups; raises TimeoutError."""
+        deadline = time.monotonic() + timeout_s
+        while self.get("/v1/ledger")["installation"]["pending"]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"events are still pending after {timeout_s:g} s: `tidegauge status` shows where")
+            time.sleep(poll_s)
 
     def get(self, path: str, **parameters: str) -> Any:
         """Read JSON; raises httpx.HTTPStatusError for anything but success."""

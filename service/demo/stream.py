@@ -48,6 +48,7 @@ def one_round(clock: Clock, chance: random.Random) -> Iterator[Mapping[str, Any]
         {
             "integration": chance.choice(INTEGRATIONS),
             "outcome": "delivered",
+            "limit_ms": 500,
             "latency_ms": 900.0 if late else round(chance.lognormvariate(5.2, 0.3), 3),
         },
         subject=f"demo-delivery-{chance.getrandbits(48):012x}",
