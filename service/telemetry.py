@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from bisect import bisect_left
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -11,6 +12,15 @@ from service import __version__
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 VISIBLE_BUCKETS_S = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 BATCH_BUCKETS = (1, 10, 100, 1_000, 5_000, 10_000, 50_000, 100_000)
+
+
+class ManyHistogram(Histogram):
+    """A histogram that takes many equal observations at once: an event each would cost more than folding it."""
+
+    def observe_many(self, amount: float, count: int) -> None:
+        """Observe `amount` `count` times."""
+        self._sum.inc(amount * count)
+        self._buckets[bisect_left(self._upper_bounds, amount)].inc(count)
 
 
 class Telemetry:
@@ -52,7 +62,7 @@ class Telemetry:
         self.flush_failures = Counter(
             "tidegauge_flush_failures", "Flushes that were rolled back, by cause", ["cause"], registry=registry
         )
-        self.visible_seconds = Histogram(
+        self.visible_seconds = ManyHistogram(
             "tidegauge_event_visible_delay_seconds",
             "Receipt to commit in the rollups",
             buckets=VISIBLE_BUCKETS_S,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -16,6 +17,9 @@ from service.eventlog.codec import Record, decode
 from service.eventlog.port import Stored
 
 Ints = npt.NDArray[np.int64]
+
+KEPT_CHARACTERS = {"source": 512, "id": 256, "reason": 64, "detail": 2_000, "origin": 600, "time": 64}
+"""How much of a refused event's texts is kept; its bytes are beside them."""
 
 
 @dataclass(slots=True)
@@ -95,7 +99,7 @@ class _Gathered:
             new: list[Row] = getattr(record, family)
             taken.extend(new)
             self.counts[family].append(len(new))
-        batch.rejected.extend((partition, row) for row in record.rejected)
+        batch.rejected.extend((partition, _fitting(row)) for row in record.rejected)
         received = [row.received_us for row in record.rejected]
         span.newest_received_us = max(span.newest_received_us, *received, 0)
         batch.places.append((partition, stored.offset))
@@ -125,6 +129,12 @@ def read_batch(records: Sequence[Stored], *, partitions: int) -> Batch:
         received = heads.received_us[heads.partition == partition]
         span.newest_received_us = max(span.newest_received_us, int(received.max()) if received.size else 0)
     return Batch(frames, heads, batch.rejected, batch.places, batch.spans, batch.producers, unreadable)
+
+
+def _fitting(row: RejectedRow) -> RejectedRow:
+    """Make a refused event's texts such that Postgres keeps them: it may have been refused for just that."""
+    texts = {name: getattr(row, name).replace("\0", "\ufffd")[:most] for name, most in KEPT_CHARACTERS.items()}
+    return msgspec.structs.replace(row, **texts)
 
 
 def _heads(frames: list[pl.DataFrame], of_record: list[Ints], places: list[tuple[Partition, Offset]]) -> Heads:

@@ -65,7 +65,7 @@ SELECT_BACKEND = "select pid, backend_start from pg_stat_activity where pid = pg
 # Shows that a member lives, and forgets those that have long been silent.
 BEAT = """
 with silent as (
-    delete from worker where role = $2 and id <> $1 and beat_at < clock_timestamp() - $5 * $6 * interval '1 second'
+    delete from worker where role = $2 and id <> $1 and beat_at < clock_timestamp() - $5 * interval '1 second'
 )
 insert into worker (id, role, host, pid) values ($1, $2, $3, $4)
 on conflict (id) do update set beat_at = clock_timestamp()
@@ -135,7 +135,7 @@ async def backend_of(connection: Connection) -> Backend:
 
 async def beat(connection: Connection, member: Member, *, lease_s: float) -> Crew:
     """Show that `member` lives and count the crew; to be called at least every third of `lease_s`."""
-    await connection.execute(BEAT, member.id, member.role, member.host, member.pid, float(DEAD_AFTER_LEASES), lease_s)
+    await connection.execute(BEAT, member.id, member.role, member.host, member.pid, DEAD_AFTER_LEASES * lease_s)
     living = [row["id"] for row in await connection.fetch(SELECT_CREW, member.role, lease_s)]
     return Crew(size=len(living), rank=living.index(member.id))
 

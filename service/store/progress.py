@@ -45,6 +45,9 @@ SELECT_WATERMARK = """
 select min(greatest(newest_received_us, drained_us)) from partition_progress where generation = $1
 """
 
+# Sequences of producers that are missing in the log.
+SELECT_GAPS = "select coalesce(sum(gaps), 0)::bigint from producer_progress where generation = $1"
+
 
 async def positions(connection: Connection, generation: int) -> dict[Partition, Progress]:
     """Read where every partition stands."""
@@ -83,3 +86,9 @@ async def watermark_us(connection: Connection, generation: int) -> int:
     """Read the watermark: everything received before this instant stands in the rollups (0: nothing yet)."""
     found: int | None = await connection.fetchval(SELECT_WATERMARK, generation)
     return found or 0
+
+
+async def gaps(connection: Connection, generation: int) -> int:
+    """Count the records that producers numbered and no reader has seen."""
+    found: int = await connection.fetchval(SELECT_GAPS, generation)
+    return found

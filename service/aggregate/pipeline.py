@@ -1,0 +1,173 @@
+"""From records to a flush that only has to be written: decode, decide, admit, fold, resolve."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+import numpy as np
+import polars as pl
+
+from service.aggregate import outcomes as rows
+from service.aggregate.admission import Admission, Limits
+from service.aggregate.batch import Batch, read_batch
+from service.aggregate.cache import Known
+from service.aggregate.context import FoldContext
+from service.aggregate.dedupe import Group, buckets, decide, group, stored_runs
+from service.aggregate.deltas import Deltas
+from service.aggregate.folds import FOLDS
+from service.aggregate.folds.merge import merge
+from service.aggregate.policy import Mask, Outcomes, TimePolicy
+from service.aggregate.resolve import Resolved, Resolver
+from service.aggregate.seen import SeenIds
+from service.aggregate.stage import stage_deltas
+from service.clock import DAY, HOUR
+from service.domain.foldconfig import FoldConfig, TenantFoldConfig
+from service.eventlog.port import Stored
+from service.settings import Settings
+from service.store import ids
+from service.store.config import load_fold_configs
+from service.store.ids import TenantDay
+from service.store.partitions import KeptFrom, kept_from
+from service.store.staging import Staged
+
+KNOWN_CONFIGS = 20_000
+UNDECLARED = TenantFoldConfig(version=0, valid_from_us=(-(1 << 63),), versions=(FoldConfig(),))
+"""What events of a tenant that is gone are folded with."""
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch that is ready to be flushed."""
+
+    number: int
+    batch: Batch
+    outcomes: Outcomes
+    staged: Staged
+    resolved: Resolved
+    over_limit: Mapping[str, int]
+    """Events counted under `~other`, by kind of name."""
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """Prepares batches one after another; a batch sees the ids of those before it, committed or not."""
+
+    pool: asyncpg.Pool
+    generation: int
+    partitions: int
+    policy: TimePolicy
+    admission: Admission
+    resolver: Resolver
+    seen: SeenIds
+    _configs: Known[int, TenantFoldConfig] = field(default_factory=lambda: Known(KNOWN_CONFIGS))
+    _kept_from: KeptFrom | None = None
+    _number: int = 0
+
+    @classmethod
+    def build(cls, pool: asyncpg.Pool, settings: Settings, *, generation: int, partitions: int, policy: TimePolicy) -> "Pipeline":
+        """Build a pipeline with empty caches."""
+        admission = Admission(pool, Limits(names=settings.max_names, values=settings.max_values))
+        seen = SeenIds(max_bytes=settings.dedupe_cache_mb * MEGABYTE)
+        return cls(pool, generation, partitions, policy, admission, Resolver(pool, admission), seen)
+
+    async def prepare(self, records: Sequence[Stored]) -> Prepared:
+        """Prepare a batch; its ids count as seen until `committed` or `reset`."""
+        self._number += 1
+        number = self._number
+        batch = await asyncio.to_thread(read_batch, records, partitions=self.partitions)
+        groups = await asyncio.to_thread(group, batch.heads)
+        await self._load_ids(number, groups)
+        closed = await self._closed(batch)
+        outcomes = await asyncio.to_thread(self._decide, batch, groups, closed)
+        for bucket, stored in stored_runs(groups, outcomes):
+            self.seen.stage(number, bucket, batch.heads.hi[stored], batch.heads.lo[stored])
+        frames = await asyncio.to_thread(rows.stored_frames, batch, outcomes)
+        configs = await self._configs_of(frames)
+        admitted = await self.admission.admit(frames, configs)
+        deltas = await asyncio.to_thread(_fold, admitted.frames, await self._context(configs))
+        resolved = await self.resolver.resolve(deltas)
+        staged = await asyncio.to_thread(self._stage, batch, groups, outcomes, deltas, resolved)
+        staged.rows["version"] = [(tenant, config.version) for tenant, config in configs.items()]
+        return Prepared(number, batch, outcomes, staged, resolved, admitted.over_limit)
+
+    def committed(self, prepared: Prepared) -> None:
+        """Keep what the batch brought to the caches."""
+        self.seen.commit(prepared.number)
+        self.resolver.learn(prepared.resolved)
+
+    def reset(self) -> None:
+        """Drop what batches under way have left, after a failure; configurations and partitions are read anew."""
+        self.seen.drop_pending()
+        self._configs = Known(KNOWN_CONFIGS)
+        self._kept_from = None
+
+    def refresh(self) -> None:
+        """Look anew at how far back partitions of time reach, with the next batch."""
+        self._kept_from = None
+
+    async def _load_ids(self, number: int, groups: list[Group]) -> None:
+        wanted = buckets(groups)
+        # Those that are there are pinned before the others are waited for: a commit meanwhile may make room.
+        self.seen.pin(number, wanted)
+        missing = self.seen.missing(wanted)
+        if missing:
+            async with self.pool.acquire() as connection:
+                self.seen.add(missing, await ids.load(connection, self.generation, missing))
+            self.seen.pin(number, missing)
+
+    async def _closed(self, batch: Batch) -> Mask:
+        """Mark backfilled events whose hour is closed for their tenant; only old hours can be."""
+        heads = batch.heads
+        closed = np.zeros(len(heads), dtype=np.bool_)
+        old = np.flatnonzero(heads.backfill & (heads.received_us - heads.time_us > self.policy.max_lateness_us))
+        if old.size:
+            tenants, days = heads.tenant[old], heads.time_us[old] // DAY
+            wanted = {TenantDay(*key) for key in set(zip(tenants.tolist(), days.tolist(), strict=True))}
+            async with self.pool.acquire() as connection:
+                masks = await ids.closed_hours(connection, wanted)
+            if masks:
+                hours = heads.time_us[old] // HOUR % 24
+                keys = zip(tenants.tolist(), days.tolist(), hours.tolist(), strict=True)
+                closed[old] = [bool(masks.get(TenantDay(tenant, day), 0) >> hour & 1) for tenant, day, hour in keys]
+        return closed
+
+    def _decide(self, batch: Batch, groups: list[Group], closed: Mask) -> Outcomes:
+        heads = batch.heads
+        verdicts = self.policy.judge(heads.time_us, heads.received_us, heads.backfill, closed)
+        return decide(heads, groups, verdicts, self.seen)
+
+    async def _configs_of(self, frames: Mapping[str, pl.DataFrame]) -> dict[int, TenantFoldConfig]:
+        tenants = sorted({tenant for frame in frames.values() for tenant in frame["tenant"].unique().to_list()})
+        known, unknown = self._configs.split(tenants)
+        if unknown:
+            async with self.pool.acquire() as connection:
+                found = await load_fold_configs(connection, unknown)
+            self._configs.learn(found)
+            known |= {tenant: found.get(tenant, UNDECLARED) for tenant in unknown}
+        return known
+
+    async def _context(self, configs: Mapping[int, TenantFoldConfig]) -> FoldContext:
+        if self._kept_from is None:
+            async with self.pool.acquire() as connection:
+                self._kept_from = await kept_from(connection)
+        return FoldContext(configs, self._kept_from.minute_from_us, self._kept_from.quarter_from_us)
+
+    def _stage(self, batch: Batch, groups: list[Group], outcomes: Outcomes, deltas: Deltas, resolved: Resolved) -> Staged:
+        return Staged(
+            csv=stage_deltas(deltas, resolved),
+            rows={
+                "ids": rows.id_rows(batch, groups, outcomes, self.generation),
+                "hours": rows.hour_rows(batch.heads, outcomes),
+                "dirty": rows.dirty_rows(batch.heads, outcomes),
+                "ledger": rows.ledger_rows(batch, outcomes),
+                "dead_letter": rows.dead_letter_rows(batch, outcomes, self.policy),
+                "producer": rows.producer_rows(batch, self.generation),
+            },
+        )
+
+
+def _fold(frames: Mapping[str, pl.DataFrame], context: FoldContext) -> Deltas:
+    folded = [FOLDS[family].fold(frame, context) for family, frame in frames.items()]
+    return merge(folded) if folded else Deltas()

@@ -1,0 +1,265 @@
+"""The aggregator's loop: read, prepare, flush; the next batch is prepared while this one commits."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+
+import asyncpg
+import structlog
+
+from service.aggregate.holding import FAILURES, Holding
+from service.aggregate.pipeline import Pipeline, Prepared
+from service.aggregate.policy import TimePolicy
+from service.aggregate.report import Report, describe
+from service.clock import SECOND, Clock
+from service.domain.ids import Offset, Partition
+from service.errors import LeaseLost, Transient
+from service.eventlog.port import EventLog, Stored
+from service.settings import Settings
+from service.store import progress
+from service.store.flush import Move, flush
+from service.store.installation import Installation
+from service.store.leases import backend_of
+from service.store.staging import make_stages
+from service.telemetry import Telemetry
+
+READ_WAIT_S = 0.5
+DRAINED_INTERVAL_S = 1.0
+IDLE_S = 0.2
+EVENT_BYTES = 150
+"""About what an event takes in the log: bounds a batch in bytes before it is counted."""
+FIRST_BACKOFF_S = 0.1
+LONGEST_BACKOFF_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """One aggregator. Any number of them share the log's partitions, in one process and in several."""
+
+    def __init__(
+        self,
+        *,
+        log: EventLog,
+        pool: asyncpg.Pool,
+        settings: Settings,
+        clock: Clock,
+        telemetry: Telemetry,
+        installation: Installation,
+    ) -> None:
+        self._log = log
+        self._pool = pool
+        self._settings = settings
+        self._clock = clock
+        policy = TimePolicy(installation.max_lateness_s * SECOND, settings.max_skew_s * SECOND)
+        self._pipeline = Pipeline.build(pool, settings, generation=log.generation, partitions=log.partitions, policy=policy)
+        self._holding = Holding(pool, log.generation, log.partitions, settings.lease_s)
+        self._report = Report(log, pool, clock, telemetry, self._holding, self._pipeline.seen)
+        self._next: dict[Partition, Offset] = {}
+        """Where to read on, past the batches under way."""
+        self._parked: set[Partition] = set()
+        self._connection: asyncpg.pool.PoolConnectionProxy | None = None
+        self._flushing: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._backoff_s = FIRST_BACKOFF_S
+        self._drained_at = float("-inf")
+
+    @property
+    def holding(self) -> frozenset[Partition]:
+        """Partitions that this worker holds."""
+        return frozenset(self._holding.held)
+
+    async def run(self) -> None:
+        """Work until `stop` is called or the task is cancelled.
+
+        Whatever may pass is tried again, with a growing pause. Raises OffsetOutOfRange where the log does not hold
+        what is to be read next. A partition with a record that this release cannot read is parked.
+        """
+        beside: list[asyncio.Task[None]] = []
+        try:
+            while not self._stopping.is_set():
+                try:
+                    if not beside:
+                        await self._holding.join()
+                        beside = [asyncio.create_task(self._holding.keep()), asyncio.create_task(self._report.keep())]
+                    await self._round()
+                    self._backoff_s = FIRST_BACKOFF_S
+                except (Transient, *FAILURES) as error:
+                    await self._recover(error)
+            await self._finish()
+        finally:
+            await cancel([*beside, *([self._flushing] if self._flushing else [])])
+            await self._disconnect()
+            self._stopped.set()
+
+    async def stop(self) -> None:
+        """Flush what has been read, give the leases back, and wait until `run` has ended."""
+        self._stopping.set()
+        await self._stopped.wait()
+
+    async def _round(self) -> None:
+        await self._connect()
+        await self._balance()
+        positions = {partition: offset for partition, offset in self._next.items() if partition not in self._parked}
+        if not positions:
+            await self._pause(IDLE_S)
+            return
+        loop = asyncio.get_running_loop()
+        began_s, looked_us = loop.time(), self._clock.now_us()
+        max_bytes = self._settings.flush_events * EVENT_BYTES
+        records = await self._log.read(positions, max_bytes=max_bytes, wait_s=READ_WAIT_S)
+        drained = positions.keys() - {record.partition for record in records}
+        if not records:
+            await self._idle({partition: positions[partition] for partition in drained}, looked_us)
+            return
+        prepared = await self._pipeline.prepare(self._within_limit(records))
+        self._park(prepared.batch.unreadable)
+        await self._settle()
+        moves = self._moves(prepared, {partition: positions[partition] for partition in drained}, looked_us)
+        for partition, span in prepared.batch.spans.items():
+            self._next[partition] = span.next
+        self._flushing = asyncio.create_task(self._flush(prepared, moves))
+        if prepared.batch.events < self._settings.flush_events // 2:
+            await self._pause(self._settings.flush_interval_s - (loop.time() - began_s))
+
+    def _within_limit(self, records: Sequence[Stored]) -> list[Stored]:
+        """Cut a read at flush_events; what is cut is read again. The first record is always in."""
+        taken: list[Stored] = []
+        events = 0
+        for record in records:
+            events += record.events
+            if taken and events > self._settings.flush_events:
+                break
+            taken.append(record)
+        return taken
+
+    def _moves(self, prepared: Prepared, drained: Mapping[Partition, Offset], looked_us: int) -> list[Move]:
+        held = self._holding.held
+        moves = [
+            Move(partition, held[partition].epoch, span.first, span.next, span.events, span.newest_received_us, 0)
+            for partition, span in prepared.batch.spans.items()
+            if partition in held
+        ]
+        if len(moves) < len(prepared.batch.spans):
+            raise LeaseLost("a partition of the batch was taken by another worker while it was prepared")
+        moves += [
+            Move(partition, held[partition].epoch, offset, offset, 0, 0, looked_us)
+            for partition, offset in drained.items()
+            if partition in held
+        ]
+        return moves
+
+    async def _flush(self, prepared: Prepared, moves: list[Move]) -> None:
+        assert self._connection is not None  # noqa: S101  # _round connects first
+        with self._report.flushing(prepared):
+            await flush(
+                self._connection,
+                generation=self._log.generation,
+                owner=self._holding.owner,
+                moves=moves,
+                staged=prepared.staged,
+            )
+        self._pipeline.committed(prepared)
+        self._report.committed(prepared)
+
+    async def _settle(self) -> None:
+        """Wait for the flush under way; raises what it raised."""
+        if self._flushing is not None:
+            flushing, self._flushing = self._flushing, None
+            await flushing
+
+    async def _idle(self, drained: Mapping[Partition, Offset], looked_us: int) -> None:
+        """Nothing is left to read: say so, at most every DRAINED_INTERVAL_S, for the watermark."""
+        await self._settle()
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._drained_at < DRAINED_INTERVAL_S:
+            return
+        self._drained_at = now_s
+        epochs = {partition: lease.epoch for partition, lease in self._holding.held.items()}
+        async with self._pool.acquire() as connection:
+            await progress.mark_drained(
+                connection,
+                generation=self._log.generation,
+                owner=self._holding.owner,
+                seen={partition: offset for partition, offset in drained.items() if partition in epochs},
+                epochs=epochs,
+                at_us=looked_us,
+            )
+        self._pipeline.refresh()
+
+    async def _balance(self) -> None:
+        """Let go of what is lost or beyond our share, take what is missing, and know where to read on."""
+        if gone := self._holding.take_lost():
+            await self._settle()
+            self._let_go(gone)
+        if surplus := self._holding.surplus():
+            await self._settle()
+            await self._holding.release(surplus)
+            self._let_go(surplus)
+        await self._holding.take_share()
+        if unknown := self._holding.held.keys() - self._next.keys():
+            async with self._pool.acquire() as connection:
+                stand = await progress.positions(connection, self._log.generation)
+            self._next |= {partition: stand[partition].next_offset for partition in unknown}
+
+    def _let_go(self, partitions: set[Partition]) -> None:
+        self._pipeline.seen.forget(partitions)
+        self._parked -= partitions
+        for partition in partitions:
+            self._next.pop(partition, None)
+
+    def _park(self, unreadable: Mapping[Partition, str]) -> None:
+        for partition, reason in unreadable.items():
+            self._parked.add(partition)
+            log.error("partition.parked", partition=partition, reason=reason, way_out="upgrade this release and start it again")
+
+    async def _recover(self, error: Exception) -> None:
+        """Drop all that is under way, and after a pause read on from where Postgres says."""
+        log.warning("worker.recovers", worker=str(self._holding.owner), error=describe(error), pause_s=self._backoff_s)
+        await cancel([self._flushing] if self._flushing else [])
+        self._flushing = None
+        self._pipeline.reset()
+        self._next.clear()
+        await self._pause(self._backoff_s)
+        self._backoff_s = min(LONGEST_BACKOFF_S, self._backoff_s * 2)
+        if isinstance(error, LeaseLost):
+            # Ask at once which leases are gone instead of failing until the next renewal.
+            with contextlib.suppress(*FAILURES):
+                async with self._pool.acquire() as connection:
+                    await self._holding.renew(connection)
+
+    async def _finish(self) -> None:
+        with contextlib.suppress(Transient, *FAILURES):
+            await self._settle()
+        with contextlib.suppress(*FAILURES):
+            await self._holding.leave()
+
+    async def _connect(self) -> None:
+        """Have a connection of our own for flushes, with its temporary tables."""
+        if self._connection is not None and not self._connection.is_closed():
+            return
+        await self._disconnect()
+        self._connection = await self._pool.acquire()
+        await make_stages(self._connection)
+        self._holding.backend = await backend_of(self._connection)
+        async with self._pool.acquire() as connection:
+            await self._holding.renew(connection)
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await self._pool.release(connection)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not when we are to stop."""
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), seconds)
+
+
+async def cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks and wait until they have ended; what they raise has been said or does not matter any more."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

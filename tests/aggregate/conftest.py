@@ -1,0 +1,129 @@
+"""A running installation for the aggregator's tests: real log, real workers, a clock that can be moved."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import asyncpg
+import pytest
+
+from service.aggregate.worker import Worker
+from service.clock import SystemClock
+from service.domain.families.rows import RejectedRow, Row
+from service.domain.identity import IdHasher, partition_of
+from service.domain.ids import Partition
+from service.eventlog.codec import encode
+from service.eventlog.port import Draft
+from service.eventlog.postgres import PostgresLog
+from service.settings import Settings
+from service.store import ledger
+from service.store.engine import create_pool
+from service.store.installation import Installation, ensure_installation
+from service.telemetry import Telemetry
+
+CONSUME_TIMEOUT_S = 20.0
+
+
+@dataclass
+class MovableClock:
+    """The machine's clock, with an offset that tests move."""
+
+    ahead_us: int = 0
+
+    def now_us(self) -> int:
+        return SystemClock().now_us() + self.ahead_us
+
+
+@dataclass
+class Site:
+    """An installation with one tenant."""
+
+    pool: asyncpg.Pool
+    log: PostgresLog
+    settings: Settings
+    installation: Installation
+    tenant: int
+    url: str
+    clock: MovableClock = field(default_factory=MovableClock)
+    telemetry: Telemetry = field(default_factory=lambda: Telemetry("aggregate"))
+    producer: str = "test"
+    sequences: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+
+    @property
+    def hasher(self) -> IdHasher:
+        return IdHasher(self.installation.hash_key)
+
+    def worker(self, pool: asyncpg.Pool | None = None) -> Worker:
+        return Worker(
+            log=self.log,
+            pool=pool or self.pool,
+            settings=self.settings,
+            clock=self.clock,
+            telemetry=self.telemetry,
+            installation=self.installation,
+        )
+
+    @asynccontextmanager
+    async def working(self, count: int = 1) -> AsyncIterator[list[Worker]]:
+        """Workers that are stopped cleanly at the end."""
+        workers = [self.worker() for _ in range(count)]
+        tasks = [asyncio.create_task(worker.run()) for worker in workers]
+        try:
+            yield workers
+        finally:
+            for worker in workers:
+                await worker.stop()
+            await asyncio.gather(*tasks)
+
+    async def append(self, rows: Mapping[str, Sequence[Row | RejectedRow]]) -> None:
+        """Append rows as ingest does, a record a partition."""
+        parts: defaultdict[Partition, defaultdict[str, list[Row | RejectedRow]]] = defaultdict(lambda: defaultdict(list))
+        for family, several in rows.items():
+            for row in several:
+                parts[partition_of(row.id_hash, self.log.partitions)][family].append(row)
+        drafts = []
+        for partition, families in sorted(parts.items()):
+            for encoded in encode(self.producer, self.sequences[partition], families):
+                drafts.append(Draft(partition, encoded.events, encoded.payload))
+                self.sequences[partition] += 1
+        await self.log.append(drafts)
+
+    async def consume(self, workers: int = 1) -> None:
+        """Let workers run until nothing is pending."""
+        async with self.working(workers):
+            await self.consumed()
+
+    async def consumed(self) -> ledger.LedgerReport:
+        """Wait until nothing is pending; the ledger must be right all the while."""
+        deadline = asyncio.get_running_loop().time() + CONSUME_TIMEOUT_S
+        while True:
+            async with self.pool.acquire() as connection:
+                report = await ledger.check(connection)
+            assert report.mistakes == ()
+            if report.pending == 0:
+                return report
+            assert asyncio.get_running_loop().time() < deadline, f"{report.pending} events are still pending"
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(partitions=4, flush_interval_s=0.01, lease_s=2.0)
+
+
+@pytest.fixture
+async def site(database_url: str, settings: Settings) -> AsyncIterator[Site]:
+    pool = await create_pool(database_url, max_size=40)
+    try:
+        async with pool.acquire() as connection:
+            installation = await ensure_installation(connection, settings, log_kind="postgres")
+            tenant = await connection.fetchval(
+                "insert into tenant (name, timezone) values ('acme', 'Europe/Berlin') returning id"
+            )
+        clock = MovableClock()
+        log = await PostgresLog.open(pool, generation=installation.generation, partitions=installation.partitions, clock=clock)
+        yield Site(pool, log, settings, installation, tenant, database_url, clock)
+    finally:
+        await pool.close()

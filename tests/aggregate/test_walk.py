@@ -1,0 +1,46 @@
+"""An event goes the whole way: from the log to the rollups and the ledger."""
+
+from service.clock import MINUTE
+from tests.aggregate.conftest import Site
+from tests.aggregate.events import Events, seconds_ago
+
+
+async def test_a_request_in_the_log_becomes_facts_of_its_minute_quarter_and_day(site: Site) -> None:
+    events = Events(site)
+    at = seconds_ago(site, 30)
+    await site.append({"request": [events.request(time_us=at, latency_ns=5_000_000, count=3), events.request(time_us=at)]})
+    await site.consume()
+    async with site.pool.acquire() as connection:
+        for table in ("fact_minute", "fact_quarter", "fact_day"):
+            facts = await connection.fetch(f"select n, total, least, greatest, histogram from {table}")
+            assert [tuple(fact)[:4] for fact in facts] == [(4, 20_000_000, 5_000_000, 5_000_000)]
+            assert [value & ((1 << 48) - 1) for value in facts[0]["histogram"]] == [4]
+        bucket = await connection.fetchval("select extract(epoch from bucket)::bigint * 1000000 from fact_minute")
+        assert bucket == at // MINUTE * MINUTE
+        assert await connection.fetchrow("select stored, duplicate, dead_lettered from ledger") == (2, 0, 0)
+        assert await connection.fetchval("select flush from tenant_dirty where tenant = $1", site.tenant) >= 1
+
+
+async def test_all_families_of_a_batch_reach_their_rollups(site: Site) -> None:
+    events = Events(site)
+    at = seconds_ago(site, 5)
+    await site.append(
+        {
+            "usage": [events.usage(time_us=at, user=f"user-{n % 7}", account=f"account-{n % 3}") for n in range(100)],
+            "user": [events.user(time_us=at, user="ada", traits={"plan": "pro"}, status="provisioned", milestone="signed_up")],
+            "request": [events.request(time_us=at)],
+        }
+    )
+    await site.consume()
+    async with site.pool.acquire() as connection:
+        users = await connection.fetchval("select bit_count(bits) from activity_day where population = 'user' and feature = 0")
+        seats = await connection.fetchval(
+            "select sum(bit_count(bits)) from activity_day where population = 'seat' and feature = 0"
+        )
+        assert (users, seats) == (7, 21)
+        assert await connection.fetchval("select count(*) from app_user where first_day is not null") == 7
+        assert await connection.fetchval("select count(*) from app_user") == 8
+        assert await connection.fetchval("select value from state where field = 'trait.plan'") == "pro"
+        assert await connection.fetchval("select count(*) from segment_dirty") == 1
+        assert await connection.fetchval("select count(*) from milestone") == 1
+        assert await connection.fetchval("select value from state_history") == "provisioned"
