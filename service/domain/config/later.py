@@ -105,7 +105,8 @@ def declared_later(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 def without_effect(config: TenantConfig) -> tuple[str, ...]:
     """Values that wait for a later version: they need the family `account`."""
-    activity = config.activity
-    licensed = [f"activity.{kpi}_share_of" for kpi in ("wau",) if getattr(activity, f"{kpi}_share_of") == "licensed"]
-    account = ["activity.time_to_first_value_from"] if activity.time_to_first_value_from.startswith("account:") else []
-    return (*licensed, *account)
+    waits = {
+        "activity.wau_share_of": config.activity.wau_share_of == "licensed",
+        "activity.time_to_first_value_from": config.activity.time_to_first_value_from.startswith("account:"),
+    }
+    return tuple(name for name, does_wait in waits.items() if does_wait)
