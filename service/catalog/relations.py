@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
-from service.catalog import relations_users
+from service.catalog import relations_seconds, relations_users
 from service.catalog.kpi import Head
 
 Build = Callable[[Head, tuple[str, ...], frozenset[str]], str]
 """Makes a relation's statement of the head, the split and the names of the filters."""
 
-BUILT: Mapping[str, Build] = {**relations_users.BUILT}
+BUILT: Mapping[str, Build] = {**relations_users.BUILT, **relations_seconds.BUILT}
 """In an order in which each reads only those before it."""
-NEEDS: Mapping[str, tuple[str, ...]] = {**relations_users.NEEDS}
+NEEDS: Mapping[str, tuple[str, ...]] = {**relations_users.NEEDS, **relations_seconds.NEEDS}

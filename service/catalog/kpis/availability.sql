@@ -1,0 +1,13 @@
+-- id = "availability"
+-- title = "Availability"
+-- definition = "seconds up ÷ (up + down): planned seconds and those that no probe spoke for are left out"
+-- family = "Service level"
+-- unit = "ratio"
+-- kind = "ratio"
+-- better = "higher"
+-- dimensions = ["account", "component", "monitor", "region"]
+-- platform_wide = true
+-- [live]
+-- windows = ["1h", "24h", "7d", "28d", "month"]
+-- by = [[], ["component"]]
+select tenant, win, dims, '' as statistic, up as numerator, up + down as denominator from seconds

@@ -1,0 +1,13 @@
+-- id = "degraded_time"
+-- title = "Degraded time"
+-- definition = "seconds up, and degraded as a probe said"
+-- family = "Service level"
+-- unit = "s"
+-- kind = "count"
+-- better = "lower"
+-- dimensions = ["account", "component", "monitor", "region"]
+-- platform_wide = true
+-- [live]
+-- windows = ["1h", "24h", "7d", "month"]
+-- by = [[], ["component"]]
+select tenant, win, dims, '' as statistic, degraded as numerator, null::numeric as denominator from seconds

@@ -1,0 +1,13 @@
+-- id = "downtime"
+-- title = "Downtime"
+-- definition = "seconds down, planned ones left out"
+-- family = "Service level"
+-- unit = "s"
+-- kind = "count"
+-- better = "lower"
+-- dimensions = ["account", "component", "monitor", "region"]
+-- platform_wide = true
+-- [live]
+-- windows = ["1h", "24h", "7d", "28d", "month"]
+-- by = [[], ["component"]]
+select tenant, win, dims, '' as statistic, down as numerator, null::numeric as denominator from seconds

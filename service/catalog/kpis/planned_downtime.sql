@@ -1,0 +1,13 @@
+-- id = "planned_downtime"
+-- title = "Planned downtime"
+-- definition = "seconds that were announced as planned 7 days before, up or down"
+-- family = "Service level"
+-- unit = "s"
+-- kind = "count"
+-- better = "lower"
+-- dimensions = ["account", "component", "monitor", "region"]
+-- platform_wide = true
+-- [live]
+-- windows = ["7d", "28d", "month"]
+-- by = [[], ["component"]]
+select tenant, win, dims, '' as statistic, planned as numerator, null::numeric as denominator from seconds

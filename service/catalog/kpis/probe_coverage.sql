@@ -1,0 +1,13 @@
+-- id = "probe_coverage"
+-- title = "Probe coverage"
+-- definition = "seconds known (up, down or planned) ÷ seconds of the window so far"
+-- family = "Service level"
+-- unit = "ratio"
+-- kind = "ratio"
+-- better = "higher"
+-- dimensions = ["account", "component", "monitor", "region"]
+-- platform_wide = true
+-- [live]
+-- windows = ["1h", "24h", "7d", "month"]
+-- by = [[], ["component"]]
+select tenant, win, dims, '' as statistic, up + down + planned as numerator, elapsed as denominator from seconds

@@ -1,0 +1,14 @@
+-- id = "probe_success"
+-- title = "Probe success"
+-- definition = "probes up ÷ probes, excluded ones left out; a probe counts in the quarter of an hour it began in"
+-- family = "Service level"
+-- unit = "ratio"
+-- kind = "ratio"
+-- better = "higher"
+-- dimensions = ["account", "component", "monitor", "region"]
+-- windows = ["24h", "1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
+-- platform_wide = true
+-- [live]
+-- windows = ["24h", "7d"]
+-- by = [[], ["monitor"]]
+select tenant, win, dims, '' as statistic, probes_up as numerator, probes as denominator from probe_counts

@@ -1,0 +1,226 @@
+"""The relation of seconds: how many a component, or the platform, was up, down, planned and degraded.
+
+From events.md, *Seconds*: a monitor (with its region) that said down is down though it said up too; a component
+is down when its quorum of monitors is, up when it is not and some monitor is, else unknown. Planned seconds
+leave the figure. The platform is down when a component that is declared critical is (all are if none is
+declared), and unknown when one of them is unknown and none is down. An outage that was a false positive makes
+its span count as up. A quarter of an hour is a string of 900 bits: nothing is ever looked at second by second.
+"""
+
+from collections.abc import Callable, Mapping
+
+from service.catalog.kpi import Head
+from service.catalog.relations_users import Asked
+from service.store.incidents import CASES
+
+_NONE = "0::bit(900)"
+_ALL = "~0::bit(900)"
+_QUARTER = "interval '15 minutes'"
+_STATES = ("down", "up", "planned", "degraded")
+
+# Declared components: whether they are critical, how many monitors have to agree.
+_DECLARED = """
+select d.tenant, c.key as component, coalesce((c.value ->> 'critical')::boolean, false) as critical,
+       coalesce((c.value ->> 'quorum')::int, 1) as quorum
+from declared d cross join lateral jsonb_each(d.config -> 'components') c
+"""
+
+# Spans of outages that were false positives; CASES are derived only for tenants that have some.
+_CLEARED = f"""
+with tenants as (
+  select t.tenant from (select distinct tenant from wins) t
+  cross join lateral (
+    select from step s
+    where s.tenant = t.tenant and s.family = 'incident' and s.fields ->> 'action' = 'false_positive' limit 1
+  ) s
+), cases as ({CASES})
+select c.tenant, w.win, c.service, greatest(s.from_at, w.start_at) as from_at, least(s.to_at, w.until_at) as to_at
+from cases c
+join wins w using (tenant)
+cross join lateral (
+  select timestamptz 'epoch' + c.opened_us * interval '1 microsecond' as from_at,
+         coalesce(timestamptz 'epoch' + c.resolved_us * interval '1 microsecond', 'infinity') as to_at
+) s
+where c.false_positive and c.outage and s.from_at < w.until_at and s.to_at > w.start_at
+"""
+
+
+def seconds(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
+    """`seconds(tenant, win, dims, up, down, planned, degraded, elapsed)`: of what was probed or is declared."""
+    asked = Asked.of(by, filtered)
+    parts = {
+        "components": _DECLARED.strip(),
+        "monitored": _monitored(asked),
+        "considered": _considered(asked),
+        "cleared": _CLEARED.strip(),
+        "cleared_quarters": _cleared_quarters(asked),
+        "stated": _stated(asked),
+        "answered": _answered(asked),
+        "together": _together(asked),
+    }
+    groups = _groups(asked)
+    keys = ", ".join(f"g.{name}" for name in groups)
+    sums = ", ".join(f"coalesce(sum(bit_count(t.{name} & {_mask('t', 'w')})), 0) as {name}" for name in _STATES)
+    columns = {name: name for name in ("account", "component", "monitor", "region")}
+    return (
+        "with "
+        + ",\n".join(f"{name} as (\n{body}\n)" for name, body in parts.items())
+        + f"\nselect tenant, win, {asked.dims(columns)} as dims, up, down, planned, degraded, elapsed from (\n"
+        f"  select {keys}, {sums}, floor(extract(epoch from w.until_at - w.start_at)) as elapsed\n"
+        f"  from (select distinct {', '.join(groups)} from considered) g\n"
+        f"  join wins w on w.tenant = g.tenant and w.win = g.win\n"
+        f"  left join together t on {_same('t', 'g', groups)}\n"
+        f"  group by {keys}, w.start_at, w.until_at\n) s"
+    )
+
+
+def probe_counts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
+    """`probe_counts(tenant, win, dims, probes, probes_up)`: by the quarter of an hour that they began in."""
+    asked = Asked.of(by, filtered)
+    columns = {name: f"p.{name}" for name in by}
+    grouped = "".join(f", {name}" for name in by)
+    return (
+        f"select w.tenant, w.win, {asked.dims(columns)} as dims, p.probes, p.probes_up\n"
+        f"from wins w cross join lateral (\n"
+        f"  select sum(probes) as probes, sum(probes_up) as probes_up{grouped} from probe_quarter\n"
+        f"  where tenant = w.tenant and bucket >= {_first_bucket('w')} and bucket < w.until_at{_read(asked)}\n"
+        f"  group by tenant{grouped}) p"
+    )
+
+
+def _groups(asked: Asked) -> list[str]:
+    """What a figure is of: dimensions that are split by."""
+    return ["tenant", "win", *(name for name in ("account", "component", "monitor", "region") if name in asked.by)]
+
+
+def _apart(asked: Asked) -> list[str]:
+    """The groups, and always the component."""
+    return [*(name for name in _groups(asked) if name != "component"), "component"]
+
+
+def _whole(asked: Asked) -> bool:
+    """Whether all monitors of a component are read, so that a quorum of them can agree."""
+    return not any(asked.names(name) for name in ("monitor", "region"))
+
+
+def _read(asked: Asked) -> str:
+    conditions = ""
+    for name in asked.filtered:
+        wide = " or account = ''" if name == "account" and name not in asked.by else ""
+        conditions += f" and ({name} = any({asked.values(name)}){wide})"
+    return conditions + (" and account <> ''" if "account" in asked.by else "")
+
+
+def _monitored(asked: Asked) -> str:
+    """What each monitor said in each quarter of the window; an account is part of it only when split by."""
+    keys = [*(["account"] if "account" in asked.by else []), "component", "monitor", "region", "bucket"]
+    said = ", ".join(f"bit_or({name}) as {name}" for name in _STATES)
+    return (
+        f"select w.tenant, w.win, p.* from wins w cross join lateral (\n"
+        f"  select {', '.join(keys)}, {said} from probe_quarter\n"
+        f"  where tenant = w.tenant and bucket >= {_first_bucket('w')} and bucket < w.until_at{_read(asked)}\n"
+        f"  group by {', '.join(keys)}) p"
+    )
+
+
+def _considered(asked: Asked) -> str:
+    """Which components a figure is made of: those probed or declared, of the platform's the critical ones."""
+    known = f"select distinct {', '.join(_apart(asked))} from monitored"
+    if _whole(asked) and "account" not in asked.by:
+        only = f" where d.component = any({asked.values('component')})" if "component" in asked.filtered else ""
+        known += f"\nunion select w.tenant, w.win, d.component from wins w join components d on d.tenant = w.tenant{only}"
+    if asked.names("component"):
+        return known
+    return (
+        f"select k.* from ({known}) k left join components d on d.tenant = k.tenant and d.component = k.component\n"
+        "where coalesce(d.critical, false) or k.tenant not in (select tenant from components where critical)"
+    )
+
+
+def _cleared_quarters(asked: Asked) -> str:
+    """Bits of the spans that count as up, for the component that the incident's service names, else for all."""
+    probed = "exists (select from name n where n.tenant = c.tenant and n.kind = 'component' and n.name = c.service)"
+    declared = "exists (select from components d where d.tenant = c.tenant and d.component = c.service)"
+    keys = ", ".join(f"k.{name}" for name in _apart(asked))
+    return (
+        f"select {keys}, q.bucket, bit_or({_span('q.bucket', 'c.from_at', 'c.to_at')}) as bits\n"
+        f"from cleared c join considered k on k.tenant = c.tenant and k.win = c.win\n"
+        f"  and (k.component = c.service or not ({probed} or {declared}))\n"
+        f"cross join lateral generate_series({_bucket('c.from_at')}, c.to_at, {_QUARTER}) as q(bucket)\n"
+        f"group by {keys}, q.bucket"
+    )
+
+
+def _stated(asked: Asked) -> str:
+    """What the monitors of each component agreed on, quarter by quarter."""
+    keys = ", ".join(f"m.{name}" for name in [*_apart(asked), "bucket"])
+    any_down = "bit_or(m.down)"
+    agreed = (
+        f"case when min(d.quorum) > 1 then coalesce((bit_levels(m.down, d.quorum) filter (where d.quorum > 1))[min(d.quorum)]"
+        f"::bit(900), {_NONE}) else {any_down} end"
+    )
+    return (
+        f"select {keys}, {agreed if _whole(asked) else any_down} as down, bit_or(m.up & ~m.down) as up,\n"
+        "  bit_or(m.planned) as planned, bit_or(m.degraded & ~m.down) as degraded\n"
+        f"from monitored m left join components d on d.tenant = m.tenant and d.component = m.component\n"
+        f"group by {keys}"
+    )
+
+
+def _answered(asked: Asked) -> str:
+    """Each second of a component as exactly one of down, up, planned or unknown; false positives taken back."""
+    keys = [*_apart(asked), "bucket"]
+    planned = f"coalesce(s.planned, {_NONE})"
+    cleared = f"coalesce(c.bits, {_NONE})"
+    return (
+        f"select {', '.join(f'coalesce(s.{name}, c.{name}) as {name}' for name in keys)},\n"
+        f"  coalesce(s.down, {_NONE}) & ~{planned} & ~{cleared} as down,\n"
+        f"  (coalesce(s.up & ~s.down, {_NONE}) | {cleared}) & ~{planned} as up,\n"
+        f"  {planned} as planned, coalesce(s.degraded, {_NONE}) as degraded\n"
+        f"from (select s.* from stated s join considered k on {_same('k', 's', _apart(asked))}) s\n"
+        f"full join cleared_quarters c on {_same('c', 's', keys)}"
+    )
+
+
+def _together(asked: Asked) -> str:
+    """All components of a figure, second by second: down if one is, up only if all are known."""
+    groups = _groups(asked)
+    keys, held = ", ".join(f"a.{name}" for name in groups), "bit_or(a.down)"
+    known = f"case when count(*) = min(n.components) then bit_and(a.up | a.down | a.planned) else {_NONE} end"
+    return (
+        f"select {', '.join(groups)}, bucket, down, planned & ~down as planned, known & ~down & ~planned as up,\n"
+        "  degraded & known & ~down & ~planned as degraded\n"
+        f"from (\n  select {keys}, a.bucket, {held} as down, bit_or(a.planned) as planned,\n"
+        f"    {known} as known, bit_or(a.degraded) as degraded\n"
+        f"  from answered a join (\n"
+        f"    select {', '.join(groups)}, count(*) as components from considered group by {', '.join(groups)}\n"
+        f"  ) n on {_same('n', 'a', groups)}\n"
+        f"  group by {keys}, a.bucket\n) t"
+    )
+
+
+def _same(one: str, other: str, columns: list[str]) -> str:
+    return " and ".join(f"{one}.{name} = {other}.{name}" for name in columns)
+
+
+def _bucket(instant: str) -> str:
+    return f"date_bin({_QUARTER}, {instant}, timestamptz 'epoch')"
+
+
+def _first_bucket(window: str) -> str:
+    return _bucket(f"{window}.start_at")
+
+
+def _mask(piece: str, window: str) -> str:
+    return _span(f"{piece}.bucket", f"{window}.start_at", f"{window}.until_at")
+
+
+def _span(bucket: str, from_at: str, to_at: str) -> str:
+    """The seconds of a quarter from the one that a span begins in up to, not including, the one it ends in, as bits."""
+    begin = f"greatest(0, floor(extract(epoch from {from_at} - {bucket}))::int)"
+    end = f"greatest(0, 900 - floor(extract(epoch from {to_at} - {bucket}))::int)"
+    return f"(({_ALL} >> {begin}) & ({_ALL} << {end}))"
+
+
+BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {"seconds": seconds, "probe_counts": probe_counts}
+NEEDS: Mapping[str, tuple[str, ...]] = {"seconds": ("wins", "declared"), "probe_counts": ("wins",)}
