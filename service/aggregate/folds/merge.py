@@ -20,26 +20,27 @@ _MOMENT = ["time_us", "source", "id"]
 
 
 def merge(deltas: Sequence[Deltas]) -> Deltas:
-    """One set of deltas that changes the rollups as all of these do together."""
+    """One set of deltas that changes the rollups as all of these do together; at least one is given."""
     if len(deltas) == 1:
         return deltas[0]
-
-    def gather(of: Callable[[Deltas], pl.DataFrame], reduce: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
-        frames = [of(delta) for delta in deltas]
-        filled = [frame for frame in frames if not frame.is_empty()]
-        if len(filled) > 1:
-            return reduce(pl.concat(filled))
-        return filled[0] if filled else of(Deltas())
-
+    facts = [delta.facts for delta in deltas]
+    kinds = [kind for frame in facts for kind in frame["kind"].unique()]
     return Deltas(
-        facts=gather(lambda delta: delta.facts, added_facts),
-        activity=gather(lambda delta: delta.activity, pl.DataFrame.unique),
-        users=gather(lambda delta: delta.users, pl.DataFrame.unique),
-        states=gather(lambda delta: delta.states, newest_states),
-        milestones=gather(lambda delta: delta.milestones, earliest_milestones),
-        steps=gather(lambda delta: delta.steps, distinct_steps),
-        probes=gather(lambda delta: delta.probes, united_probes),
+        # Folds of different families meet in no fact: those are only laid side by side.
+        facts=_united(facts, added_facts if len(set(kinds)) < len(kinds) else None),
+        activity=_united([delta.activity for delta in deltas], pl.DataFrame.unique),
+        users=_united([delta.users for delta in deltas], pl.DataFrame.unique),
+        states=_united([delta.states for delta in deltas], newest_states),
+        milestones=_united([delta.milestones for delta in deltas], earliest_milestones),
+        steps=_united([delta.steps for delta in deltas], distinct_steps),
+        probes=_united([delta.probes for delta in deltas], united_probes),
     )
+
+
+def _united(frames: list[pl.DataFrame], reduce: Callable[[pl.DataFrame], pl.DataFrame] | None) -> pl.DataFrame:
+    filled = [frame for frame in frames if not frame.is_empty()] or frames[:1]
+    together = pl.concat(filled)
+    return reduce(together) if reduce and len(filled) > 1 else together
 
 
 def added_facts(facts: pl.DataFrame) -> pl.DataFrame:

@@ -87,7 +87,7 @@ def _drawn(spans: pl.DataFrame, of_row: Ints, groups: int, name: str) -> Iterato
         steps = np.zeros((high - low, QUARTER_S + 1), dtype=np.int32)
         np.add.at(steps, (group[chosen] - low, begin[chosen]), 1)
         np.add.at(steps, (group[chosen] - low, end[chosen]), -1)
-        covered = np.cumsum(steps[:, :QUARTER_S], axis=1) > 0
+        covered = np.cumsum(steps[:, :QUARTER_S], axis=1, dtype=np.int32) > 0
         yield from (row.tobytes() for row in np.packbits(covered, axis=1))
 
 
