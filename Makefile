@@ -3,7 +3,9 @@ SHELL := /bin/bash
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(if $(shell command -v $(p)),$(p))))
 VENV := .venv
 BIN := $(VENV)/bin
-export TIDEGAUGE_LOG_FORMAT ?= console
+
+run: export TIDEGAUGE_LOG_FORMAT ?= console
+run: export TIDEGAUGE_LOG_LEVEL ?= warning
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check format bench lock clean

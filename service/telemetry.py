@@ -100,7 +100,9 @@ class Telemetry:
 
 def configure_logging(level: str, form: str) -> None:
     """Set structlog up: one event a line on standard error."""
-    renderer = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer()
+    renderer = (
+        structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -38,17 +38,34 @@ async def _make_template(server: EmbeddedPostgres) -> None:
 _counter = iter(range(1_000_000))
 
 
+async def _clone(server: EmbeddedPostgres) -> str:
+    name = f"test_{next(_counter)}"
+    await _administer(server, f'create database "{name}" template "{TEMPLATE}" strategy file_copy')
+    return name
+
+
+async def _administer(server: EmbeddedPostgres, statement: str) -> None:
+    admin = await asyncpg.connect(server.url_of("postgres"))
+    try:
+        await admin.execute(statement)
+    finally:
+        await admin.close()
+
+
 @pytest.fixture
 async def database_url(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
     """The address of a migrated, empty database of the test's own."""
-    name = f"test_{next(_counter)}"
-    admin = await asyncpg.connect(postgres.url_of("postgres"))
-    await admin.execute(f'create database "{name}" template "{TEMPLATE}" strategy file_copy')
+    name = await _clone(postgres)
     try:
         yield postgres.url_of(name)
     finally:
-        await admin.execute(f'drop database "{name}" with (force)')
-        await admin.close()
+        await _administer(postgres, f'drop database "{name}" with (force)')
+
+
+@pytest.fixture(scope="session")
+def make_database(postgres: EmbeddedPostgres) -> Callable[[], str]:
+    """Make a migrated, empty database for fixtures that several tests share; it goes with the run's Postgres."""
+    return lambda: postgres.url_of(asyncio.run(_clone(postgres)))
 
 
 @pytest.fixture

@@ -34,6 +34,10 @@ class Client:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connections."""
         self._http.close()
 
     def send(self, events: Iterable[Mapping[str, Any]], *, progress: Callable[[int], None] = lambda _: None) -> int:

@@ -10,10 +10,10 @@ import msgspec
 from service.catalog import Catalog
 from service.clock import Clock, to_datetime
 from service.demo import pilot
+from service.errors import NotFound
 from service.store.config import apply_config
 from service.store.keys import create_key
 from service.store.tenants import create_tenant, tenant_by_name
-from service.errors import NotFound
 
 TENANT = "demo"
 FILE = "demo.json"

@@ -9,7 +9,7 @@ from service.demo.client import Client
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 STYLES = {"green": "green", "yellow": "yellow", "red": "bold red", "none": "dim"}
-DAILY = (
+DAILY: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("active users", "dau", {}),
     ("requests", "requests", {}),
     ("errors", "error_rate", {"field": "numerator"}),
@@ -67,7 +67,7 @@ def _shaded(value: float, most: float) -> str:
 
 def _number(value: float | None) -> str:
     if value is None:
-        return "–"
+        return "-"
     if value == int(value):
         return f"{int(value):,}"
     return f"{value:,.4f}" if abs(value) < 1 else f"{value:,.2f}"

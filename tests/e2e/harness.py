@@ -47,9 +47,7 @@ class Installation:
 
     def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """One command of `tidegauge`, to its end."""
-        return subprocess.run(
-            [*COMMAND, *words], env=self.environment, capture_output=True, text=True, timeout=120, check=check
-        )
+        return subprocess.run([*COMMAND, *words], env=self.environment, capture_output=True, text=True, timeout=120, check=check)
 
     def start(self, role: str, name: str = "", **settings: str) -> None:
         """Start a role; `name` tells several of one role apart."""
