@@ -121,6 +121,48 @@ nam = "x"
     ]
 
 
+def test_mistakes_inside_a_list_or_a_table_have_each_their_own_line() -> None:
+    text = """[features.a]
+[feature_groups]
+a = ["x"]
+b = ["y",
+  "c"]
+c = ["b"]
+[[target]]
+kpi = "meter.p95"
+op = "<="
+target = 1
+limit = 0.5
+benchmark = [2, 1]
+[[target]]
+kpi = "incidents{severity=P0}"
+op = "<="
+target = 1
+[target.where]
+severty = "P0"
+severity = "P1"
+[scorecard.sla]
+rows = ["availability"]
+critical = [
+  "error_rate",
+  "availability",
+  "incidents",
+]
+"""
+    assert mistakes_of(text) == [
+        ("feature_groups.a", 3),
+        ("feature_groups.b[1]", 5),
+        ("feature_groups.c[0]", 6),
+        ("target[0]", 7),
+        ("target[0]", 7),
+        ("target[0]", 7),
+        ("target[1].where.severty", 18),
+        ("target[1].where.severity", 19),
+        ("scorecard.sla.critical[0]", 23),
+        ("scorecard.sla.critical[2]", 25),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [("a = 1\nb =\n", 2), ("[tenant]\ntimezone = 'UTC'\ntimezone = 'UTC'\n", 3), ("a = [1,\n2,\n", 2), ("a = \n", 1)],

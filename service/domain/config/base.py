@@ -3,7 +3,7 @@
 import difflib
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Annotated, Final, cast
 
@@ -28,6 +28,14 @@ def _share(written: object) -> object:
 
 Share = Annotated[float, Strict(), Field(ge=0, le=1), BeforeValidator(_share)]
 """From 0 to 1, or written as a text such as "30%"."""
+
+
+class Several(ValueError):
+    """Mistakes inside one value, each with the rest of its path."""
+
+    def __init__(self, parts: Sequence[tuple[tuple[str | int, ...], str]]) -> None:
+        super().__init__("; ".join(message for _, message in parts))
+        self.parts = parts
 
 
 class Table(BaseModel):
@@ -70,27 +78,38 @@ def check_selector(selector: Selector, known: KnownKpis) -> None:
     if not isinstance(known, Mapping):
         return
     shape = known[selector.kpi]
-    lacks = [
-        f"{selector.kpi} cannot be split by {dimension}{or_similar(dimension, shape.dimensions)}{_of(shape.dimensions)}"
-        for dimension in selector.where
-        if not shape.splits_by(dimension)
-    ]
+    lacks = [message for _, message in unknown_dimensions(selector, known)]
     if selector.statistic is not None and selector.statistic not in shape.statistics:
         similar = or_similar(selector.statistic, shape.statistics)
         lacks.append(f"{selector.kpi} has no statistic {selector.statistic}{similar}{_of(shape.statistics)}")
     if selector.statistic is None and shape.is_distribution:
         lacks.append(f"{selector.kpi} has several statistics: name one after a dot, of {', '.join(shape.statistics)}")
     if lacks:
-        raise ValueError("; ".join(lacks))
+        raise Several([((), message) for message in lacks])
 
 
-def check_complete(selector: Selector, known: KnownKpis) -> None:
-    """Check that a whole selector names what its KPI is never added up across; raises ValueError."""
+def unknown_dimensions(selector: Selector, known: KnownKpis) -> list[tuple[str, str]]:
+    """The dimensions that the KPI of a selector cannot be split by, each with what to say of it."""
     if not isinstance(known, Mapping) or selector.kpi not in known:
-        return
-    if missing := [each for each in known[selector.kpi].required if each not in selector.where]:
-        named = ", ".join(f"{each}=…" for each in missing)
-        raise ValueError(f"{selector.kpi} is never added up across {' and '.join(missing)}: name it, as {{{named}}}")
+        return []
+    shape = known[selector.kpi]
+    return [
+        (
+            dimension,
+            f"{selector.kpi} cannot be split by {dimension}{or_similar(dimension, shape.dimensions)}{_of(shape.dimensions)}",
+        )
+        for dimension in selector.where
+        if not shape.splits_by(dimension)
+    ]
+
+
+def incomplete(selector: Selector, known: KnownKpis) -> str:
+    """What a whole selector leaves out that its KPI is never added up across; "" where it names all."""
+    if not isinstance(known, Mapping) or selector.kpi not in known:
+        return ""
+    missing = [each for each in known[selector.kpi].required if each not in selector.where]
+    named = ", ".join(f"{each}=…" for each in missing)
+    return f"{selector.kpi} is never added up across {' and '.join(missing)}: name it, as {{{named}}}" if missing else ""
 
 
 def _of(known: Collection[str]) -> str:
@@ -100,7 +119,8 @@ def _of(known: Collection[str]) -> str:
 def _selector_text(text: str, info: ValidationInfo) -> str:
     selector = parse_selector(text)
     check_selector(selector, known_kpis(info))
-    check_complete(selector, known_kpis(info))
+    if said := incomplete(selector, known_kpis(info)):
+        raise ValueError(said)
     return text
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from service.domain.config.base import Several
 from service.domain.config.later import LATER, check_later
 from service.domain.config.lines import Lines, Path
 from service.domain.config.mistakes import sentence, shown, trimmed
@@ -97,5 +98,9 @@ def _found(error: ValidationError, data: Mapping[str, Any]) -> list[tuple[Path, 
         if is_branch and path in told:
             continue  # the other branch of a union says the same of the same value
         told.add(path)
-        found[path, sentence(item, path, is_branch=is_branch)] = None
+        several = item.get("ctx", {}).get("error")
+        if isinstance(several, Several):
+            found |= {((*path, *rest), message): None for rest, message in several.parts}
+        else:
+            found[path, sentence(item, path, is_branch=is_branch)] = None
     return list(found)

@@ -7,7 +7,19 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo, field_validator
 
-from service.domain.config.base import MAX_NAMES, MAX_VALUES, Day, Flag, Name, SelectorText, Share, Table, check_name, or_similar
+from service.domain.config.base import (
+    MAX_NAMES,
+    MAX_VALUES,
+    Day,
+    Flag,
+    Name,
+    SelectorText,
+    Several,
+    Share,
+    Table,
+    check_name,
+    or_similar,
+)
 from service.domain.selector import parse_selector
 
 MAX_PROPERTIES: Final = 5
@@ -142,7 +154,7 @@ class Scorecard(Table):
         if "rows" not in info.data:
             return critical
         rows = {parse_selector(row).key for row in info.data["rows"]}
-        missing = [each for each in critical if parse_selector(each).key not in rows]
+        missing = [index for index, each in enumerate(critical) if parse_selector(each).key not in rows]
         if missing:
-            raise ValueError(f"{' and '.join(missing)} is critical and no row: add it to `rows`")
+            raise Several([((index,), f"{critical[index]} is critical and no row: add it to `rows`") for index in missing])
         return critical

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, Strict, ValidationInfo, field_validator, model_validator
 
 from service.domain import units
-from service.domain.config.base import MAX_VALUES, Table, check_complete, check_selector, known_kpis
+from service.domain.config.base import MAX_VALUES, Several, Table, check_selector, incomplete, known_kpis, unknown_dimensions
 from service.domain.selector import Selector, parse_selector
 from service.errors import InvalidText
 
@@ -63,9 +63,10 @@ class Target(Table):
         if "kpi" not in info.data:
             return where
         named = parse_selector(info.data["kpi"])
-        if twice := sorted(set(where) & set(named.where)):
-            raise ValueError(f"{', '.join(twice)} stands in `kpi` already: write it once")
-        check_selector(Selector(named.kpi, named.statistic, where), known_kpis(info))
+        wrong = unknown_dimensions(Selector(named.kpi, named.statistic, where), known_kpis(info))
+        wrong += [(key, f"{key} stands in `kpi` already: write it once") for key in where if key in named.where]
+        if wrong:
+            raise Several([((key,), message) for key, message in wrong])
         return where
 
     @field_validator("window")
@@ -87,38 +88,43 @@ class Target(Table):
         return _converted(written, info)
 
     @model_validator(mode="after")
-    def _is_of_one_thing(self, info: ValidationInfo) -> Self:
-        check_complete(self.selector, known_kpis(info))
-        return self
-
-    @model_validator(mode="after")
-    def _says_one_thing(self) -> Self:
-        if self.range is not None:
-            self._check_range(self.range)
-        elif self.op is None or self.target is None:
-            raise ValueError('a target needs `op` (">=", ">", "<=", "<") and `target`, or else a `range`')
-        elif isinstance(self.limit, tuple):
-            raise InvalidText("`limit` is a pair: with `op` it is one number")
-        elif self.limit is not None and (self.limit > self.target if self.op in {">=", ">"} else self.limit < self.target):
-            raise ValueError(
-                f"limit {self.limit:g} is stricter than target {self.target:g} under {self.op}: "
-                "a limit is what must be met where the target is not"
-            )
+    def _is_sound(self, info: ValidationInfo) -> Self:
+        said = [incomplete(self.selector, known_kpis(info)), self._wrong_range() if self.range else self._wrong_op()]
         if self.benchmark is not None and self.benchmark[0] > self.benchmark[1]:
-            raise ValueError("`benchmark` begins above its end: write the lower number first")
+            said.append("`benchmark` begins above its end: write the lower number first")
+        if wrong := [((), message) for message in said if message]:
+            raise Several(wrong)
         return self
 
-    def _check_range(self, wanted: Range) -> None:
+    def _wrong_op(self) -> str:
+        """What is wrong with `op`, `target` and `limit`; "" for nothing."""
+        if self.op is None or self.target is None:
+            return 'a target needs `op` (">=", ">", "<=", "<") and `target`, or else a `range`'
+        if isinstance(self.limit, tuple):
+            return "`limit` is a pair: with `op` it is one number"
+        if self.limit is None or (self.limit <= self.target if self.op in {">=", ">"} else self.limit >= self.target):
+            return ""
+        return (
+            f"limit {self.limit:g} is stricter than target {self.target:g} under {self.op}: "
+            "a limit is what must be met where the target is not"
+        )
+
+    def _wrong_range(self) -> str:
+        """What is wrong with `range` and `limit`; "" for nothing."""
+        low, high = self.range or (0.0, 0.0)
         if self.op is not None or self.target is not None:
-            raise ValueError("`range` stands in place of `op` and `target`: leave them out, or the range")
-        if wanted[0] > wanted[1]:
-            raise ValueError("`range` begins above its end: write the lower number first")
+            return "`range` stands in place of `op` and `target`: leave them out, or the range"
+        if low > high:
+            return "`range` begins above its end: write the lower number first"
         if self.limit is None:
-            return
+            return ""
         if not isinstance(self.limit, tuple):
-            raise InvalidText("with `range` a `limit` is a pair of numbers: the wider range")
-        if self.limit[0] > wanted[0] or self.limit[1] < wanted[1]:
-            raise ValueError("`limit` does not hold the whole `range`: it is the wider of the two")
+            return "with `range` a `limit` is a pair of numbers: the wider range"
+        return (
+            ""
+            if self.limit[0] <= low and self.limit[1] >= high
+            else "`limit` does not hold the whole `range`: it is the wider of the two"
+        )
 
 
 def _converted(written: object, info: ValidationInfo) -> object:

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo, fiel
 
 from service.clock import to_datetime
 from service.domain import localtime
-from service.domain.config.base import MAX_NAMES, MAX_VALUES, Name, Table, or_similar
+from service.domain.config.base import MAX_NAMES, MAX_VALUES, Name, Several, Table
 from service.domain.config.tables import (
     MAX_PROPERTIES,
     Activity,
@@ -62,12 +62,17 @@ class TenantConfig(Table):
     @classmethod
     def _are_of_features(cls, groups: dict[str, Members], info: ValidationInfo) -> dict[str, Members]:
         features = info.data.get("features", {})
-        for name, members in groups.items():
-            if name in features:
-                raise ValueError(f"{name} is a feature of its own: give the group another name")
-            for member in members:
-                if member in groups:
-                    raise ValueError(f"{member} in {name} is a group: name its features instead{or_similar(member, features)}")
+        wrong: list[tuple[tuple[str | int, ...], str]] = [
+            ((name,), f"{name} is a feature of its own: give the group another name") for name in groups if name in features
+        ]
+        wrong += [
+            ((name, index), f"{member} is a group: name its features instead")
+            for name, members in groups.items()
+            for index, member in enumerate(members)
+            if member in groups
+        ]
+        if wrong:
+            raise Several(wrong)
         return groups
 
     @property
