@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     max_values: int = Field(10_000, ge=1, description="Values of one attribute or trait a tenant; more count under ~other")
     query_max_days: int = Field(800, ge=1, description="Longest window of a query")
     query_max_rows: int = Field(10_000, ge=1, description="Most rows of one answer; a cursor leads on")
+    query_max_steps: int = Field(3_000, ge=1, description="Most steps of a series")
     metrics_max_series: int = Field(2_000, ge=1, description="Most series a tenant on /metrics/kpis")
     minute_retention_days: int = Field(
         8, ge=2, le=32, description="Days that facts by the minute are kept (max lateness and one)"

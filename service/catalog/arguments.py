@@ -11,7 +11,7 @@ import msgspec
 from service.catalog.cut import cut
 from service.catalog.declared import Declared
 from service.catalog.kpi import Kpi
-from service.catalog.question import Question
+from service.catalog.question import MAX_ROWS, Question
 from service.catalog.windows import Window
 from service.clock import to_datetime
 from service.domain.localtime import EPOCH, day_of
@@ -50,7 +50,7 @@ def arguments(
         "filters": msgspec.json.encode(filters).decode(),
         "statistics": list(question.statistics or kpi.statistics),
         "after": question.after,
-        "row_limit": question.rows,
+        "row_limit": MAX_ROWS + 1 if question.rows is None else question.rows,
     }
     bound |= _declared(sorted({window.tenant for window in windows}), declared, filters.get("feature", ()), names)
     if "win_index" in names:

@@ -27,8 +27,8 @@ class Question:
     """The limit of `share_within`, in the KPI's unit."""
     after: str | None = None
     """Go on behind the row of these dimensions (canonical text of the jsonb)."""
-    rows: int = MAX_ROWS
-    """Most rows of the statement."""
+    rows: int | None = None
+    """Most rows of the statement, for a page; None: all of them, and an error past `MAX_ROWS`."""
 
 
 def check(kpi: Kpi, question: Question) -> None:

@@ -10,11 +10,12 @@ from service.catalog.arguments import arguments
 from service.catalog.cut import Kept, cut, expired
 from service.catalog.declared import Declared
 from service.catalog.kpi import Kpi
-from service.catalog.question import Question, check
+from service.catalog.question import MAX_ROWS, Question, check
 from service.catalog.statement import statement
 from service.catalog.statistics import default_statistics, derived, empty, of_durations, of_histogram, plain, rate
 from service.catalog.value import EXPIRED, MIXED, NO_DATA, Figure, Value
 from service.catalog.windows import Window
+from service.errors import InvalidQuery
 from service.store.engine import Connection
 
 
@@ -43,6 +44,8 @@ async def run(
         made = statement(kpi, by, frozenset(asked.filters))
         bound = arguments(kpi, there, asked, by, known, frozenset(made.parameters))
         records = await connection.fetch(made.text, *(bound[name] for name in made.parameters))
+        if asked.rows is None and len(records) > MAX_ROWS:
+            raise InvalidQuery("by", f"gives more than {MAX_ROWS} rows: split by fewer dimensions, or filter them")
         answers = _values(kpi, there, records, asked)
         answers = _one_where_apart(answers, asked.by) if kpi.head.apart else answers
         answers += _missing(kpi, there, answers, asked, known)
@@ -84,7 +87,7 @@ def _values(kpi: Kpi, windows: Sequence[Window], records: Iterable[asyncpg.Recor
             else:
                 figure = found.get(name)
             if figure is not None:
-                answers.append(_value(window, name, figure, dims, note))
+                answers.append(_value(window, name, figure, dims, note, text))
     return answers
 
 
@@ -99,9 +102,11 @@ def _figures(kpi: Kpi, record: asyncpg.Record, wanted: tuple[str, ...], within: 
             return [(name, plain(kpi.statistics[name].kind, record["numerator"], record["denominator"]))]
 
 
-def _value(window: Window, statistic: str, figure: Figure, dims: Mapping[str, str], note: str = "") -> Value:
+def _value(window: Window, statistic: str, figure: Figure, dims: Mapping[str, str], note: str = "", row: str = "") -> Value:
     reason = NO_DATA if figure.value is None else ""
-    return Value(window.tenant, window.key, statistic, figure.value, figure.numerator, figure.denominator, dims, reason, note)
+    return Value(
+        window.tenant, window.key, statistic, figure.value, figure.numerator, figure.denominator, dims, reason, note, row
+    )
 
 
 def _nothing(window: Window, statistic: str, reason: str) -> Value:

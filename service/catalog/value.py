@@ -30,6 +30,8 @@ class Value:
     """The dimensions asked for (and those that are kept apart)."""
     reason: str = ""
     note: str = ""
+    row: str = ""
+    """The statement's own text of `dims`: what `Question.after` goes on behind, in ascending order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,124 @@
+"""Answers about KPIs: values with their target and status, as JSON bodies and as lines of a table."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from service.catalog import Kpi, Value, Window
+from service.domain.config import TenantConfig
+from service.domain.targets import judge
+from service.expose.moments import rfc3339
+
+Body = dict[str, Any]
+PLAIN = "value"
+"""What a KPI's plain value is called where a name is needed."""
+
+
+def described(kpi: Kpi) -> Body:
+    """A KPI as the catalog lists it."""
+    head = kpi.head
+    suggestion = head.suggestion
+    return {
+        "id": head.id,
+        "title": head.title,
+        "definition": head.definition,
+        "family": head.family,
+        "unit": head.unit,
+        "kind": head.kind,
+        "better": head.better,
+        "dimensions": head.dimensions,
+        "required": head.required,
+        "windows": [name for name in head.windows if kpi.takes(name)],
+        "custom_bounds": head.custom,
+        "default_window": head.default_window,
+        "default_statistic": head.default_statistic or None,
+        "statistics": [
+            {"name": name or None, "title": each.title, "unit": each.unit, "better": each.better}
+            for name, each in kpi.statistics.items()
+        ],
+        "parameters": [
+            {"name": name, "title": each.title, "values": each.values, "default": each.default or None}
+            for name, each in head.parameters.items()
+        ],
+        "suggested_target": None
+        if suggestion is None
+        else {
+            "statistic": suggestion.statistic or None,
+            "op": suggestion.op,
+            "target": suggestion.target,
+            "limit": suggestion.limit,
+        },
+    }
+
+
+def window_body(window: Window) -> Body:
+    """The bounds that a window took."""
+    return {
+        "name": window.name or None,
+        "start": rfc3339(window.start_us),
+        "end": rfc3339(window.end_us),
+        "timezone": window.zone,
+    }
+
+
+def judged(kpi: Kpi, config: TenantConfig, window: Window, value: Value, filters: Mapping[str, Sequence[str]]) -> Body:
+    """One figure with its target, status and reason."""
+    statistic = kpi.statistics[value.statistic]
+    dims = {**{name: tuple(values) for name, values in filters.items()}, **value.dims}
+    judgement = judge(
+        config,
+        kpi=kpi.id,
+        statistic=value.statistic or None,
+        dims=dims,
+        window=window.name or None,
+        value=value.value,
+        adds_up=statistic.kind == "count",
+    )
+    unit = statistic.unit or (value.dims.get("unit") or value.dims.get("currency", "") if value.statistic != "count" else "")
+    is_range = judgement.range is not None
+    return {
+        "value": value.value,
+        "numerator": number(value.numerator),
+        "denominator": number(value.denominator),
+        "unit": unit,
+        "op": judgement.op or None,
+        "target": judgement.range if is_range else judgement.target,
+        "limit": judgement.range_limit if is_range else judgement.limit,
+        "benchmark": judgement.benchmark,
+        "status": judgement.status.value,
+        "reason": value.reason or judgement.reason or None,
+        "note": value.note or None,
+    }
+
+
+def with_statistics(figures: Mapping[str, Body], statistics: Sequence[str]) -> Body:
+    """The first statistic as the plain figure, and all that were asked for by name where there are several."""
+    first = next((name for name in statistics if name in figures), None)
+    body: Body = {"statistic": first or None, **(figures[first] if first is not None else {})}
+    if len(statistics) > 1:
+        body["statistics"] = {name or PLAIN: figures[name] for name in statistics if name in figures}
+    return body
+
+
+def grouped(values: Iterable[Value]) -> dict[str, list[Value]]:
+    """Values by their row, in the order in which the rows came."""
+    rows: dict[str, list[Value]] = {}
+    for value in values:
+        rows.setdefault(value.row or row_text(value.dims), []).append(value)
+    return rows
+
+
+def row_text(dims: Mapping[str, str]) -> str:
+    """The text of a row's dimensions as Postgres writes jsonb: by it rows are ordered and pages go on."""
+    ordered = sorted(dims.items(), key=lambda item: (len(item[0].encode()), item[0]))
+    return "{" + ", ".join(f"{_text(name)}: {_text(value)}" for name, value in ordered) + "}"
+
+
+def number(exact: int | Decimal | None) -> float | None:
+    """An exact number as JSON has it: whole ones whole."""
+    return float(exact) if isinstance(exact, Decimal) else exact
+
+
+def _text(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,164 @@
+"""Reading a question from a request's parameters: which KPI, window, split, filters, statistics and page."""
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+
+from starlette.datastructures import QueryParams
+
+from service.catalog import Kpi, Question, Window, resolve_window
+from service.catalog.kpi import MAIN
+from service.catalog.question import check
+from service.clock import DAY
+from service.domain.localtime import EPOCH, start_of_day_us
+from service.errors import InvalidQuery
+from service.expose.answers import PLAIN
+from service.expose.cursors import read_cursor
+from service.expose.moments import instant_us
+from service.settings import Settings
+
+RESERVED = frozenset({"window", "start", "end", "stat", "by", "limit_ms", "limit_value", "limit", "cursor", "format", "step"})
+"""Parameters that are no dimension and no parameter of a KPI's own."""
+MAX_DIMENSIONS = 8
+MAX_FILTER_VALUES = 1_000
+_COUNT = re.compile(r"[0-9]{1,9}")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Whose figures are asked for, and when."""
+
+    tenant: int
+    zone: str
+    now_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question of one tenant, checked but for what the KPI itself refuses."""
+
+    kpi: Kpi
+    window: Window
+    question: Question
+    statistics: tuple[str, ...]
+    """Those named, else the KPI's own; the first is the plain value of the answer."""
+    limit: int
+    """Most rows of the answer."""
+    after: str | None
+
+
+def read_question(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Settings) -> Asked:
+    """Read every parameter; raises InvalidQuery that names the parameter, its limit and the way out."""
+    own = kpi.head.parameters.keys()
+    filters = {
+        name: _listed(name, parameters.getlist(name), MAX_FILTER_VALUES) for name in parameters if name not in RESERVED | own
+    }
+    by = _listed("by", parameters.getlist("by"), MAX_DIMENSIONS)
+    if len(set(by)) < len(by):
+        raise InvalidQuery("by", "names a dimension twice: name each once")
+    within = _within(kpi, parameters)
+    named = _listed("stat", parameters.getlist("stat"), MAX_DIMENSIONS * 4)
+    if "share_within" in named and within is None:
+        raise InvalidQuery(_limit_name(kpi), "is needed for share_within: give the limit")
+    statistics = tuple(dict.fromkeys(MAIN if each == PLAIN else each for each in named)) or _own_statistics(
+        kpi, with_share=within is not None
+    )
+    question = Question(
+        by=by,
+        filters=filters,
+        parameters={name: parameters[name] for name in own if name in parameters},
+        statistics=statistics,
+        within=within,
+    )
+    check(kpi, question)
+    window = read_window(kpi, parameters, asker, settings)
+    return Asked(kpi, window, question, statistics, _limit(parameters, settings), read_cursor(parameters.get("cursor"), str))
+
+
+def read_window(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Settings, *, of_series: bool = False) -> Window:
+    """The window asked for, by default the KPI's own; a series may cover any named one."""
+    name, start = parameters.get("window"), parameters.get("start")
+    if name is None and start is None:
+        name = kpi.head.default_window if not of_series else "30d"
+    window = resolve_window(
+        asker.tenant,
+        asker.zone,
+        now_us=asker.now_us,
+        name=name,
+        start_us=read_instant("start", start, asker.zone),
+        end_us=read_instant("end", parameters.get("end"), asker.zone),
+        whole_days=kpi.head.whole_days,
+    )
+    if not of_series and not kpi.takes(window.name):
+        known = [each for each in kpi.head.windows if kpi.takes(each)]
+        bounds = ", or start and end" if kpi.head.custom else "; for more, ask for a series"
+        raise InvalidQuery("window" if window.name else "start", f"{kpi.id} is of {' '.join(known)}{bounds}")
+    days = (window.end_us - window.start_us) // DAY
+    if days > settings.query_max_days:
+        raise InvalidQuery(
+            "start", f"{days} days are more than {settings.query_max_days}: ask for a shorter window, part by part"
+        )
+    return window
+
+
+def read_instant(name: str, text: str | None, zone: str) -> int | None:
+    """An RFC 3339 instant, or a date: the beginning of that local day; raises InvalidQuery."""
+    if text is None or not _DATE.fullmatch(text):
+        return instant_us(name, text)
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidQuery(name, f"there is no day {text}") from error
+    return start_of_day_us((day - EPOCH).days, zone)
+
+
+def _listed(name: str, given: Sequence[str], most: int) -> tuple[str, ...]:
+    """Values parted by commas; one with a comma of its own stands in double quotes."""
+    try:
+        lines = csv.reader(given, strict=True, skipinitialspace=True)
+        values = tuple(value.strip() for line in lines for value in line or [""])
+    except csv.Error as error:
+        raise InvalidQuery(name, f"cannot be read ({error}): part values by commas, and quote those that hold one") from error
+    if len(values) > most:
+        raise InvalidQuery(name, f"has {len(values)} values, more than {most}: ask in parts")
+    if not all(values):
+        raise InvalidQuery(name, "has an empty value: leave it out")
+    return values
+
+
+def _own_statistics(kpi: Kpi, *, with_share: bool) -> tuple[str, ...]:
+    default = kpi.head.default_statistic
+    rest = [name for name in kpi.statistics if name != default and (name != "share_within" or with_share)]
+    return (default, *rest)
+
+
+def _limit_name(kpi: Kpi) -> str:
+    return "limit_ms" if kpi.head.unit in {"ms", "s"} else "limit_value"
+
+
+def _within(kpi: Kpi, parameters: Mapping[str, str]) -> Fraction | None:
+    """The limit of share_within in the KPI's unit."""
+    name, other = _limit_name(kpi), {"limit_ms", "limit_value"} - {_limit_name(kpi)}
+    for each in other | (set() if "share_within" in kpi.statistics else {name}):
+        if each in parameters:
+            raise InvalidQuery(each, f"{kpi.id} has no such limit: leave it out")
+    if name not in parameters:
+        return None
+    try:
+        limit = Fraction(parameters[name])
+    except (ValueError, ZeroDivisionError) as error:
+        raise InvalidQuery(name, f"{parameters[name]!r} is no number") from error
+    return limit / 1_000 if kpi.head.unit == "s" else limit
+
+
+def _limit(parameters: Mapping[str, str], settings: Settings) -> int:
+    text = parameters.get("limit")
+    if text is None:
+        return settings.query_max_rows
+    if not _COUNT.fullmatch(text) or not 1 <= int(text) <= settings.query_max_rows:
+        raise InvalidQuery("limit", f"{text!r} is no number of rows from 1 to {settings.query_max_rows}; a cursor leads on")
+    return int(text)

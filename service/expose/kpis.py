@@ -1,0 +1,86 @@
+"""The query API of KPIs: the catalog, one KPI for a window, and its series."""
+
+from typing import Annotated
+
+import asyncpg
+import msgspec
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.catalog import Catalog
+from service.clock import Clock
+from service.expose.answering import Answering
+from service.expose.answers import described
+from service.expose.tables import MEDIA_TYPE, to_csv, wants_csv
+from service.http.auth import Principal, require
+from service.settings import Settings
+
+Reader = Annotated[Principal, Depends(require("read"))]
+Text = str | None
+_WINDOW = "`5m 1h 24h`, `1d 7d 28d 30d 90d`, `day week month quarter year`; without it the KPI's own, or `start`"
+_DOCUMENTED = {
+    "window": Query(description=_WINDOW),
+    "start": Query(description="Beginning of bounds of your own: RFC 3339, or a date for its local midnight"),
+    "end": Query(description="End, not included; now by default"),
+    "stat": Query(description="Statistics, parted by commas; without it the KPI's own and all others beside it"),
+    "by": Query(description="Dimensions to split by, parted by commas"),
+    "limit": Query(description="Most rows of the answer"),
+    "cursor": Query(description="Where the page before ended"),
+    "format": Query(description="`json` or `csv`; else the header Accept decides"),
+    "step": Query(description="`5m`, `1h`, `1d`, `week`, `month`, `quarter` or `year`"),
+}
+_FILTERS = (
+    "Every dimension of the KPI is a filter too: `?integration=benevity,sap`. Further parameters are listed with the KPI at "
+    "`/v1/kpis`; `limit_ms` (or `limit_value`) is the limit of `share_within`."
+)
+
+
+def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, settings: Settings) -> APIRouter:
+    """`/v1/kpis`, `/v1/kpis/{id}` and `/v1/kpis/{id}/series`, of the key's tenant."""
+    made = APIRouter(prefix="/v1/kpis", tags=["kpis"])
+    answering = Answering(pool, catalog, clock, settings)
+
+    @made.get("", summary="The catalog: every KPI with its definition, unit, statistics and dimensions")
+    async def all_kpis(request: Request, principal: Reader) -> Response:
+        del principal
+        listed = [described(kpi) for kpi in catalog.kpis.values()]
+        if wants_csv(request):
+            columns = ("id", "title", "definition", "family", "unit", "better", "dimensions", "windows", "default_window")
+            return Response(to_csv(columns, listed), media_type=MEDIA_TYPE)
+        return Response(msgspec.json.encode({"kpis": listed}), media_type="application/json")
+
+    @made.get("/{kpi}", summary="One KPI for a window, whole or split", description=_FILTERS)
+    async def one(
+        request: Request,
+        principal: Reader,
+        kpi: str,
+        window: Annotated[Text, _DOCUMENTED["window"]] = None,
+        start: Annotated[Text, _DOCUMENTED["start"]] = None,
+        end: Annotated[Text, _DOCUMENTED["end"]] = None,
+        stat: Annotated[Text, _DOCUMENTED["stat"]] = None,
+        by: Annotated[Text, _DOCUMENTED["by"]] = None,
+        limit: Annotated[Text, _DOCUMENTED["limit"]] = None,
+        cursor: Annotated[Text, _DOCUMENTED["cursor"]] = None,
+        format: Annotated[Text, _DOCUMENTED["format"]] = None,  # the parameter's name
+    ) -> Response:
+        del window, start, end, stat, by, limit, cursor, format  # documented here, read with the filters
+        return await answering.of_window(request, principal, kpi)
+
+    @made.get("/{kpi}/series", summary="One KPI step by step", description=_FILTERS)
+    async def steps(
+        request: Request,
+        principal: Reader,
+        kpi: str,
+        step: Annotated[Text, _DOCUMENTED["step"]] = None,
+        window: Annotated[Text, _DOCUMENTED["window"]] = None,
+        start: Annotated[Text, _DOCUMENTED["start"]] = None,
+        end: Annotated[Text, _DOCUMENTED["end"]] = None,
+        stat: Annotated[Text, _DOCUMENTED["stat"]] = None,
+        by: Annotated[Text, _DOCUMENTED["by"]] = None,
+        format: Annotated[Text, _DOCUMENTED["format"]] = None,  # the parameter's name
+    ) -> Response:
+        del step, window, start, end, stat, by, format  # documented here, read with the filters
+        return await answering.of_series(request, principal, kpi)
+
+    return made

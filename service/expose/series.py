@@ -1,0 +1,138 @@
+"""One KPI step by step: every step is a window, and all of them are asked for at once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+from starlette.datastructures import QueryParams
+
+from service.catalog import Kpi, Value, Window, run
+from service.clock import HOUR, MINUTE
+from service.domain.localtime import CalendarUnit, day_of, first_day, next_first_day, start_of_day_us
+from service.errors import InvalidQuery
+from service.expose.answers import PLAIN, Body, grouped, judged, with_statistics
+from service.expose.asking import Asked, Asker, read_question, read_window
+from service.expose.ground import Ground
+from service.expose.moments import rfc3339
+from service.expose.tables import FIGURE_COLUMNS
+from service.settings import Settings
+from service.store.engine import Connection
+
+SHORT_STEPS = {"5m": 5 * MINUTE, "1h": HOUR}
+DAY_STEP = "1d"
+STEPS = (*SHORT_STEPS, DAY_STEP, *(unit for unit in get_args(CalendarUnit) if unit != "day"))
+
+
+@dataclass(frozen=True, slots=True)
+class AskedSeries:
+    """A question and the windows that it is asked of, in their order."""
+
+    asked: Asked
+    step: str
+    windows: tuple[Window, ...]
+
+
+def read_series(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Settings) -> AskedSeries:
+    """Read a series' parameters; the bounds grow outwards to whole steps. Raises InvalidQuery."""
+    step = parameters.get("step") or DAY_STEP
+    if step not in STEPS:
+        raise InvalidQuery("step", f"{step!r} is none of {' '.join(STEPS)}")
+    name = "day" if step == DAY_STEP and not kpi.takes(DAY_STEP) else step
+    if not kpi.takes(name):
+        raise InvalidQuery(
+            "step", f"{kpi.id} has no values of {step}: it has {' '.join(each for each in STEPS if kpi.takes(each))}"
+        )
+    for paged in ("limit", "cursor"):
+        if paged in parameters:
+            raise InvalidQuery(paged, "a series has no pages: shorten it, or filter what it is split by")
+    whole = read_window(kpi, parameters, asker, settings, of_series=True)
+    plain = QueryParams([pair for pair in parameters.multi_items() if pair[0] not in {"window", "start", "end", "step"}])
+    asked = replace(read_question(kpi, plain, asker, settings), window=whole)
+    windows: list[Window] = []
+    for index, (start, end) in enumerate(_steps(whole, step)):
+        if start >= asker.now_us and windows:
+            break
+        if index == settings.query_max_steps:
+            raise InvalidQuery(
+                "step", f"gives more than {settings.query_max_steps} steps: take a longer step, or a shorter window"
+            )
+        windows.append(Window(asker.tenant, index, start, end, max(start, min(end, asker.now_us)), asker.zone, name))
+    return AskedSeries(asked, step, tuple(windows))
+
+
+async def answer(connection: Connection, of: AskedSeries, ground: Ground, *, max_points: int) -> Body:
+    """The body of an answer: points in their order, or where it is split, rows of points."""
+    asked, windows = of.asked, of.windows
+    first, last = windows[0], windows[-1]
+    values = await run(connection, asked.kpi, windows, asked.question, declared=ground.declared(last), kept=ground.kept)
+    body: Body = {
+        "kpi": asked.kpi.id,
+        "title": asked.kpi.head.title,
+        "step": of.step,
+        "window": {"start": rfc3339(first.start_us), "end": rfc3339(last.end_us), "timezone": first.zone},
+        "provisional": ground.is_provisional(last),
+    }
+    if asked.question.filters:
+        body["filters"] = asked.question.filters
+    if not asked.question.by:
+        return body | {"points": _points(of, values, ground)}
+    groups = sorted(grouped(values).items())
+    if len(groups) * len(windows) > max_points:
+        raise InvalidQuery("by", f"gives {len(groups)} rows of {len(windows)} points, more than {max_points} in all: filter them")
+    return body | {
+        "rows": [{"dims": group[0].dims, "points": _points(of, group, ground)} for _, group in groups if group[0].dims]
+    }
+
+
+def table(body: Body, by: tuple[str, ...]) -> tuple[list[str], list[dict[str, Any]]]:
+    """The columns and lines of a series: a line a point and statistic."""
+    lines = [
+        {"start": point["start"], "end": point["end"], **row.get("dims", {}), "statistic": name, **figure}
+        for row in body.get("rows", [body])
+        for point in row["points"]
+        for name, figure in point.get("statistics", {point.get("statistic") or PLAIN: point}).items()
+    ]
+    return ["start", "end", *by, "statistic", *FIGURE_COLUMNS], lines
+
+
+def _points(of: AskedSeries, values: list[Value], ground: Ground) -> list[Body]:
+    found: dict[object, dict[str, Value]] = {}
+    for value in values:
+        found.setdefault(value.window, {}).setdefault(value.statistic, value)
+    return [_point(of, window, found.get(window.key, {}), ground) for window in of.windows]
+
+
+def _point(of: AskedSeries, window: Window, values: dict[str, Value], ground: Ground) -> Body:
+    asked = of.asked
+    config = ground.config(window)
+    figures = {
+        name: judged(asked.kpi, config, window, values.get(name) or _absent(asked.kpi, window, name), asked.question.filters)
+        for name in asked.statistics
+    }
+    bounds = {"start": rfc3339(window.start_us), "end": rfc3339(window.end_us), "provisional": ground.is_provisional(window)}
+    return bounds | with_statistics(figures, asked.statistics)
+
+
+def _absent(kpi: Kpi, window: Window, statistic: str) -> Value:
+    """What a row has in a step in which nothing happened to it."""
+    if kpi.statistics[statistic].kind == "count":
+        return Value(window.tenant, window.key, statistic, 0, 0)
+    return Value(window.tenant, window.key, statistic, None, reason="no_data")
+
+
+def _steps(whole: Window, step: str) -> Iterator[tuple[int, int]]:
+    """Bounds of the steps that cover a window; hours and minutes are counted from the local midnight."""
+    zone = whole.zone
+    if step in SHORT_STEPS:
+        length = SHORT_STEPS[step]
+        midnight = start_of_day_us(day_of(whole.start_us, zone), zone)
+        start = midnight + (whole.start_us - midnight) // length * length
+        while start < whole.end_us:
+            yield start, start + length
+            start += length
+        return
+    unit: CalendarUnit = "day" if step == DAY_STEP else step  # type: ignore[assignment]
+    day = first_day(day_of(whole.start_us, zone), unit)
+    while (start := start_of_day_us(day, zone)) < whole.end_us:
+        day = next_first_day(day, unit)
+        yield start, start_of_day_us(day, zone)
