@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from service.errors import Overloaded
 from service.http.problems import Kind, Problem
@@ -50,16 +50,23 @@ class BodyReader:
             raise too_large(self._max_bytes)
         try:
             async with asyncio.timeout(self._timeout_s):
-                async for chunk in request.stream():
-                    more = taken.feed(chunk)
-                    held.size += more
-                    self._held_bytes += more
-                    if self._held_bytes > self._max_held_bytes:
-                        raise Overloaded("too many large requests at the same time: try again")
+                more = True
+                while more:
+                    message = await request.receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientDisconnect
+                    self._hold(held, taken.feed(message.get("body", b"")))
+                    more = message.get("more_body", False)
         except TimeoutError:
             detail = f"the body did not come within {self._timeout_s:g} s: send it faster, or less at a time"
             raise Problem(Kind.REQUEST_TIMEOUT, detail) from None
         return taken.finish()
+
+    def _hold(self, held: _Held, more_bytes: int) -> None:
+        held.size += more_bytes
+        self._held_bytes += more_bytes
+        if self._held_bytes > self._max_held_bytes:
+            raise Overloaded("too many large requests at the same time: try again")
 
 
 class _Plain:

@@ -17,6 +17,8 @@ REQUEST_ID = "tidegauge.request_id"
 HEADER = b"x-request-id"
 GONE_AWAY = 499
 """The status that the metrics show for a client that left before its answer."""
+CLIENT_ERROR = 400
+SERVER_ERROR = 500
 _GIVEN = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _UNMATCHED = "(none)"
@@ -72,8 +74,9 @@ class Envelope:
             # Bounded: routes are ours, methods a closed set, codes those of HTTP.
             child = self._children[key] = self._seconds.labels(route, method, str(status))
         child.observe(duration_s)
-        say = log.debug if status < 400 else log.info if status < 500 else log.warning  # noqa: PLR2004 the classes of HTTP
-        say("request", method=method, route=route, status=status, duration_ms=round(duration_s * 1_000, 3))
+        if status >= CLIENT_ERROR:  # what went well is in the metrics alone: a line each would cost more than the rest
+            say = log.info if status < SERVER_ERROR else log.warning
+            say("request", method=method, route=route, status=status, duration_ms=round(duration_s * 1_000, 3))
 
 
 def _request_id(scope: Scope) -> bytes:

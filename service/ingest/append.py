@@ -184,9 +184,17 @@ class Appender:
 
 
 def _by_partition(batch: Iterable[_Waiting], partitions: int) -> dict[Partition, dict[str, list[AnyRow]]]:
-    split: dict[Partition, dict[str, list[AnyRow]]] = {}
+    families: dict[str, list[list[AnyRow]]] = {}
     for waiting in batch:
         for family, rows in waiting.rows.items():
+            split = families.get(family)
+            if split is None:
+                split = families[family] = [[] for _ in range(partitions)]
             for row in rows:
-                split.setdefault(partition_of(row.id_hash, partitions), {}).setdefault(family, []).append(row)
-    return split
+                split[partition_of(row.id_hash, partitions)].append(row)
+    by_partition: dict[Partition, dict[str, list[AnyRow]]] = {}
+    for number in range(partitions):
+        rows_of = {family: split[number] for family, split in families.items() if split[number]}
+        if rows_of:
+            by_partition[Partition(number)] = rows_of
+    return by_partition
