@@ -88,9 +88,18 @@ def telemetry() -> Telemetry:
 
 
 @pytest.fixture
-async def client(database_url: str, telemetry: Telemetry) -> AsyncIterator[httpx.AsyncClient]:
+async def client(telemetry: Telemetry) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(title="test", routers=[router], telemetry=telemetry)
+    async with serving(app) as address, httpx.AsyncClient(base_url=address) as client:
+        yield client
+
+
+@pytest.fixture
+async def guarded(database_url: str, telemetry: Telemetry) -> AsyncIterator[httpx.AsyncClient]:
+    """The same, with keys that lie in Postgres."""
     pool = await create_pool(database_url, max_size=2)
-    app = create_app(title="test", routers=[router], telemetry=telemetry, keyring=Keyring(pool, SystemClock(), refresh_s=5))
+    keyring = Keyring(pool, SystemClock(), refresh_s=5)
+    app = create_app(title="test", routers=[router], telemetry=telemetry, keyring=keyring)
     async with serving(app) as address, httpx.AsyncClient(base_url=address) as client:
         yield client
     await pool.close()
@@ -185,14 +194,14 @@ async def test_routes_are_measured_by_their_pattern(client: httpx.AsyncClient, t
     assert 'method="OTHER",route="(none)"' in text
 
 
-async def test_a_key_needs_every_scope_that_a_route_names(client: httpx.AsyncClient, connection: asyncpg.Connection) -> None:
+async def test_a_key_needs_every_scope_that_a_route_names(guarded: httpx.AsyncClient, connection: asyncpg.Connection) -> None:
     tenant = await create_tenant(connection, "pilot", "UTC")
     _, reader = await create_key(connection, tenant, ["read"])
     _, admin = await create_key(connection, tenant, ["read", "admin"])
-    assert (await client.get("/whoami")).status_code == 401
-    refused = await client.get("/whoami", headers={"Authorization": f"Bearer {reader}"})
+    assert (await guarded.get("/whoami")).status_code == 401
+    refused = await guarded.get("/whoami", headers={"Authorization": f"Bearer {reader}"})
     assert (refused.status_code, problem(refused)["scope"]) == (403, "admin")
-    answer = await client.get("/whoami", auth=(admin, ""))
+    answer = await guarded.get("/whoami", auth=(admin, ""))
     assert answer.json() == {"tenant": "pilot"}
 
 
