@@ -32,6 +32,8 @@ class Form(Enum):
     """An array of envelopes: CloudEvents' batch mode."""
     NDJSON = auto()
     """An envelope a line."""
+    LINES = auto()
+    """Lines out of a longer file: as NDJSON, but none of them need be JSON."""
     BINARY = auto()
     """The body is `data`, the attributes come beside it: CloudEvents' binary mode."""
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 
 from service.errors import BodyMalformed
-from service.ingest.jsontext import elements
+from service.ingest.jsontext import is_single
 
 CONTENT_TYPE = "datacontenttype"
 _OF_THE_BODY = frozenset({"data", "data_base64"})
@@ -22,20 +22,12 @@ def structured(body: bytes, attributes: Mapping[str, str]) -> bytes:
         return json.dumps(named | {"data_base64": base64.b64encode(body).decode()}).encode()
     if not body.strip():
         return json.dumps(named).encode()
-    return b'%s,"data":%s}' % (json.dumps(named)[:-1].encode(), _single(body)) if named else b'{"data":%s}' % _single(body)
+    if not is_single(body):
+        # It could reach into the envelope.
+        raise BodyMalformed("the body is no single JSON value; in binary mode send the event's data alone")
+    return b"".join((json.dumps(named)[:-1].encode(), b", " if named else b"", b'"data": ', body, b"}"))
 
 
 def _is_json(media_type: str) -> bool:
     essence = media_type.partition(";")[0].strip().lower()
     return not essence or essence in {"application/json", "text/json"} or essence.endswith("+json")
-
-
-def _single(body: bytes) -> bytes:
-    """The body, known to close every bracket that it opens and no other: it cannot reach into the envelope."""
-    try:
-        found = elements(b"[%s]" % body, 1)
-    except BodyMalformed:
-        found = []
-    if len(found) != 1:
-        raise BodyMalformed("the body is no single JSON value; in binary mode send the event's data alone")
-    return found[0]

@@ -69,15 +69,17 @@ class Decoder:
         """
         body = body.removeprefix(codecs.BOM_UTF8)
         batch = Batch()
-        if form is Form.NDJSON:
-            self._take_lines(body, stamp, batch)
+        if form in {Form.NDJSON, Form.LINES}:
+            broken, lines = self._take_lines(body, stamp, batch)
+            if form is Form.NDJSON and lines and broken == lines:
+                raise BodyMalformed(f"none of the {lines} lines is JSON; send one event a line")
         elif form is Form.BINARY:
             self._take_whole([structured(body, attributes or {})], stamp, batch)
         elif _is_array(body, form):
             self._take_array(body, stamp, batch)
         else:
             self._take_whole([body.strip(_SPACE)], stamp, batch)
-        batch.rejected.sort(key=lambda rejection: rejection.index)
+        _in_order(batch)
         return batch
 
     def _take_array(self, body: bytes, stamp: Stamp, batch: Batch) -> None:
@@ -118,17 +120,15 @@ class Decoder:
         except NotJson as error:
             raise BodyMalformed(f"the body {error}") from None
 
-    def _take_lines(self, body: bytes, stamp: Stamp, batch: Batch) -> None:
-        """A line is an event, and JSON or not by itself; a body without any line of JSON is none as a whole."""
+    def _take_lines(self, body: bytes, stamp: Stamp, batch: Batch) -> tuple[int, int]:
+        """A line is an event, and JSON or not by itself; returns how many are none, and how many there are."""
         lines = []
         for match in _LINE.finditer(body):
             line = match[0].strip(_SPACE)
             if line:
                 lines.append(line)
                 self._check_count(len(lines))
-        broken = self._take_each(lines, stamp, batch, forgiving=True)
-        if lines and broken == len(lines):
-            raise BodyMalformed(f"none of the {len(lines)} lines is JSON; send one event a line")
+        return self._take_each(lines, stamp, batch, forgiving=True), len(lines)
 
     def _take_each(self, raws: Sequence[bytes], stamp: Stamp, batch: Batch, *, forgiving: bool = False) -> int:
         """Read events one by one, then make their rows; returns how many are no JSON.
@@ -196,6 +196,16 @@ class Decoder:
         limit = self._limits.max_request_events
         if events > limit:
             raise TooManyEvents(f"the request holds more than {limit:,} events; send them in several requests")
+
+
+def _in_order(batch: Batch) -> None:
+    """Bring what was refused on different grounds back into the order of the request."""
+    if not batch.rejected:
+        return
+    pairs = sorted(zip(batch.rejected, batch.rows[REJECTED], strict=True), key=lambda pair: pair[0].index)
+    batch.rejected = [rejection for rejection, _ in pairs]
+    kept: list[Any] = [row for _, row in pairs]
+    batch.rows[REJECTED] = kept
 
 
 def _is_array(body: bytes, form: Form) -> bool:

@@ -13,6 +13,7 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _BRACKETS = b"[]{}"
 _NO_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _OPENERS = b"[{"
 _CLOSERS = b"]}"
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
@@ -25,17 +26,14 @@ _raw_elements = msgspec.json.Decoder(list[msgspec.Raw])
 def deeper_than(text: bytes, limit: int) -> bool:
     """Whether arrays and objects nest deeper than `limit`, without parsing.
 
-    Brackets alone are looked at first, at the speed of C: innermost pairs are taken away `limit` times, and what
+    Brackets alone are looked at first, at the speed of C: the innermost pairs are taken away `limit` times, and what
     nests no deeper is gone then. Only where something is left (brackets in strings, too) are strings minded.
     """
-    brackets = text.translate(None, _NO_BRACKETS)
+    brackets = text.translate(_ONE_KIND, _NO_BRACKETS)
     for _ in range(limit):
         if not brackets:
             return False
-        shorter = brackets.replace(b"{}", b"").replace(b"[]", b"")
-        if len(shorter) == len(brackets):
-            break
-        brackets = shorter
+        brackets = brackets.replace(b"[]", b"")
     return bool(brackets) and _depth(text, limit) > limit
 
 
@@ -67,6 +65,14 @@ def elements(body: bytes, limit: int) -> list[bytes]:
         except UNREADABLE:
             pass
     return _followed(body, limit)
+
+
+def is_single(text: bytes) -> bool:
+    """Whether the text closes every bracket and string that it opens, and no other: one value, if JSON at all."""
+    try:
+        return len(elements(b"[%s]" % text, 1)) == 1
+    except BodyMalformed:
+        return False
 
 
 def _followed(body: bytes, limit: int) -> list[bytes]:

@@ -13,7 +13,7 @@ from service.domain.families.refusal import refusal_of
 from service.domain.reasons import Reason
 from service.errors import EventRefused
 from service.ingest.batch import Limits
-from service.ingest.jsontext import UNREADABLE, deeper_than
+from service.ingest.jsontext import UNREADABLE, deeper_than, is_single
 
 NUL = b"\\u0000"
 _FEW_DIGITS = 400
@@ -44,8 +44,9 @@ class Reader:
         those, where the text is no JSON.
         """
         if deeper_than(raw, self._limits.max_depth):
-            detail = f"nests deeper than {self._limits.max_depth} levels; flatten it"
-            raise EventRefused(Reason.MALFORMED, "", detail)
+            if not is_single(raw):
+                raise NotJson("is no JSON: brackets are left open, or close nothing; send complete JSON")
+            raise EventRefused(Reason.MALFORMED, "", f"nests deeper than {self._limits.max_depth} levels; flatten it")
         unknown = 0
         try:
             # Bad bytes in what is ignored are passed over by the typed decoder: the whole text is looked at.
@@ -81,10 +82,8 @@ class Reader:
             document = json.loads(text, strict=False, parse_int=_whole)
         except (ValueError, RecursionError) as error:
             return NotJson(f"is no JSON: {error}; send complete JSON")
-        try:
-            json.dumps(document, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            return _bad_text(raw)
+        if (bad := _bad_text(raw, text, document)) is not None:
+            return bad
         if len(raw) > self._limits.max_event_bytes:
             return self._too_large(raw)
         unexplained = EventRefused(Reason.MALFORMED, "", f"cannot be read: {trouble}; send JSON as RFC 8259 has it")
@@ -121,16 +120,21 @@ def _whole(digits: str) -> float:
     return int(digits) if len(digits) < _FEW_DIGITS else float(digits)
 
 
-def _bad_bytes(error: UnicodeDecodeError) -> EventRefused:
-    return EventRefused(Reason.MALFORMED, "", f"holds bytes that are no UTF-8, at byte {error.start}; send UTF-8")
-
-
-def _bad_text(raw: bytes) -> EventRefused:
+def _bad_text(raw: bytes, text: str, document: object) -> EventRefused | None:
+    """What is wrong with strings of an event whose structure is sound."""
     try:
         raw.decode()
+        json.dumps(document, ensure_ascii=False).encode()
+        json.loads(text, parse_int=_whole)
     except UnicodeDecodeError as error:
-        return _bad_bytes(error)
-    return EventRefused(Reason.MALFORMED, "", "holds half of a surrogate pair (\\ud800 … \\udfff); send the whole character")
+        trouble = f"holds bytes that are no UTF-8, at byte {error.start}; send UTF-8"
+    except UnicodeEncodeError:
+        trouble = "holds half of a surrogate pair (\\ud800 to \\udfff); send the whole character"
+    except ValueError:
+        trouble = "holds a control character inside a string; escape it (\\n, \\u0001)"
+    else:
+        return None
+    return EventRefused(Reason.MALFORMED, "", trouble)
 
 
 def _nul_in(value: Any, path: str) -> str | None:

@@ -67,7 +67,7 @@ CHOICES: list[tuple[str, str, list[str]]] = [
     (
         "incident",
         "action",
-        "detected acknowledged escalated updated mitigated resolved reopened postmortem_completed false_positive".split(),
+        ["detected", "acknowledged", "escalated", "updated", "mitigated", "resolved", "reopened", "postmortem_completed"],
     ),
 ]
 REQUIRED = [
@@ -124,6 +124,7 @@ def test_a_duration_lies_between_nothing_and_400_days(family: str, field: str) -
         assert checked(family, field, good) is None
     for bad in (-1, -0.001, D400_MS + 1, D400_MS + 0.01, 1e300, 10**400):
         assert checked(family, field, bad) is R
+    odd: Any
     for odd in ("1", True, [1], {}):
         assert checked(family, field, odd) is W
 
@@ -134,6 +135,7 @@ def test_a_count_is_a_whole_number_up_to_a_billion(family: str, field: str, leas
         assert checked(family, field, good) is None
     for bad in (least - 1, 10**9 + 1, 2**63, 2**64, 10**30, 10**400):
         assert checked(family, field, bad) is R
+    odd: Any
     for odd in (1.0, 1.5, "1", True, [1]):
         assert checked(family, field, odd) is W
 
@@ -141,7 +143,7 @@ def test_a_count_is_a_whole_number_up_to_a_billion(family: str, field: str, leas
 @pytest.mark.parametrize(("family", "field"), BOOLS)
 def test_a_flag_is_true_or_false_and_nothing_like_it(family: str, field: str) -> None:
     assert [checked(family, field, good) for good in (True, False)] == [None, None]
-    assert [checked(family, field, odd) for odd in (0, 1, "true", "", [])] == [W] * 5
+    assert [checked(family, field, odd) for odd in (0, 1, "true", "", [0])] == [W] * 5
 
 
 @pytest.mark.parametrize(("family", "field"), INSTANTS)
@@ -260,6 +262,7 @@ def test_only_sessions_have_phases_and_their_end_has_a_length() -> None:
 
 
 def test_news_of_a_user_say_something() -> None:
+    nothing: dict[str, Any]
     for nothing in ({}, {"traits": {}}, {"milestone": None}):
         assert verdict(event("user", {"status": ..., **nothing})) is M
     for something in ({"traits": {"role": "admin"}}, {"milestone": "signed_up"}, {"status": "active"}):
