@@ -158,14 +158,14 @@ def mistakes(head: Head, sql: str) -> list[str]:
     said += [
         f"statistics: {name}.of: {s.of!r} is no statistic" for name, s in head.statistics.items() if s.per and s.of not in names
     ]
-    windows = {*head.windows, head.default_window, *(head.live.windows if head.live else ())}
-    said += [f"windows: {name!r} is no window: give some of {' '.join(NAMES)}" for name in sorted(windows - set(NAMES))]
+    said += [f"windows: {name!r} is no window: give some of {' '.join(NAMES)}" for name in head.windows if name not in NAMES]
     if head.default_window not in head.windows:
         said.append(f"default_window: {head.default_window!r} is not among its windows")
     if head.facts is None and (_mentions(sql, "facts") or _mentions(sql, "before")):
         said.append("facts: the statement reads them, so the head must say of which kind")
     if head.live is not None:
-        said += [f"live: {name!r} is no statistic" for name in head.live.statistics if name not in names]
+        said += [f"live.windows: {name!r} is not among its windows" for name in head.live.windows if name not in head.windows]
+        said += [f"live.statistics: {name!r} is no statistic" for name in head.live.statistics if name not in names]
     return said
 
 

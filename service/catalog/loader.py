@@ -60,8 +60,10 @@ import msgspec
 from service.catalog.kpi import MAIN, Head, Kpi, mistakes
 from service.catalog.statement import unknown_placeholders
 from service.domain.config import KpiShape
+from service.domain.config.lines import Lines
 
 KPIS = Path(__file__).with_name("kpis")
+SQL = "sql"
 _ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -120,30 +122,35 @@ class Catalog:
 def _read(path: Path) -> Kpi | Refusal:
     lines = path.read_text(encoding="utf-8").splitlines()
     length = next((index for index, line in enumerate(lines) if not line.startswith("--")), len(lines))
-    toml = [line.removeprefix("--").removeprefix(" ") for line in lines[:length]]
+    toml = "\n".join(line.removeprefix("--").removeprefix(" ") for line in lines[:length])
     sql = "\n".join(lines[length:]).strip()
     try:
-        head = msgspec.toml.decode("\n".join(toml), type=Head)
+        head = msgspec.toml.decode(toml, type=Head)
     except msgspec.ValidationError as error:
-        return Refusal(str(path), _line_of(str(error), toml), str(error))
+        return Refusal(str(path), Lines(toml).of(_path_in(str(error))), str(error))
     except msgspec.DecodeError as error:
         at = re.search(r"line (\d+)", str(error))
         return Refusal(str(path), int(at[1]) if at else 1, f"the head is no TOML: {error}")
-    said = mistakes(head, sql) + [f"sql: :{name} is no parameter of this KPI" for name in unknown_placeholders(head, sql)]
-    if not _ID.fullmatch(head.id) or head.id != path.stem:
-        said.append(f"id: {head.id!r} must be the file's name, in lower-case letters, digits and _")
-    if not sql or ";" in sql:
-        said.append("sql: one SELECT without a semicolon must follow the head")
+    said = _mistakes(head, sql, name=path.stem)
     if said:
-        return Refusal(str(path), _line_of(said[0], toml) if not said[0].startswith("sql") else length + 1, "; ".join(said))
+        key, _, _ = said[0].partition(":")
+        line = length + 1 if key == SQL else Lines(toml).of(tuple(key.split(".")))
+        return Refusal(str(path), line, "; ".join(said))
     return Kpi(head, sql, file=str(path))
 
 
-def _line_of(message: str, toml: list[str]) -> int:
-    """The line that a message speaks of: that of the first key it names, else the first."""
-    words = re.findall(r"[a-z_0-9]+", message)
-    for index, line in enumerate(toml, start=1):
-        key = re.match(r"\s*\[?\s*([A-Za-z_0-9.]+)", line)
-        if key and key[1].split(".")[-1] in words and ("=" in line or line.lstrip().startswith("[")):
-            return index
-    return 1
+def _mistakes(head: Head, sql: str, *, name: str) -> list[str]:
+    said = mistakes(head, sql)
+    if not _ID.fullmatch(head.id) or head.id != name:
+        said.append(f"id: {head.id!r} must be the file's name, in lower-case letters, digits and _")
+    if not sql or ";" in sql:
+        said.append(f"{SQL}: one SELECT without a semicolon must follow the head")
+    return said + [f"{SQL}: :{each} is no parameter of this KPI" for each in unknown_placeholders(head, sql)]
+
+
+def _path_in(message: str) -> tuple[str, ...]:
+    """The keys that a message of msgspec names: ``unknown field `beter` - at `$.facts` ``."""
+    place = re.search(r"at `\$\.?([^`]*)`", message)
+    unknown = re.search(r"unknown field `([^`]*)`", message)
+    keys = re.findall(r"[^.\[\]]+", place[1]) if place else []
+    return (*(key for key in keys if not key.isdigit()), *([unknown[1]] if unknown else []))

@@ -1,0 +1,84 @@
+"""A file is one KPI; a bad one is refused with its line, and the others go on."""
+
+from pathlib import Path
+
+import pytest
+
+from service.catalog import Catalog
+from service.catalog.loader import KPIS
+
+GOOD = """-- id = "NAME"
+-- title = "Good"
+-- definition = "a ÷ b"
+-- family = "Service level"
+-- unit = "ratio"
+-- kind = "ratio"
+-- better = "higher"
+-- dimensions = ["account", "service"]
+-- [facts]
+-- kind = "request"
+select tenant, win, dims, '' as statistic, sum(n) as numerator, sum(n) as denominator from facts group by 1, 2, 3
+"""
+
+
+def load(directory: Path, **files: str) -> Catalog:
+    for name, text in files.items():
+        (directory / f"{name}.sql").write_text(text.replace("NAME", name))
+    return Catalog.load(directory)
+
+
+def test_every_file_that_comes_with_tidegauge_is_a_kpi() -> None:
+    catalog = Catalog.load()
+    assert catalog.refused == ()
+    assert {path.stem for path in KPIS.glob("*.sql")} == set(catalog.kpis)
+
+
+def test_every_shape_says_what_a_configuration_may_name() -> None:
+    shapes = Catalog.load().shapes()
+    assert shapes["error_rate"].statistics == ("4xx", "5xx", "timeout")
+    assert shapes["requests"].unit_of("per_minute") == "requests/min"
+    assert shapes["request_latency"].is_distribution
+    assert shapes["request_latency"].unit_of("p95") == "ms"
+    assert shapes["request_latency"].unit_of("count") == "count"
+    assert shapes["meter"].splits_by("attribute.page")
+
+
+def test_a_sound_file_is_loaded_beside_a_bad_one(tmp_path: Path) -> None:
+    catalog = load(tmp_path, good=GOOD, bad=GOOD.replace('"ratio"\n-- better', '"fraction"\n-- better'))
+    assert list(catalog.kpis) == ["good"]
+    assert [(Path(each.file).name, each.line) for each in catalog.refused] == [("bad.sql", 6)]
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "line", "says"),
+    [
+        ('-- unit = "ratio"', '-- unit = "ratio', 5, "no TOML"),
+        ('-- unit = "ratio"\n', "", 1, "unit"),
+        ('-- better = "higher"', '-- beter = "higher"', 7, "beter"),
+        ('-- kind = "request"', '-- kind = "requests"', 10, "requests"),
+        ('-- id = "NAME"', '-- id = "other"', 1, "file's name"),
+        ('-- kind = "ratio"', '-- kind = "distribution"', 1, "default_statistic"),
+        ('-- unit = "ratio"', '-- unit = "ratio"\n-- windows = ["8d"]', 6, "8d"),
+        ('-- unit = "ratio"', '-- unit = "ratio"\n-- default_window = "8d"', 6, "8d"),
+        ('-- [facts]\n-- kind = "request"\n', "", 1, "facts"),
+        ("from facts", "from facts where :colour = 1", 11, "colour"),
+        ("group by 1, 2, 3", "group by 1, 2, 3;", 11, "semicolon"),
+        ('-- [facts]', '-- [live]\n-- windows = ["1h"]\n-- statistics = ["p95"]\n-- [facts]', 11, "p95"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_refused_with_its_line(tmp_path: Path, was: str, becomes: str, line: int, says: str) -> None:
+    assert was in GOOD
+    catalog = load(tmp_path, some=GOOD.replace(was, becomes))
+    assert catalog.kpis == {}
+    assert says in catalog.refused[0].message
+    assert catalog.refused[0].line == line
+    assert str(catalog.refused[0]).startswith(f"{tmp_path}/some.sql:{line}: ")
+
+
+def test_of_two_files_of_one_id_the_first_stays(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "good.sql").write_text(GOOD.replace("NAME", "good").replace("Good", name))
+    catalog = Catalog.load(tmp_path / "a", tmp_path / "b")
+    assert catalog.kpis["good"].head.title == "a"
+    assert "already" in catalog.refused[0].message
