@@ -11,13 +11,12 @@ import structlog
 
 from service.domain.ids import Partition
 from service.store import leases
-from service.store.engine import Connection
+from service.store.engine import FAILURES, Connection
 from service.store.leases import Backend, Crew, Lease, Member, log_resource
 
 ROLE = "aggregate"
 RENEWALS_PER_LEASE = 3
 TAKE_INTERVAL_S = 1.0
-FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 log = structlog.get_logger(__name__)
 

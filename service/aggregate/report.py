@@ -9,7 +9,7 @@ import asyncpg
 import numpy as np
 import structlog
 
-from service.aggregate.holding import FAILURES, Holding
+from service.aggregate.holding import Holding
 from service.aggregate.outcomes import reasons
 from service.aggregate.pipeline import Prepared
 from service.aggregate.policy import REFUSED, Outcome
@@ -18,6 +18,7 @@ from service.clock import SECOND, Clock
 from service.errors import BatchStale, LeaseLost, LogUnavailable, TidegaugeError
 from service.eventlog.port import EventLog
 from service.store import progress
+from service.store.engine import FAILURES
 from service.telemetry import Telemetry
 
 OBSERVE_INTERVAL_S = 1.0

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import asyncpg
 import structlog
 
-from service.aggregate.holding import FAILURES, Holding
+from service.aggregate.holding import Holding
 from service.aggregate.pipeline import Pipeline, Prepared
 from service.aggregate.policy import TimePolicy
 from service.aggregate.report import Report, describe
@@ -17,6 +17,7 @@ from service.errors import LeaseLost, Transient
 from service.eventlog.port import EventLog, Stored
 from service.settings import Settings
 from service.store import progress
+from service.store.engine import FAILURES
 from service.store.flush import Move, flush
 from service.store.installation import Installation
 from service.store.leases import backend_of
@@ -219,6 +220,9 @@ class Worker:
         log.warning("worker.recovers", worker=str(self._holding.owner), error=describe(error), pause_s=self._backoff_s)
         await cancel([self._flushing] if self._flushing else [])
         self._flushing = None
+        if isinstance(error, FAILURES):
+            # What state a connection is in after an error of its own is not worth finding out.
+            await self._disconnect()
         self._pipeline.reset()
         self._next.clear()
         await self._pause(self._backoff_s)
@@ -237,8 +241,10 @@ class Worker:
 
     async def _connect(self) -> None:
         """Have a connection of our own for flushes, with its temporary tables."""
-        if self._connection is not None and not self._connection.is_closed():
-            return
+        # A pool takes a connection that has ended back by itself: then even asking it raises.
+        with contextlib.suppress(asyncpg.InterfaceError):
+            if self._connection is not None and not self._connection.is_closed():
+                return
         await self._disconnect()
         self._connection = await self._pool.acquire()
         await make_stages(self._connection)
@@ -247,8 +253,11 @@ class Worker:
             await self._holding.renew(connection)
 
     async def _disconnect(self) -> None:
+        """Let the connection go, for good: the next holder of a lease that we lost ends its backend."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
+            with contextlib.suppress(asyncpg.InterfaceError):
+                connection.terminate()
             await self._pool.release(connection)
 
     async def _pause(self, seconds: float) -> None:

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -19,9 +20,11 @@ from service.eventlog.port import Draft
 from service.eventlog.postgres import PostgresLog
 from service.settings import Settings
 from service.store import ledger
+from service.store.embedded import EmbeddedPostgres
 from service.store.engine import create_pool
 from service.store.installation import Installation, ensure_installation
 from service.telemetry import Telemetry
+from tests.conftest import TEMPLATE
 
 CONSUME_TIMEOUT_S = 20.0
 
@@ -113,17 +116,49 @@ def settings() -> Settings:
     return Settings(partitions=4, flush_interval_s=0.01, lease_s=2.0)
 
 
-@pytest.fixture
-async def site(database_url: str, settings: Settings) -> AsyncIterator[Site]:
-    pool = await create_pool(database_url, max_size=40)
+HASH_KEY = bytes(range(32))
+"""The same in all sites of a test, so that the same rows can be given to several."""
+
+
+@asynccontextmanager
+async def open_site(url: str, settings: Settings) -> AsyncIterator[Site]:
+    """An installation in a migrated database, with a tenant."""
+    pool = await create_pool(url, max_size=40)
     try:
         async with pool.acquire() as connection:
+            await ensure_installation(connection, settings, log_kind="postgres")
+            await connection.execute("update installation set hash_key = $1", HASH_KEY)
             installation = await ensure_installation(connection, settings, log_kind="postgres")
             tenant = await connection.fetchval(
                 "insert into tenant (name, timezone) values ('acme', 'Europe/Berlin') returning id"
             )
         clock = MovableClock()
         log = await PostgresLog.open(pool, generation=installation.generation, partitions=installation.partitions, clock=clock)
-        yield Site(pool, log, settings, installation, tenant, database_url, clock)
+        yield Site(pool, log, settings, installation, tenant, url, clock)
     finally:
         await pool.close()
+
+
+@pytest.fixture
+async def site(database_url: str, settings: Settings) -> AsyncIterator[Site]:
+    async with open_site(database_url, settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def another_site(postgres: EmbeddedPostgres, settings: Settings) -> AsyncIterator[Callable[[], Awaitable[Site]]]:
+    """Makes further sites, each in a database of its own."""
+    async with AsyncExitStack() as stack:
+        admin = await asyncpg.connect(postgres.url_of("postgres"))
+        stack.push_async_callback(admin.close)
+
+        async def drop(name: str) -> None:
+            await admin.execute(f'drop database "{name}" with (force)')
+
+        async def make() -> Site:
+            name = f"site_{uuid4().hex}"
+            await admin.execute(f'create database "{name}" template "{TEMPLATE}" strategy file_copy')
+            stack.push_async_callback(drop, name)
+            return await stack.enter_async_context(open_site(postgres.url_of(name), settings))
+
+        yield make

@@ -8,18 +8,16 @@ from tests.aggregate.conftest import Site
 
 R = TypeVar("R", bound=Row)
 
-LATE_RAW_S = 3_600
-
 
 class Events:
-    """Makes rows for a site; `received` is now unless it is said."""
+    """Makes rows for a site; received now unless it is said."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
         self._hasher = site.hasher
         self._count = 0
 
-    def _row(self, row_type: type[R], *, received_us: int | None, time_us: int | None, fields: dict[str, Any]) -> R:
+    def make(self, row_type: type[R], *, time_us: int | None = None, received_us: int | None = None, **fields: Any) -> R:
         self._count += 1
         tenant = fields.pop("tenant", self._site.tenant)
         source = fields.pop("source", "test/service")
@@ -38,16 +36,14 @@ class Events:
         }
         return row_type(**head, **fields)
 
-    def request(self, *, time_us: int | None = None, received_us: int | None = None, **fields: Any) -> RequestRow:
-        plain = {"service": "api", "status": 200, "latency_ns": 5_000_000} | fields
-        return self._row(RequestRow, received_us=received_us, time_us=time_us, fields=plain)
+    def request(self, **fields: Any) -> RequestRow:
+        return self.make(RequestRow, **(dict[str, Any](service="api", status=200, latency_ns=5_000_000) | fields))
 
-    def usage(self, *, time_us: int | None = None, received_us: int | None = None, **fields: Any) -> UsageRow:
-        plain = {"user": "ada", "feature": "export"} | fields
-        return self._row(UsageRow, received_us=received_us, time_us=time_us, fields=plain)
+    def usage(self, **fields: Any) -> UsageRow:
+        return self.make(UsageRow, **(dict[str, Any](user="ada", feature="export") | fields))
 
-    def user(self, *, time_us: int | None = None, received_us: int | None = None, **fields: Any) -> UserRow:
-        return self._row(UserRow, received_us=received_us, time_us=time_us, fields={"user": "ada"} | fields)
+    def user(self, **fields: Any) -> UserRow:
+        return self.make(UserRow, **(dict[str, Any](user="ada") | fields))
 
 
 def seconds_ago(site: Site, seconds: float) -> int:

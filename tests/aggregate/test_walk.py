@@ -17,7 +17,9 @@ async def test_a_request_in_the_log_becomes_facts_of_its_minute_quarter_and_day(
             assert [value & ((1 << 48) - 1) for value in facts[0]["histogram"]] == [4]
         bucket = await connection.fetchval("select extract(epoch from bucket)::bigint * 1000000 from fact_minute")
         assert bucket == at // MINUTE * MINUTE
-        assert await connection.fetchrow("select stored, duplicate, dead_lettered from ledger") == (2, 0, 0)
+        assert [tuple(row) for row in await connection.fetch("select stored, duplicate, dead_lettered from ledger")] == [
+            (2, 0, 0)
+        ]
         assert await connection.fetchval("select flush from tenant_dirty where tenant = $1", site.tenant) >= 1
 
 

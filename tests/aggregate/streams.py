@@ -1,0 +1,88 @@
+"""Random streams of events of all families, with copies among them, the same for the same seed."""
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from service.clock import DAY, HOUR, SECOND
+from service.domain.families.rows import (
+    DeliveryRow,
+    IncidentRow,
+    MeasurementRow,
+    ProbeRow,
+    RequestRow,
+    Row,
+    UsageRow,
+    UserRow,
+)
+from tests.aggregate.conftest import Site
+from tests.aggregate.events import Events
+
+FAMILY_OF = {
+    UsageRow: "usage",
+    UserRow: "user",
+    DeliveryRow: "delivery",
+    RequestRow: "request",
+    ProbeRow: "probe",
+    MeasurementRow: "measurement",
+    IncidentRow: "incident",
+}
+
+
+def stream(site: Site, seed: int, count: int) -> list[Row]:
+    """Events of the last two days, a tenth of them too late, in the future or without a time; a quarter are copies."""
+    pick = random.Random(seed)
+    events = Events(site)
+    now = site.clock.now_us() // HOUR * HOUR
+    rows: list[Row] = []
+    for _ in range(count):
+        if rows and pick.random() < 0.25:
+            rows.append(pick.choice(rows))
+            continue
+        received = now - pick.randrange(HOUR)
+        time: int | None = received - pick.randrange(2 * DAY)
+        odd = pick.random()
+        if odd < 0.03:
+            time = received - 7 * DAY - 1
+        elif odd < 0.05:
+            time = received + 300 * SECOND + 1
+        elif odd < 0.1:
+            time = None
+        rows.append(_event(pick, events, time, received))
+    return rows
+
+
+def _event(pick: random.Random, events: Events, time: int | None, received: int) -> Row:
+    at: dict[str, Any] = {"time_us": time, "received_us": received, "account": pick.choice(["", "a", "b", "c"])}
+    user = f"user-{pick.randrange(200)}"
+    match pick.randrange(7):
+        case 0:
+            return events.make(UsageRow, **at, user=user, feature=pick.choice(["export", "search", "login"]))
+        case 1:
+            return events.make(
+                UserRow, **at, user=user, traits={"plan": pick.choice("abc")}, milestone="first_login", status="active"
+            )
+        case 2:
+            latency = pick.randrange(10**9)
+            return events.make(DeliveryRow, **at, delivery="d", integration="sap", outcome="delivered", latency_ns=latency)
+        case 3:
+            latency = pick.randrange(10**9)
+            return events.make(
+                RequestRow, **at, service="api", status=pick.choice([200, 404]), latency_ns=latency, count=pick.randrange(1, 9)
+            )
+        case 4:
+            return events.make(ProbeRow, **at, component="api", up=pick.random() < 0.9, interval_s=60)
+        case 5:
+            attributes = {"page": pick.choice(["home", "cart"])}
+            return events.make(MeasurementRow, **at, meter="lcp", whole=pick.randrange(5_000), nano=5, attributes=attributes)
+        case _:
+            return events.make(IncidentRow, **at, incident=f"i-{pick.randrange(9)}", action="opened", severity="P1")
+
+
+def by_family(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Rows as an append takes them."""
+    families: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        families[FAMILY_OF[type(row)]].append(row)
+    return families

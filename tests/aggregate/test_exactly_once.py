@@ -1,0 +1,100 @@
+"""Every event counts exactly once, whatever happens to the workers."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import pytest
+
+from service.settings import Settings
+from tests.aggregate.conftest import Site
+from tests.aggregate.dump import dump
+from tests.aggregate.streams import by_family, stream
+
+MakeSite = Callable[[], Awaitable[Site]]
+
+
+@pytest.fixture
+def settings() -> Settings:
+    # Shorter leases than an operator may set: a test need not wait for seconds until one expires.
+    allowed = Settings(partitions=4, flush_interval_s=0.01, flush_events=100)
+    return allowed.model_copy(update={"lease_s": 0.6})
+
+
+async def feed(site: Site, seed: int, *, count: int = 3_000, pause_s: float = 0.0, size: int = 60) -> None:
+    """Append a stream in small parts."""
+    rows = stream(site, seed, count)
+    for start in range(0, count, size):
+        await site.append(by_family(rows[start : start + size]))
+        await asyncio.sleep(pause_s)
+
+
+async def same_as_undisturbed(site: Site, make: MakeSite, seed: int, count: int = 3_000) -> None:
+    """The rollups are those of one worker that nothing happens to."""
+    calm = await make()
+    await feed(calm, seed, count=count)
+    await calm.consume()
+    async with site.pool.acquire() as connection, calm.pool.acquire() as other:
+        found, expected = await dump(connection), await dump(other)
+    for name, rows in expected.items():
+        assert found[name] == rows, name
+
+
+async def test_a_killed_aggregator_counts_nothing_twice(site: Site, another_site: MakeSite) -> None:
+    pick = random.Random(1)
+    feeding = asyncio.create_task(feed(site, 1, pause_s=0.03))
+    while not feeding.done():
+        task = asyncio.create_task(site.worker().run())
+        await asyncio.sleep(0.7 + pick.random() * 0.3)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await feeding
+    await site.consume()
+    await same_as_undisturbed(site, another_site, 1)
+
+
+async def test_a_backend_that_ends_in_the_middle_of_a_flush_costs_nothing(site: Site, another_site: MakeSite) -> None:
+    pick = random.Random(2)
+    admin = await asyncpg.connect(site.url)
+    feeding = asyncio.create_task(feed(site, 2, pause_s=0.02))
+    ended = 0
+    try:
+        async with site.working(2):
+            while not feeding.done():
+                await asyncio.sleep(pick.random() * 0.2)
+                ended += await admin.fetchval(
+                    "select count(*) from lease, pg_terminate_backend(backend_pid) where owner is not null"
+                )
+            await feeding
+            await site.consumed()
+    finally:
+        await admin.close()
+    assert ended > 5
+    await same_as_undisturbed(site, another_site, 2)
+
+
+async def test_workers_that_join_and_leave_share_the_partitions_and_lose_nothing(site: Site, another_site: MakeSite) -> None:
+    feeding = asyncio.create_task(feed(site, 3, pause_s=0.05))
+    async with site.working(1) as [first]:
+        async with site.working(3) as others:
+            await until(lambda: [len(worker.holding) for worker in (first, *others)] == [1, 1, 1, 1])
+        await until(lambda: len(first.holding) == 4)
+        async with site.working(1) as [second]:
+            await until(lambda: len(first.holding) == len(second.holding) == 2)
+            await feeding
+            await site.consumed()
+    await same_as_undisturbed(site, another_site, 3)
+
+
+async def test_other_batches_and_workers_give_the_same_rollups(site: Site, another_site: MakeSite) -> None:
+    await feed(site, 4, size=700)
+    await site.consume(workers=2)
+    await same_as_undisturbed(site, another_site, 4)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something holds, not for ever."""
+    async with asyncio.timeout(15):
+        while not condition():  # noqa: ASYNC110  # what is waited for sets no event
+            await asyncio.sleep(0.02)
