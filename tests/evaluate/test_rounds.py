@@ -1,0 +1,78 @@
+"""Live values follow what happens, decay when it stops, and are computed only where that is due."""
+
+from uuid import uuid4
+
+import pytest
+
+from service.clock import MINUTE, SECOND
+from service.errors import LeaseLost
+from tests.evaluate.stage import staged
+
+
+async def test_a_flush_shows_in_the_next_round(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        short = stage.live()
+        now = stage.clock.now_us()
+        await stage.requests([(now, "200", 9), (now, "500", 1)])
+        assert await short.once(stage.pool, stage.owner, stage.lease) == 1
+        [requests] = await stage.values("kpi_latest", "requests", window="5m")
+        [errors] = await stage.values("kpi_latest", "error_rate", window="5m")
+        assert (requests["value"], errors["value"], errors["numerator"], errors["denominator"]) == (10, 0.1, 1, 10)
+
+
+async def test_short_windows_decay_by_themselves_when_traffic_stops(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        short = stage.live()
+        await stage.requests([(stage.clock.now_us(), "200", 9)])
+        await short.once(stage.pool, stage.owner, stage.lease)
+        stage.clock.move(6 * MINUTE / SECOND)
+        assert await short.once(stage.pool, stage.owner, stage.lease) == 1
+        [requests] = await stage.values("kpi_latest", "requests", window="5m")
+        [rate] = await stage.values("kpi_latest", "error_rate", window="5m")
+        assert (requests["value"], rate["value"], rate["status"]) == (0, None, "none")
+        [hour] = await stage.values("kpi_latest", "requests", window="1h")
+        assert hour["value"] == 9
+
+
+async def test_a_tenant_with_nothing_left_is_not_computed_again(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        short = stage.live()
+        await stage.requests([(stage.clock.now_us(), "200", 9)])
+        await short.once(stage.pool, stage.owner, stage.lease)
+        assert await short.once(stage.pool, stage.owner, stage.lease) == 0
+        stage.clock.move(2 * 60 * MINUTE / SECOND)
+        assert await short.once(stage.pool, stage.owner, stage.lease) == 1
+        stage.clock.move(MINUTE / SECOND)
+        assert await short.once(stage.pool, stage.owner, stage.lease) == 0
+
+
+async def test_a_split_that_is_no_more_is_dropped(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        short = stage.live()
+        await stage.requests([(stage.clock.now_us(), "200", 9)])
+        await short.once(stage.pool, stage.owner, stage.lease)
+        split = "select count(*) from kpi_latest where kpi = 'requests' and \"window\" = '5m' and dims = '{\"service\": \"api\"}'"
+        assert await stage.pool.fetchval(split) > 0
+        stage.clock.move(6 * MINUTE / SECOND)
+        await short.once(stage.pool, stage.owner, stage.lease)
+        assert await stage.pool.fetchval(split) == 0
+
+
+async def test_who_has_lost_the_lease_writes_nothing(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        await stage.requests([(stage.clock.now_us(), "200", 9)])
+        with pytest.raises(LeaseLost):
+            await stage.live().once(stage.pool, uuid4(), stage.lease)
+        assert await stage.pool.fetchval("select count(*) from kpi_latest") == 0
+
+
+async def test_a_target_judges_live_values(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        config = '{"tenant": {"timezone": "UTC"}, "target": [{"kpi": "error_rate", "op": "<=", "target": 0.05, "limit": 0.2}]}'
+        await stage.pool.execute("insert into config_version values ($1, 1, null, '', $2, now())", stage.tenant, config)
+        await stage.pool.execute("update tenant set config_version = 1")
+        now = stage.clock.now_us()
+        await stage.requests([(now, "200", 9), (now, "500", 1)])
+        await stage.live().once(stage.pool, stage.owner, stage.lease)
+        [errors] = await stage.values("kpi_latest", "error_rate", window="5m")
+        assert (errors["status"], errors["target"], errors["limit"]) == ("yellow", 0.05, 0.2)
