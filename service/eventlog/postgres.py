@@ -27,7 +27,7 @@ MAX_READ_RECORDS = 2_000
 MAX_TRIM_RECORDS = 2_000
 
 # Anything that Postgres, the connection to it or the pool may say: the records are then in the log or not.
-_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 
 class PostgresLog(EventLog):

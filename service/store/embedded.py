@@ -24,6 +24,7 @@ DATABASE = "tidegauge"
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
 MAX_SOCKET_PATH = 90
+LOG_TAIL_BYTES = 16_384
 _PR_SET_PDEATHSIG = 1
 
 SETTINGS = {
@@ -105,8 +106,7 @@ class EmbeddedPostgres:
         self._make_directories()
         if not (self._cluster / "PG_VERSION").exists():
             self._initdb()
-        if self.pid is None:
-            (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+        if not self.running():
             self._spawn()
         await self._wait_until_ready()
         await self._create_database()
@@ -184,6 +184,10 @@ class EmbeddedPostgres:
         deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
         while True:
             if self._process is not None and self._process.poll() is not None:
+                if self._outlived() and asyncio.get_running_loop().time() < deadline:
+                    await asyncio.sleep(0.1)
+                    self._spawn()
+                    continue
                 raise StoreUnavailable(f"Postgres stopped at once: see {self._home / 'postgres.log'}")
             try:
                 connection = await asyncpg.connect(self.url_of("postgres"), timeout=5)
@@ -194,6 +198,12 @@ class EmbeddedPostgres:
                 continue
             await connection.close()
             return
+
+    def _outlived(self) -> bool:
+        """Whether the server gave way to backends of a killed predecessor, which end by themselves."""
+        with (self._home / "postgres.log").open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
+            return b"pre-existing shared memory block" in log.read()
 
     async def _create_database(self) -> None:
         connection = await asyncpg.connect(self.url_of("postgres"))

@@ -10,6 +10,9 @@ APPLICATION = "tidegauge"
 Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 """A raw connection: one of our own, or one that a pool lent."""
 
+FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+"""What Postgres, the connection to it or the pool may raise: to the rest of the service, StoreUnavailable."""
+
 STATEMENT_TIMEOUT_S = 60
 SERVER_SETTINGS = {
     "timezone": "UTC",

@@ -3,13 +3,11 @@
 import secrets
 from dataclasses import dataclass
 
-import asyncpg
-
 from service.clock import DAY, SECOND
 from service.domain.identity import KEY_BYTES
 from service.errors import LogMismatch, StoreUnavailable
 from service.settings import Settings
-from service.store.engine import Connection
+from service.store.engine import FAILURES, Connection
 
 FIRST_GENERATION = 1
 EVALUATE_LEASE = "evaluate"
@@ -75,7 +73,7 @@ async def ensure_installation(connection: Connection, settings: Settings, *, log
             if made:
                 await connection.execute(INSERT_PARTITIONS, FIRST_GENERATION, settings.partitions, EVALUATE_LEASE)
             fixed = Installation(**dict(await connection.fetchrow(SELECT_INSTALLATION) or {}))
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except FAILURES as error:
         raise StoreUnavailable(f"the installation cannot be read: {str(error) or type(error).__name__}") from error
     _compare(fixed, log_kind=log_kind, partitions=settings.partitions, lateness_s=lateness_s)
     return fixed

@@ -11,16 +11,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-import asyncpg
-
 from service.clock import to_datetime, to_us
 from service.errors import StoreUnavailable
 from service.settings import Settings
-from service.store.engine import Connection
+from service.store.engine import FAILURES, Connection
 
 LOCK_TIMEOUT_S = 5
 PARTITION_LOCK = 7_419_002
-FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 DAYS_AHEAD = 7
 MONTHS_AHEAD_DAYS = 62
 

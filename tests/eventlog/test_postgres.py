@@ -245,4 +245,8 @@ async def append_until_killed(server: EmbeddedPostgres) -> dict[tuple[int, int],
         for result in await asyncio.gather(*appending, return_exceptions=True):
             assert isinstance(result, LogUnavailable)
         pool.terminate()
+    for _ in range(1_000):
+        if not server.running():
+            break
+        await asyncio.sleep(0.01)
     return acknowledged
