@@ -2,12 +2,22 @@
 
 from collections.abc import Callable, Mapping
 
-from service.catalog import relations_seconds, relations_users
+from service.catalog import relations_cases, relations_people, relations_seconds, relations_users
 from service.catalog.kpi import Head
 
 Build = Callable[[Head, tuple[str, ...], frozenset[str]], str]
 """Makes a relation's statement of the head, the split and the names of the filters."""
 
-BUILT: Mapping[str, Build] = {**relations_users.BUILT, **relations_seconds.BUILT}
+BUILT: Mapping[str, Build] = {
+    **relations_users.BUILT,
+    **relations_people.BUILT,
+    **relations_seconds.BUILT,
+    **relations_cases.BUILT,
+}
 """In an order in which each reads only those before it."""
-NEEDS: Mapping[str, tuple[str, ...]] = {**relations_users.NEEDS, **relations_seconds.NEEDS}
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    **relations_users.NEEDS,
+    **relations_people.NEEDS,
+    **relations_seconds.NEEDS,
+    **relations_cases.NEEDS,
+}

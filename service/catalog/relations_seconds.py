@@ -9,8 +9,8 @@ its span count as up. A quarter of an hour is a string of 900 bits: nothing is e
 
 from collections.abc import Callable, Mapping
 
+from service.catalog.asked import Asked
 from service.catalog.kpi import Head
-from service.catalog.relations_users import Asked
 from service.store.incidents import CASES
 
 _NONE = "0::bit(900)"

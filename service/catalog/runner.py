@@ -79,7 +79,9 @@ def _values(kpi: Kpi, windows: Sequence[Window], records: Iterable[asyncpg.Recor
         found.update(_figures(kpi, record, wanted, question.within))
     for (index, text), (found, note) in figures.items():
         window, dims = windows[index], msgspec.json.decode(text, type=dict[str, str])
-        dims = {name: dims[name] for name in (*question.by, *kpi.head.apart) if dims.get(name) or name in question.by}
+        dims = {
+            name: dims[name] for name in (*question.by, *kpi.head.apart) if name in dims and (dims[name] or name in question.by)
+        }
         for name in wanted:
             if name in rates and rates[name][0] in found:
                 of, per = rates[name]

@@ -94,6 +94,38 @@ async def store_people(
     return given
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an event said of a user at an instant: a status, or a milestone."""
+
+    user: str
+    at_us: int
+    said: str
+    account: str = ""
+    source: str = "/s"
+    id: str = ""
+
+
+async def store_statuses(connection: asyncpg.Connection, tenant: int, told: Iterable[Told]) -> None:
+    """Write every status with its date."""
+    records = [
+        (tenant, "user", "status", one.user, one.account, one.at_us, one.source, one.id or str(number), one.said)
+        for number, one in enumerate(told)
+    ]
+    await connection.copy_records_to_table("state_history", records=records)
+
+
+async def store_milestones(connection: asyncpg.Connection, tenant: int, told: Iterable[Told], *, kind: str = "user") -> None:
+    """Write the earliest of each milestone of a user in an account."""
+    earliest: dict[tuple[str, str, str], Told] = {}
+    for one in told:
+        key = (one.said, one.user, one.account)
+        before = earliest.get(key, one)
+        earliest[key] = min(before, one, key=lambda each: (each.at_us, each.source, each.id))
+    records = [(tenant, kind, *key, one.at_us, one.source, one.id) for key, one in earliest.items()]
+    await connection.copy_records_to_table("milestone", records=records)
+
+
 async def _feature(connection: asyncpg.Connection, tenant: int, name: str) -> int:
     found = await connection.fetchval(
         "insert into name (tenant, kind, name) values ($1, 'feature', $2) returning id", tenant, name

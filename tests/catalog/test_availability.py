@@ -128,7 +128,7 @@ class Oracle:
 
 
 def random_probes(seed: int) -> list[Probe]:
-    dice, start = random.Random(seed), NOON // SECOND - HOUR_S  # noqa: S311  # a seed, so that a failure repeats
+    dice, start = random.Random(seed), NOON // SECOND - HOUR_S  # a seed: a failure repeats
     return [
         Probe(
             start + dice.randrange(3 * HOUR_S),
@@ -247,7 +247,10 @@ async def test_an_open_false_positive_clears_what_no_probe_spoke_for_too(
 ) -> None:
     tenant = await make_tenant(connection, "pilot")
     await store_probes(connection, tenant, [Probe(NOON // SECOND - 60, 60, up=False)])
-    steps = [(NOON - 30 * SECOND, {"action": "opened", "severity": "P2", "outage": True}), (NOON, {"action": "false_positive"})]
+    steps: list[tuple[int, dict[str, Any]]] = [
+        (NOON - 30 * SECOND, {"action": "opened", "severity": "P2", "outage": True}),
+        (NOON, {"action": "false_positive"}),
+    ]
     await store_steps(connection, tenant, "i", steps)
     (value,) = await run(
         connection,

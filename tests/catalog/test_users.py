@@ -41,7 +41,7 @@ def declared(**tables: Any) -> Declared:
 
 
 def random_uses(seed: int, *, users: int = 150, days: int = 10, uses: int = 700) -> tuple[list[Use], dict[str, dict[str, str]]]:
-    dice = random.Random(seed)  # noqa: S311  # a seed, so that a failure repeats
+    dice = random.Random(seed)  # a seed, so that a failure repeats
     names = [f"u{number}" for number in range(users)]
     made = [
         Use(

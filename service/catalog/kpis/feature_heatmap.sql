@@ -1,0 +1,30 @@
+-- id = "feature_heatmap"
+-- title = "Heat map of features"
+-- definition = "users per feature and local day, summed per weekday (1 is Monday): user-days; total: of all weekdays"
+-- family = "Adoption and engagement"
+-- unit = "user-days"
+-- kind = "count"
+-- better = "higher"
+-- dimensions = ["account", "feature", "weekday", "user.*"]
+-- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
+-- whole_days = true
+-- default_window = "week"
+-- [statistics.total]
+-- title = "User-days of all weekdays"
+with cells as (
+  select r.tenant, r.win, r.dims, w.weekday, coalesce(sum(a.n), 0) as n
+  from feature_rows r
+  cross join generate_series(1, 7) as w(weekday)
+  left join active_daily a on a.tenant = r.tenant and a.win = r.win and a.dims = r.dims
+    and extract(isodow from a.day) = w.weekday
+  where :only_weekday is null or w.weekday::text = any(:only_weekday)
+  group by r.tenant, r.win, r.dims, w.weekday
+)
+select tenant, win, dims || jsonb_build_object('weekday', weekday::text) as dims, '' as statistic,
+       n as numerator, null::numeric as denominator
+from cells where 'weekday' = any(:by)
+union all
+select tenant, win, dims, s.statistic, sum(n), null
+from cells cross join (values (''), ('total')) as s(statistic)
+where s.statistic = 'total' or not 'weekday' = any(:by)
+group by tenant, win, dims, s.statistic

@@ -1,0 +1,16 @@
+-- id = "first_value_achieved"
+-- title = "First value achieved"
+-- definition = "users with the milestone first_value ÷ users who logged in (first_login; where none is sent, a first use), up to the window's end"
+-- family = "Adoption and engagement"
+-- unit = "ratio"
+-- kind = "ratio"
+-- better = "higher"
+-- dimensions = ["account", "user.*"]
+-- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
+-- whole_days = true
+-- default_window = "7d"
+-- [live]
+-- windows = ["7d"]
+select l.tenant, l.win, l.dims, '' as statistic, coalesce(a.n, 0) as numerator, l.n as denominator
+from logged_in l
+left join achieved a using (tenant, win, dims)

@@ -1,0 +1,21 @@
+-- id = "mtta"
+-- title = "Time to acknowledge"
+-- definition = "acknowledged less detected (else opened), in the window of acknowledged; false positives left out"
+-- family = "Incidents"
+-- unit = "s"
+-- kind = "durations"
+-- better = "lower"
+-- dimensions = ["severity", "kind", "service", "cause", "account"]
+-- platform_wide = true
+-- default_statistic = "mean"
+-- [live]
+-- windows = ["7d", "28d"]
+-- by = [[], ["severity"]]
+select w.tenant, w.win, i.dims, array_agg(t.duration) as durations
+from wins w
+join incidents_asked i on i.tenant = w.tenant
+cross join lateral (
+  select (i.acknowledged_us - coalesce(i.detected_us, i.opened_us)) * 1000 as duration
+) t
+where not i.false_positive and i.acknowledged_at >= w.start_at and i.acknowledged_at < w.end_at and t.duration >= 0
+group by w.tenant, w.win, i.dims

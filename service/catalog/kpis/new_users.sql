@@ -1,0 +1,14 @@
+-- id = "new_users"
+-- title = "New users"
+-- definition = "users whose first active day lies in the window; by account, whose first one in that account does"
+-- family = "Adoption and engagement"
+-- unit = "users"
+-- kind = "count"
+-- better = "higher"
+-- dimensions = ["account", "user.*"]
+-- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
+-- whole_days = true
+-- default_window = "7d"
+-- [live]
+-- windows = ["1d", "7d", "28d"]
+select tenant, win, dims, '' as statistic, n as numerator, null::numeric as denominator from newcomers

@@ -1,0 +1,103 @@
+"""Counting users that are kept one by one: known by a status, a milestone or their first day of use.
+
+A source is a statement that gives each user once in a window, and in an account where accounts are split by:
+`tenant, win[, account]` and `who` (the user's id) or `ordinal`.
+"""
+
+from service.catalog.asked import Asked
+from service.catalog.population import CHUNK
+
+
+def counted_people(asked: Asked, source: str, *, key: str) -> str:
+    """`tenant, win, dims, n` of a source whose users are known by `key`, `who` or `ordinal`."""
+    columns = {name: f"coalesce(t{number}.value, '')" for number, name in enumerate(asked.traits)} | {"account": "p.account"}
+    joins, conditions, ordinal = "", [], "p.ordinal"
+    if asked.traits and key == "who":
+        joins, ordinal = "\njoin app_user u on u.tenant = p.tenant and u.user_id = p.who", "u.ordinal"
+    for number, name in enumerate(asked.traits):
+        joins += (
+            f"\nleft join segment t{number} on t{number}.tenant = p.tenant and t{number}.dimension = {asked.trait(name)}"
+            f" and t{number}.chunk = {ordinal} / {CHUNK} and get_bit(t{number}.bits, {ordinal} % {CHUNK}) = 1"
+        )
+        if name in asked.filtered:
+            conditions.append(f"{columns[name]} = any({asked.values(name)})")
+    where = f"\nwhere {' and '.join(conditions)}" if conditions else ""
+    return (
+        f"select p.tenant, p.win, {asked.dims(columns)} as dims, count(*) as n\n"
+        f"from (\n{source}\n) p{joins}{where}\ngroup by 1, 2, 3"
+    )
+
+
+def provisioned(asked: Asked, wins: str) -> str:
+    """Users of whom in some account the newest status up to the window's end is not `deactivated` (key: who).
+
+    Windows that end at the same instant are answered together.
+    """
+    account = _account(asked)
+    return (
+        f"select w.tenant, w.win, p.* from (\n"
+        f"  select tenant, until_at, (extract(epoch from until_at) * 1000000)::bigint as until_us\n"
+        f"  from {wins} group by tenant, until_at\n"
+        f") e join {wins} w on w.tenant = e.tenant and w.until_at = e.until_at\n"
+        f"cross join lateral (\n"
+        f"  select who{account} from (\n"
+        f"    select distinct on (who, account) who, account, value from state_history\n"
+        f"    where tenant = e.tenant and kind = 'user' and field = 'status' and time_us < e.until_us{_read(asked)}\n"
+        f'    order by who desc, account desc, time_us desc, source collate "C" desc, id collate "C" desc\n'
+        f"  ) s where value <> 'deactivated' group by who{account}\n"
+        f") p"
+    )
+
+
+def reached(asked: Asked, wins: str, milestone: str) -> str:
+    """Users who reached a milestone (an expression over `w`) up to the window's end (key: who)."""
+    account = _account(asked)
+    return (
+        f"select w.tenant, w.win, p.* from {wins} w cross join lateral (\n"
+        f"  select who{account} from milestone m\n"
+        f"  where m.tenant = w.tenant and m.kind = 'user' and m.milestone = {milestone}\n"
+        f"    and m.time_us < (extract(epoch from w.until_at) * 1000000)::bigint{_read(asked)}\n"
+        f"  group by who{account}\n"
+        f") p"
+    )
+
+
+def first_used(asked: Asked, wins: str, *, within: bool) -> str:
+    """Users whose first use, in the accounts asked for, was up to the window's end, or `within` it (key: ordinal)."""
+    since = "\n  having min(first_day) >= w.first_day" if within else ""
+    if not asked.names("account"):
+        since = " and first_day >= w.first_day" if within else ""
+        return (
+            f"select w.tenant, w.win, p.* from {wins} w cross join lateral (\n"
+            f"  select ordinal from app_user where tenant = w.tenant and first_day <= w.last_day{since} offset 0\n"
+            f") p"
+        )
+    account = _account(asked)
+    return (
+        f"select w.tenant, w.win, p.* from {wins} w cross join lateral (\n"
+        f"  select user_ordinal as ordinal{account} from seat\n"
+        f"  where tenant = w.tenant and first_day <= w.last_day{_read(asked)}\n"
+        f"  group by user_ordinal{account}{since}\n"
+        f") p"
+    )
+
+
+def used_without(asked: Asked, wins: str, milestone: str) -> str:
+    """Users with a first use up to the window's end of whom the milestone was never sent (key: ordinal)."""
+    return (
+        f"select p.* from (\n{first_used(asked, wins, within=False)}\n) p\n"
+        f"join app_user f on f.tenant = p.tenant and f.ordinal = p.ordinal\n"
+        f"where not exists (\n"
+        f"  select from milestone m\n"
+        f"  where m.tenant = f.tenant and m.kind = 'user' and m.milestone = {milestone} and m.who = f.user_id\n"
+        f")"
+    )
+
+
+def _account(asked: Asked) -> str:
+    return ", account" if "account" in asked.by else ""
+
+
+def _read(asked: Asked) -> str:
+    only = f" and account = any({asked.values('account')})" if "account" in asked.filtered else ""
+    return only + (" and account <> ''" if "account" in asked.by else "")

@@ -1,0 +1,192 @@
+"""Reading active users as bits: of what is asked for, by day or once a window, each user once.
+
+Users are bits by ordinal, seats (a user in an account) bits by theirs, each account in blocks of 64 of its own
+(docs/adr/0005). Without an account the users are read; with one the seats, and an account's users are the
+bits of its blocks. Where several accounts are taken together, or a user's trait meets an account, active seats
+are turned into users first, so that a user with several seats counts once.
+"""
+
+from dataclasses import dataclass
+
+from service.catalog.asked import Asked
+
+CHUNK = 2_048
+"""Ordinals in a row of `activity_day`."""
+BLOCK = 64
+"""Seats in a block, all of one account."""
+NOBODY = f"0::bit({CHUNK})"
+_BLOCKS_A_CHUNK = CHUNK // BLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """How active users are read: of what is asked for, or whatever the feature; by day, or once a window."""
+
+    asked: Asked
+    daily: bool = False
+    any_feature: bool = False
+    as_users: bool = False
+    """Bits are those of users (chunks of user ordinals), though accounts are asked for."""
+    wins: str = "wins"
+
+    @property
+    def with_feature(self) -> bool:
+        """Whether features are told apart."""
+        return not self.any_feature and self.asked.names("feature")
+
+    @property
+    def with_account(self) -> bool:
+        """Whether seats are read."""
+        return self.asked.names("account")
+
+    @property
+    def expands(self) -> bool:
+        """Whether seats have to become users."""
+        return self.with_account and (self.as_users or bool(self.asked.traits) or "account" not in self.asked.by)
+
+    @property
+    def keys(self) -> list[str]:
+        """What a row is told apart by, beside its piece of the bits."""
+        day = ["day"] if self.daily else []
+        label = ["label"] if self.with_feature else []
+        account = ["account"] if "account" in self.asked.by else []
+        return ["tenant", "win", *day, *label, *account]
+
+    def columns(self) -> dict[str, str]:
+        """The column of each dimension."""
+        columns = {name: f"value_{number}" for number, name in enumerate(self.asked.traits)}
+        return columns | {"account": "account"} | ({"feature": "label"} if self.with_feature else {})
+
+    def _parts(self) -> list[tuple[str, str]]:
+        """Named parts, the last of which has all."""
+        parts = [("asked_features", _asked_features(self.asked))] if self.with_feature else []
+        if self.with_account:
+            parts.append(("blocks", _blocks(self.asked)))
+        parts.append(("seen", self._seen()))
+        last = "seen"
+        if self.with_account:
+            parts.append(("held", self._held()))
+            last = "held"
+        if self.expands:
+            parts.append(("persons", self._persons()))
+            last = "persons"
+        for number, name in enumerate(self.asked.traits):
+            parts += [(f"trait_{number}", _trait(self.asked, name)), (f"having_{number}", self._having(number, name, last))]
+            last = f"having_{number}"
+        if self._may_be_one_account:
+            last = "either"
+            parts.append((last, self._either()))
+        return parts
+
+    def sql(self) -> str:
+        """The bits, as one statement: the keys, the values of traits as `value_N`, `part` and `bits`."""
+        *parts, (_, last) = self._parts()
+        if not parts:
+            return last
+        return "with " + ",\n".join(f"{name} as (\n{body}\n)" for name, body in parts) + "\n" + last
+
+    @property
+    def _may_be_one_account(self) -> bool:
+        """One account's users are its seats: then nothing has to become anything."""
+        return self.expands and not self.as_users and not self.asked.traits
+
+    def _seen(self) -> str:
+        day = "day, " if self.daily else ""
+        label = "f.label, " if self.with_feature else ""
+        joins = " join asked_features f on f.tenant = w.tenant" if self.with_feature else ""
+        feature = "any(f.features)" if self.with_feature else "0"
+        chunks = ""
+        if "account" in self.asked.filtered:
+            joins += (
+                " join (select tenant, array_agg(distinct part) as chunks from blocks group by tenant) c on c.tenant = w.tenant"
+            )
+            chunks = " and chunk = any(c.chunks)"
+        return (
+            f"select w.tenant, w.win, {label}a.*\nfrom {self.wins} w{joins}\ncross join lateral (\n"
+            f"  select {day}chunk as part, bit_or(bits) as bits from activity_day\n"
+            f"  where tenant = w.tenant and population = '{'seat' if self.with_account else 'user'}' and feature = {feature}\n"
+            f"    and day between w.first_day and w.last_day{chunks}\n"
+            f"  group by {day}chunk) a"
+        )
+
+    def _held(self) -> str:
+        keys = ", ".join(f"s.{key}" for key in self.keys if key != "account")
+        return (
+            f"select {keys}, b.account, b.block as part,"
+            f" substring(s.bits from b.block % {_BLOCKS_A_CHUNK} * {BLOCK} + 1 for {BLOCK}) as bits\n"
+            "from seen s join blocks b on b.tenant = s.tenant and b.part = s.part"
+        )
+
+    def _persons(self) -> str:
+        keys = ", ".join(f"h.{key}" for key in self.keys)
+        first = f"h.part * {BLOCK}"
+        several = f"\nwhere cardinality({self.asked.values('account')}) > 1" if self._may_be_one_account else ""
+        return (
+            f"select {keys}, t.user_ordinal / {CHUNK} as part,"
+            f" bit_or(set_bit({NOBODY}, t.user_ordinal % {CHUNK}, 1)) as bits\n"
+            f"from held h join seat t on t.tenant = h.tenant and t.ordinal between {first} and {first} + {BLOCK - 1}\n"
+            # The case keeps a place outside of the block from being looked up, whichever way the rows are joined.
+            f"  and case when t.ordinal between {first} and {first} + {BLOCK - 1}"
+            f" then get_bit(h.bits, t.ordinal - {first}) = 1 else false end{several}\n"
+            f"group by {keys}, t.user_ordinal / {CHUNK}"
+        )
+
+    def _either(self) -> str:
+        keys = ", ".join(self.keys)
+        return (
+            f"select {keys}, part, bits from held where cardinality({self.asked.values('account')}) = 1\n"
+            f"union all select {keys}, part, bits from persons"
+        )
+
+    def _having(self, number: int, name: str, before: str) -> str:
+        keys = ", ".join(f"p.{key}" for key in [*self.keys, *(f"value_{n}" for n in range(number))])
+        allowed = f"\nwhere coalesce(g.value, '') = any({self.asked.values(name)})" if name in self.asked.filtered else ""
+        return (
+            f"select {keys}, coalesce(g.value, '') as value_{number}, p.part, p.bits & coalesce(g.bits, ~{NOBODY}) as bits\n"
+            f"from {before} p left join trait_{number} g on g.tenant = p.tenant and g.part = p.part{allowed}"
+        )
+
+
+def counted(population: Population) -> str:
+    """How many users, by the dimensions asked for: `tenant, win[, day], dims, n`; what has none is left out."""
+    asked = population.asked
+    columns = population.columns()
+    shown = [columns[name] for name in asked.by if name in columns]
+    keys = ", ".join(["tenant", "win", *(["day"] if population.daily else []), *shown])
+    day = "day, " if population.daily else ""
+    return (
+        f"select tenant, win, {day}{asked.dims(columns)} as dims, n from (\n"
+        f"  select {keys}, sum(bit_count(bits)) as n from (\n{population.sql()}\n) b group by {keys}\n) c where n > 0"
+    )
+
+
+def _asked_features(asked: Asked) -> str:
+    """Which features are read, under which label: a group's under the group's name."""
+    if "feature" not in asked.filtered:
+        return (
+            "select n.tenant, n.name as label, array[n.id] as features\n"
+            "from (select distinct tenant from wins) w join name n on n.tenant = w.tenant and n.kind = 'feature'"
+        )
+    label, group = ("l.label", "l.tenant, l.label") if "feature" in asked.by else ("min(l.label)", "l.tenant")
+    return (
+        f"select l.tenant, {label} as label, array_agg(distinct n.id) as features\n"
+        "from labels l join name n on n.tenant = l.tenant and n.kind = 'feature' and n.name = l.feature\n"
+        f"group by {group}"
+    )
+
+
+def _blocks(asked: Asked) -> str:
+    only = f" and account = any({asked.values('account')})" if "account" in asked.filtered else ""
+    return (
+        f"select tenant, account, block, block / {_BLOCKS_A_CHUNK} as part\n"
+        f"from seat_block where tenant in (select tenant from wins){only}"
+    )
+
+
+def _trait(asked: Asked, name: str) -> str:
+    """Users by their value of a trait as it is now, and under '' those of a chunk who have none."""
+    of = f"from segment where tenant in (select tenant from wins) and dimension = {asked.trait(name)}"
+    return (
+        f"select tenant, chunk as part, value, bits {of}\nunion all\n"
+        f"select tenant, chunk, '', ~bit_or(bits) {of} group by tenant, chunk"
+    )

@@ -1,0 +1,171 @@
+"""Who is new, provisioned, activated or has found first value, against plain dicts over the same events."""
+
+import random
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from service.catalog import Catalog, Question, run
+from service.clock import DAY
+from tests.catalog.people import Told, Use, store_milestones, store_people, store_statuses
+from tests.catalog.rollups import make_tenant
+from tests.catalog.test_users import ACCOUNTS, MONDAY, Oracle, at, declared, random_uses, window
+
+SUNDAY = MONDAY + timedelta(days=6)
+END_US = at(MONDAY + timedelta(days=7))
+QUESTIONS: list[tuple[tuple[str, ...], dict[str, tuple[str, ...]]]] = [
+    ((), {}),
+    (("account",), {}),
+    (("user.region",), {}),
+    (("account", "user.role"), {}),
+    ((), {"account": ("acme",)}),
+    ((), {"account": ("acme", "beta")}),
+    (("account",), {"account": ("acme", "beta")}),
+    (("user.role",), {"account": ("acme", "beta")}),
+    ((), {"user.region": ("eu",)}),
+    (("user.role",), {"user.region": ("eu", "us")}),
+]
+Traits = Mapping[str, Mapping[str, str]]
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return Catalog.load()
+
+
+def counted(
+    seats: Collection[tuple[str, str]], traits: Traits, by: Sequence[str], filters: Mapping[str, Sequence[str]]
+) -> dict[tuple[str, ...], int]:
+    """How many users these (user, account) pairs are, by what is asked for."""
+    found: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for user, account in seats:
+        values = {f"user.{name}": traits.get(user, {}).get(name, "") for name in ("region", "role")} | {"account": account}
+        if ("account" in by and not account) or any(values[name] not in allowed for name, allowed in filters.items()):
+            continue
+        found[tuple(values[name] for name in by)].add(user)
+    return {dims: len(users) for dims, users in found.items()}
+
+
+def random_told(seed: int, users: Collection[str], said: Sequence[str], *, each: int) -> list[Told]:
+    dice = random.Random(seed)
+    return [
+        Told(
+            user,
+            at(MONDAY) + dice.randrange(-3 * DAY, 10 * DAY) // DAY * DAY,
+            dice.choice(said),
+            dice.choice(ACCOUNTS),
+            f"/{dice.random()}",
+        )
+        for user in sorted(users)
+        for _ in range(dice.randrange(each + 1))
+    ]
+
+
+async def pairs(
+    catalog: Catalog, connection: asyncpg.Connection, kpi: str, tenant: int, question: Question, **tables: Any
+) -> dict[tuple[str, ...], tuple[Any, Any]]:
+    asked = [window(tenant, "7d", MONDAY + timedelta(days=7))]
+    found = await run(connection, catalog.kpis[kpi], asked, question, declared={tenant: declared(**tables)})
+    return {tuple(value.dims[name] for name in question.by): (value.numerator, value.denominator) for value in found}
+
+
+async def test_new_users_are_those_whose_first_day_lies_in_the_window(catalog: Catalog, connection: asyncpg.Connection) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    uses, traits = random_uses(11, users=300, uses=600)
+    uses = [Use(use.day - timedelta(days=3), use.user, use.feature, use.account) for use in uses]
+    await store_people(connection, tenant, uses, traits=traits)
+    for by, filters in QUESTIONS:
+        read = [use for use in uses if use.account in filters.get("account", (use.account,))]
+        first: dict[tuple[str, str], date] = {}
+        for use in read:
+            key = (use.user, use.account if "account" in by else "")
+            first[key] = min(first.get(key, use.day), use.day)
+        new = {key for key, day in first.items() if MONDAY <= day <= SUNDAY}
+        others = {name: values for name, values in filters.items() if name != "account"}
+        wanted = {dims: (n, None) for dims, n in counted(new, traits, by, others).items()}
+        question = Question(by=by, filters=filters)
+        assert await pairs(catalog, connection, "new_users", tenant, question) == wanted, (by, filters)
+
+
+async def test_a_share_is_of_users_provisioned_as_of_the_end(catalog: Catalog, connection: asyncpg.Connection) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    uses, traits = random_uses(12)
+    oracle = Oracle(uses, traits)
+    users = sorted({use.user for use in uses})
+    told = random_told(12, [*users, "idle-1", "idle-2"], ("provisioned", "active", "deactivated"), each=5)
+    await store_people(connection, tenant, uses, traits=traits, known=["idle-1", "idle-2"])
+    await store_statuses(connection, tenant, told)
+    newest: dict[tuple[str, str], Told] = {}
+    for number, one in enumerate(told):
+        key = (one.user, one.account)
+        if one.at_us < END_US and (key not in newest or rank(one) > rank(newest[key])):
+            newest[key] = one
+        assert one.source != told[number - 1].source
+    seats = {key for key, one in newest.items() if one.said != "deactivated"}
+    for by, filters in QUESTIONS:
+        provisioned = counted(seats, traits, by, filters)
+        active = {dims: len(who) for dims, who in oracle.users(MONDAY, SUNDAY, by, filters).items()}
+        wanted = {dims: (active.get(dims, 0), provisioned.get(dims)) for dims in provisioned.keys() | active.keys()}
+        question = Question(by=by, filters=filters)
+        assert await pairs(catalog, connection, "wau_share", tenant, question) == wanted, (by, filters)
+    by_feature = await pairs(catalog, connection, "wau_share", tenant, Question(by=("account", "feature")))
+    users_of = oracle.users(MONDAY, SUNDAY, ("account", "feature"), {})
+    by_account = counted(seats, traits, ("account",), {})
+    assert by_feature == {dims: (len(who), by_account.get((dims[0],))) for dims, who in users_of.items()}
+
+
+def rank(told: Told) -> tuple[int, str, str]:
+    return told.at_us, told.source, told.id
+
+
+@pytest.mark.parametrize("milestone", ["first_use", "signed_up"])
+async def test_a_share_may_be_of_activated_users(catalog: Catalog, connection: asyncpg.Connection, milestone: str) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    uses, traits = random_uses(13)
+    await store_people(connection, tenant, uses, traits=traits)
+    told = random_told(13, {use.user for use in uses}, ("signed_up", "first_login"), each=3)
+    await store_milestones(connection, tenant, told)
+    oracle = Oracle(uses, traits)
+    if milestone == "first_use":
+        seats = {(use.user, use.account) for use in uses if use.day <= SUNDAY}
+    else:
+        seats = {(one.user, one.account) for one in told if one.said == milestone and one.at_us < END_US}
+    activity = {"wau_share_of": "activated", "activated_user": milestone}
+    for by, filters in QUESTIONS:
+        activated = counted(seats, traits, by, filters)
+        active = {dims: len(who) for dims, who in oracle.users(MONDAY, SUNDAY, by, filters).items()}
+        wanted = {dims: (active.get(dims, 0), activated.get(dims)) for dims in activated.keys() | active.keys()}
+        question = Question(by=by, filters=filters)
+        assert await pairs(catalog, connection, "wau_share", tenant, question, activity=activity) == wanted, (by, filters)
+
+
+async def test_a_share_of_licensed_users_says_why_there_is_none(catalog: Catalog, connection: asyncpg.Connection) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    await store_people(connection, tenant, [Use(MONDAY, "a", "f")])
+    asked = [window(tenant, "7d", MONDAY + timedelta(days=7))]
+    question = Question(parameters={"denominator": "licensed"})
+    (value,) = await run(connection, catalog.kpis["mau_share"], asked, question, declared={tenant: declared()})
+    assert (value.value, value.numerator, value.reason) == (None, 1, "no_data")
+    assert "licensed" in value.note
+
+
+async def test_first_value_is_of_those_who_logged_in_or_used_something(catalog: Catalog, connection: asyncpg.Connection) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    uses, traits = random_uses(14)
+    users = sorted({use.user for use in uses})
+    await store_people(connection, tenant, uses, traits=traits, known=["idle"])
+    told = random_told(14, [*users, "idle"], ("first_login", "first_value", "trained"), each=3)
+    await store_milestones(connection, tenant, told)
+    sent = {one.user for one in told if one.said == "first_login"}
+    logged_in = {(one.user, one.account) for one in told if one.said == "first_login" and one.at_us < END_US}
+    logged_in |= {(use.user, use.account) for use in uses if use.user not in sent and use.day <= SUNDAY}
+    found_value = {(one.user, one.account) for one in told if one.said == "first_value" and one.at_us < END_US}
+    for by, filters in QUESTIONS:
+        below, above = counted(logged_in, traits, by, filters), counted(found_value, traits, by, filters)
+        wanted = {dims: (above.get(dims, 0), n) for dims, n in below.items()}
+        question = Question(by=by, filters=filters)
+        assert await pairs(catalog, connection, "first_value_achieved", tenant, question) == wanted, (by, filters)
