@@ -69,7 +69,7 @@ class Client:
     def _post(self, body: bytes) -> dict[str, int]:
         for attempt in Retrying(
             retry=retry_if_exception(_may_succeed_later),
-            wait=wait_exponential_jitter(initial=0.1, max=5.0),
+            wait=wait_exponential_jitter(multiplier=0.1, max=5.0),
             stop=stop_after_delay(GIVE_UP_S),
             reraise=True,
         ):

@@ -37,11 +37,14 @@ class Installation:
             **{f"TIDEGAUGE_{name.upper()}": value for name, value in settings.items()},
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._clients: list[Client] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for client in self._clients:
+            client.close()
         for name in list(self._processes):
             self.kill(name)
 
@@ -100,7 +103,9 @@ class Installation:
     def tenant(self, name: str, timezone: str = "UTC", *, scopes: str = "ingest,backfill") -> Client:
         """A new tenant, and a client that may write and read."""
         self.run("tenants", "create", name, "--timezone", timezone)
-        return Client(self.address, write_key=self.key(name, scopes), read_key=self.key(name, "read"))
+        client = Client(self.address, write_key=self.key(name, scopes), read_key=self.key(name, "read"))
+        self._clients.append(client)
+        return client
 
 
 def send(client: Client, events: Iterable[Mapping[str, Any]], *, timeout_s: float = 60.0) -> int:

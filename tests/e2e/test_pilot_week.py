@@ -51,7 +51,6 @@ def ask(
         get.client = client  # type: ignore[attr-defined]
         get.installation = installation  # type: ignore[attr-defined]
         yield get
-        client.close()
 
 
 def daily(ask: Ask, kpi: str, **parameters: str) -> list[dict[str, Any]]:

@@ -1,0 +1,116 @@
+"""Each process is killed in the middle of its work and started again: nothing lost, nothing twice."""
+
+import random
+import threading
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from service.demo.client import Client
+from tests.e2e.harness import Installation
+
+EVENTS = 6_000
+BATCH = 40
+KILLS = 6
+
+
+def stream(seed: int) -> list[dict[str, Any]]:
+    """Events of the last hours with copies among them, in an order of their own."""
+    chance = random.Random(seed)
+    now = datetime.now(UTC)
+    events: list[dict[str, Any]] = []
+    for number in range(EVENTS):
+        at = (now - timedelta(seconds=chance.uniform(0, 3 * 3_600))).isoformat()
+        event = {"specversion": "1.0", "id": f"e{number}", "source": "/chaos", "time": at}
+        if number % 3:
+            data: dict[str, Any] = {
+                "service": "api",
+                "status": chance.choice((200, 200, 500)),
+                "latency_ms": chance.randint(1, 500),
+            }
+            events.append(event | {"type": "io.tidegauge.request.v1", "data": data})
+        else:
+            user = f"u{chance.randrange(500)}"
+            data = {"feature": chance.choice(("a", "b"))}
+            events.append(event | {"type": "io.tidegauge.usage.v1", "subject": user, "data": data})
+    events += chance.sample(events, EVENTS // 20)
+    chance.shuffle(events)
+    return events
+
+
+class Sender(threading.Thread):
+    """Sends everything, trying again by the contract's rules, while others kill."""
+
+    def __init__(self, client: Client, events: list[dict[str, Any]]) -> None:
+        super().__init__(daemon=True)
+        self._client = client
+        self._events = events
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            for start in range(0, len(self._events), BATCH):
+                self._client.send(self._events[start : start + BATCH])
+                time.sleep(0.02)
+        except Exception as error:  # noqa: BLE001  # told by the test
+            self.error = error
+
+
+@pytest.fixture
+def running(installation: Installation) -> Installation:
+    installation.start("api")
+    installation.start("aggregate", "aggregate-1")
+    installation.start("aggregate", "aggregate-2")
+    installation.start("evaluate")
+    installation.wait_until_ready()
+    return installation
+
+
+def test_processes_killed_at_random_moments_lose_nothing_and_count_nothing_twice(running: Installation) -> None:
+    seed = 20_261_122
+    chance = random.Random(seed)
+    events = stream(seed)
+    client = running.tenant("chaos", scopes="ingest")
+    sender = Sender(client, events)
+    sender.start()
+    victims = ["api", "aggregate-1", "aggregate-2", "evaluate", "api", "aggregate-1"]
+    for victim in victims[:KILLS]:
+        time.sleep(chance.uniform(0.1, 0.7))
+        running.kill(victim)
+        running.start(victim.partition("-")[0], victim)
+    sender.join(120)
+    assert not sender.is_alive()
+    assert sender.error is None
+    running.wait_until_ready()
+    client.settle(timeout_s=60, poll_s=0.1)
+
+    unique = {event["id"]: event for event in events}
+    requests = [event for event in unique.values() if event["type"].endswith("request.v1")]
+    bounds = {"start": f"{datetime.now(UTC) - timedelta(hours=20):%FT%H:00:00Z}"}
+    found = client.get("/v1/kpis/requests", **bounds, by="status")
+    assert {row["dims"]["status"]: row["value"] for row in found["rows"]} == Counter(
+        str(event["data"]["status"]) for event in requests
+    )
+    latency = client.get("/v1/kpis/request_latency", **bounds, stat="mean,count")["statistics"]
+    assert latency["count"]["value"] == len(requests)
+    assert latency["mean"]["value"] == pytest.approx(sum(e["data"]["latency_ms"] for e in requests) / len(requests), rel=1e-12)
+    users = {event["subject"] for event in unique.values() if event["type"].endswith("usage.v1")}
+    assert client.get("/v1/kpis/wau", window="7d")["value"] == len(users)
+    stored = sum(row["stored"] for row in client.get("/v1/ledger")["rows"])
+    assert stored == len(unique)
+    assert running.run("check").stdout.endswith("the ledger is right\n")
+
+
+def test_a_worker_that_stops_hands_its_partitions_over_at_once(running: Installation) -> None:
+    client = running.tenant("calm", scopes="ingest")
+    assert running.stop("aggregate-1") == 0
+    began = time.monotonic()
+    client.send(stream(3)[:BATCH])
+    client.settle(timeout_s=30, poll_s=0.05)
+    assert running.stop("aggregate-2") == 0
+    assert running.stop("evaluate") == 0
+    assert running.stop("api") == 0
+    assert time.monotonic() > began
