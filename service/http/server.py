@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.errors import InvalidSettings
+from service.http.protocol import ProblemProtocol
 
 BACKLOG = 2_048
 DRAIN_TIMEOUT_S = 15
@@ -42,7 +43,7 @@ async def serve(app: FastAPI, listening: socket.socket, stop: asyncio.Event) -> 
     host, port = listening.getsockname()[:2]
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=ProblemProtocol,
         ws="none",
         log_config=None,
         access_log=False,

@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 import uvicorn
 from fastapi import FastAPI
 
+from service.http.protocol import ProblemProtocol
+
 
 @contextlib.asynccontextmanager
 async def serving(app: FastAPI) -> AsyncIterator[str]:
     """Serve an application on 127.0.0.1; gives its address."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, http="httptools", loop="none", log_config=None, lifespan="on")
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, http=ProblemProtocol, loop="none", log_config=None, lifespan="on")
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve())
     while not server.started:
@@ -25,16 +27,21 @@ async def serving(app: FastAPI) -> AsyncIterator[str]:
         await task
 
 
-async def raw(address: str, request: bytes, *, answer_bytes: int = 1_000_000) -> bytes:
-    """Send bytes as they are and return what comes back until the server closes."""
+async def raw(address: str, *pieces: bytes) -> bytes:
+    """Send bytes as they are, piece by piece, and return what comes back until the server closes."""
     host, _, port = address.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    try:
-        writer.write(request)
-        await writer.drain()
+    answer = b""
+    # A server that refuses may close before it has read everything.
+    with contextlib.suppress(ConnectionError):
         async with asyncio.timeout(10):
-            return await reader.read(answer_bytes)
-    finally:
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.05)
+            while piece := await reader.read(65_536):
+                answer += piece
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+    return answer
