@@ -43,6 +43,7 @@ class Known(set[str]):
     """Texts that were found good before: a hot path asks `issuperset` and comes here only for new ones.
 
     Bounded: past `limit` texts it forgets all of them and begins again. `""` stands for a missing one and is good.
+    Several threads may use it at once: it only ever holds good texts, and one that is missing is checked again.
     """
 
     def __init__(self, fault: Callable[[str], str | None], *, limit: int = 20_000) -> None:
@@ -53,7 +54,8 @@ class Known(set[str]):
     def require(self, paths: Iterable[str], texts: Iterable[str]) -> None:
         """Check texts, each with the path that names it; raises EventRefused (`bad_name`) for the first bad one."""
         for path, text in zip(paths, texts, strict=True):
-            if text in self:
+            # "" by itself too: another thread may just have emptied the set.
+            if not text or text in self:
                 continue
             trouble = self._fault(text)
             if trouble is not None:

@@ -46,7 +46,7 @@ class _LazyRaws:
 
 
 class Decoder:
-    """Decodes requests: one for a process, used by one thread at a time (it remembers what was good before)."""
+    """Decodes requests: one for a process, for any number of its threads (it remembers only which names were good)."""
 
     def __init__(self, hasher: IdHasher, limits: Limits) -> None:
         self._limits = limits

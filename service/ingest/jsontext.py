@@ -11,6 +11,8 @@ from service.errors import BodyMalformed
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for text that it cannot read; the last two lie outside its own errors."""
 
+_SHORT = 4_096
+"""Bytes of a text so short that counting its brackets mostly settles it."""
 _BRACKETS = b"[]{}"
 _NO_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
@@ -29,6 +31,8 @@ def deeper_than(text: bytes, limit: int) -> bool:
     Brackets alone are looked at first, at the speed of C: the innermost pairs are taken away `limit` times, and what
     nests no deeper is gone then. Only where something is left (brackets in strings, too) are strings minded.
     """
+    if len(text) < _SHORT and text.count(b"{") + text.count(b"[") <= limit:
+        return False
     brackets = text.translate(_ONE_KIND, _NO_BRACKETS)
     for _ in range(limit):
         if not brackets:
