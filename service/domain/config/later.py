@@ -47,7 +47,7 @@ LATER: Final[Mapping[str, LaterTable]] = {
 
 _LATER_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "tenant": ("support_timezone", "support_hours", "currency"),
-    "activity": ("power_user_uses", "customer_statuses", "dau_share_of", "mau_share_of", "postmortem_severities"),
+    "activity": ("power_user_uses", "customer_statuses", "postmortem_severities"),
     "features": ("frequency",),
     "integrations": ("tracks_accepted",),
 }
@@ -105,8 +105,11 @@ def declared_later(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 def without_effect(config: TenantConfig) -> tuple[str, ...]:
     """Values that wait for a later version: they need the family `account`."""
+    activity = config.activity
     waits = {
-        "activity.wau_share_of": config.activity.wau_share_of == "licensed",
-        "activity.time_to_first_value_from": config.activity.time_to_first_value_from.startswith("account:"),
+        "activity.dau_share_of": activity.dau_share_of == "licensed",
+        "activity.wau_share_of": activity.wau_share_of == "licensed",
+        "activity.mau_share_of": activity.mau_share_of == "licensed",
+        "activity.time_to_first_value_from": activity.time_to_first_value_from.startswith("account:"),
     }
     return tuple(name for name, does_wait in waits.items() if does_wait)
