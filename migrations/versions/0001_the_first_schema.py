@@ -339,9 +339,9 @@ def upgrade() -> None:
     sa.Column('account', sa.Text(), nullable=False),
     sa.Column('dims', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('series_pkey')),
-    sa.UniqueConstraint('tenant', 'kind', 'account', 'dims', name='series_key'),
     comment="kind: usage, session, delivery, request, meter; account '' is platform-wide; insert-only"
     )
+    op.create_index('series_key', 'series', ['tenant', 'kind', 'account', sa.literal_column('sha256(jsonb_send(dims))')], unique=True)
     op.create_table('state',
     sa.Column('tenant', sa.Integer(), nullable=False),
     sa.Column('kind', sa.Text(), nullable=False),
@@ -365,7 +365,8 @@ def upgrade() -> None:
     sa.Column('source', sa.Text(), nullable=False),
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('value', sa.Text(), nullable=False),
-    sa.PrimaryKeyConstraint('tenant', 'kind', 'field', 'who', 'account', 'time_us', 'source', 'id', name=op.f('state_history_pkey')),
+    sa.Column('event', sa.Uuid(), sa.Computed('md5(source || chr(10) || id)::uuid', persisted=True), nullable=False),
+    sa.PrimaryKeyConstraint('tenant', 'kind', 'field', 'who', 'account', 'time_us', 'event', name=op.f('state_history_pkey')),
     comment='All dated values of fields that are asked for as of a date (status)'
     )
     op.create_table('step',
@@ -377,7 +378,8 @@ def upgrade() -> None:
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('account', sa.Text(), nullable=False),
     sa.Column('fields', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.PrimaryKeyConstraint('tenant', 'family', 'subject', 'time_us', 'source', 'id', name=op.f('step_pkey')),
+    sa.Column('event', sa.Uuid(), sa.Computed('md5(source || chr(10) || id)::uuid', persisted=True), nullable=False),
+    sa.PrimaryKeyConstraint('tenant', 'family', 'subject', 'time_us', 'event', name=op.f('step_pkey')),
     comment='The steps of incidents (tickets, cases …), a set: states and durations are derived from it'
     )
     op.create_index('step_when_idx', 'step', ['tenant', 'family', 'time_us'], unique=False)
@@ -432,6 +434,7 @@ def downgrade() -> None:
     op.drop_table('step')
     op.drop_table('state_history')
     op.drop_table('state')
+    op.drop_index('series_key', table_name='series')
     op.drop_table('series')
     op.drop_table('segment_dirty')
     op.drop_table('segment')

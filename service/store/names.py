@@ -72,7 +72,8 @@ on conflict do nothing
 SELECT_SERIES = """
 select w.place, s.id
 from unnest($1::int[], $2::text[], $3::text[], $4::text[]) with ordinality as w (tenant, kind, account, dims, place)
-join series s on s.tenant = w.tenant and s.kind = w.kind and s.account = w.account and s.dims = w.dims::jsonb
+join series s on s.tenant = w.tenant and s.kind = w.kind and s.account = w.account
+    and sha256(jsonb_send(s.dims)) = sha256(jsonb_send(w.dims::jsonb))
 """
 
 # Adds series, in their order, so that processes that add the same ones wait for one another and never in a circle.

@@ -1,9 +1,15 @@
 """Dated values, milestones and steps: what describes users, accounts and cases."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Computed, Index, Integer, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from service.store.tables.base import metadata
+
+
+def _event() -> Column:  # type: ignore[type-arg]
+    # Stands for source and id in the key: both at their longest would not fit into an index entry.
+    return Column("event", Uuid, Computed("md5(source || chr(10) || id)::uuid", persisted=True), primary_key=True)
+
 
 state = Table(
     "state",
@@ -29,9 +35,10 @@ state_history = Table(
     Column("who", Text, primary_key=True),
     Column("account", Text, primary_key=True),
     Column("time_us", BigInteger, primary_key=True),
-    Column("source", Text, primary_key=True),
-    Column("id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("id", Text, nullable=False),
     Column("value", Text, nullable=False),
+    _event(),
     comment="All dated values of fields that are asked for as of a date (status)",
 )
 
@@ -57,10 +64,11 @@ step = Table(
     Column("family", Text, primary_key=True),
     Column("subject", Text, primary_key=True),
     Column("time_us", BigInteger, primary_key=True),
-    Column("source", Text, primary_key=True),
-    Column("id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("id", Text, nullable=False),
     Column("account", Text, nullable=False),
     Column("fields", JSONB, nullable=False),
+    _event(),
     comment="The steps of incidents (tickets, cases …), a set: states and durations are derived from it",
 )
 Index("step_when_idx", step.c.tenant, step.c.family, step.c.time_us)
