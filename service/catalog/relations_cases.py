@@ -64,7 +64,7 @@ def cases(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # 
 
 
 def incidents_asked(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
-    """`incidents_asked`: the cases that pass the filters, with `dims` and `opened_at` …; one row an account where accounts are split by.
+    """`incidents_asked`: the cases that pass the filters, with `dims`, `opened_at` …; split by account, one row an account.
 
     For one account its own count and those that name none; a split by account shows those that name one.
     """

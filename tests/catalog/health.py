@@ -81,4 +81,5 @@ async def store_steps(
         (tenant, "incident", subject, at_us, "/s", f"{subject}-{number}", account, json.dumps(fields))
         for number, (at_us, fields) in enumerate(steps)
     ]
-    await connection.copy_records_to_table("step", records=rows)
+    columns = ("tenant", "family", "subject", "time_us", "source", "id", "account", "fields")
+    await connection.copy_records_to_table("step", records=rows, columns=columns)

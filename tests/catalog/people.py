@@ -112,7 +112,8 @@ async def store_statuses(connection: asyncpg.Connection, tenant: int, told: Iter
         (tenant, "user", "status", one.user, one.account, one.at_us, one.source, one.id or str(number), one.said)
         for number, one in enumerate(told)
     ]
-    await connection.copy_records_to_table("state_history", records=records)
+    columns = ("tenant", "kind", "field", "who", "account", "time_us", "source", "id", "value")
+    await connection.copy_records_to_table("state_history", records=records, columns=columns)
 
 
 async def store_milestones(connection: asyncpg.Connection, tenant: int, told: Iterable[Told], *, kind: str = "user") -> None:

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from service.catalog import Catalog, Question, run
-from service.clock import DAY
+from service.clock import DAY, MINUTE
 from tests.catalog.people import Told, Use, store_milestones, store_people, store_statuses
 from tests.catalog.rollups import make_tenant
 from tests.catalog.test_users import ACCOUNTS, MONDAY, Oracle, at, declared, random_uses, window
@@ -169,3 +169,53 @@ async def test_first_value_is_of_those_who_logged_in_or_used_something(catalog: 
         wanted = {dims: (above.get(dims, 0), n) for dims, n in below.items()}
         question = Question(by=by, filters=filters)
         assert await pairs(catalog, connection, "first_value_achieved", tenant, question) == wanted, (by, filters)
+
+
+@pytest.mark.parametrize("start", ["first_login", "signed_up", "account:go_live"])
+async def test_time_to_first_value_is_of_the_users_earliest_one(
+    catalog: Catalog, connection: asyncpg.Connection, start: str
+) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    uses, traits = random_uses(15)
+    users = sorted({use.user for use in uses})
+    await store_people(connection, tenant, uses, traits=traits)
+    told = random_told(15, users, ("first_login", "signed_up", "first_value"), each=5)
+    lived = [Told(account, at(MONDAY) + number * DAY, "go_live") for number, account in enumerate(ACCOUNTS) if account]
+    await store_milestones(connection, tenant, told)
+    await store_milestones(connection, tenant, lived, kind="account")
+    values: dict[str, Told] = {}
+    for one in told:
+        if one.said == "first_value" and (one.user not in values or rank(one) < rank(values[one.user])):
+            values[one.user] = one
+    for by, filters in QUESTIONS:
+        wanted: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for user, value in values.items():
+            begun = [one.at_us for one in told if (one.user, one.said) == (user, start)]
+            begun += [one.at_us for one in lived if start == "account:go_live" and one.user == value.account]
+            if begun and value.at_us >= min(begun) and at(MONDAY) <= value.at_us < END_US:
+                for dims in counted({(user, value.account)}, traits, by, filters):
+                    wanted[dims].append(value.at_us - min(begun))
+        question = Question(by=by, filters=filters, statistics=("mean", "count"))
+        asked = [window(tenant, "7d", MONDAY + timedelta(days=7))]
+        known = {tenant: declared(activity={"time_to_first_value_from": start})}
+        found = await run(connection, catalog.kpis["time_to_first_value"], asked, question, declared=known)
+        means = {tuple(v.dims[name] for name in by): v.value for v in found if v.statistic == "mean" and v.value is not None}
+        assert means == {dims: pytest.approx(sum(took) / len(took) / 1e6) for dims, took in wanted.items()}, (by, filters)
+
+
+async def test_percentiles_of_durations_are_interpolated(catalog: Catalog, connection: asyncpg.Connection) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    minutes = {f"u{n}": n for n in (4, 5, 6, 9, 15)}
+    told = [Told(user, at(MONDAY), "first_login") for user in minutes]
+    told += [Told(user, at(MONDAY) + took * MINUTE, "first_value") for user, took in minutes.items()]
+    await store_milestones(connection, tenant, told)
+    asked = [window(tenant, "7d", MONDAY + timedelta(days=7))]
+    question = Question(statistics=("mean", "p50", "p95", "max", "count"))
+    found = await run(connection, catalog.kpis["time_to_first_value"], asked, question, declared={tenant: declared()})
+    assert {value.statistic: value.value for value in found} == {
+        "mean": pytest.approx(7.8 * 60),
+        "p50": 6 * 60,
+        "p95": pytest.approx(13.8 * 60),
+        "max": 15 * 60,
+        "count": 5,
+    }

@@ -20,7 +20,7 @@ with rows as (
       select fields ->> 'action' as move from step
       where tenant = w.tenant and family = 'incident' and subject = i.subject and fields ->> 'action' in ('resolved', 'reopened')
         and time_us < (extract(epoch from w.end_at) * 1000000)::bigint
-      order by time_us desc, move = 'reopened' desc
+      order by time_us desc, fields ->> 'action' = 'reopened' desc
       limit 1
     ) newest
     where newest.move = 'resolved'
