@@ -8,8 +8,8 @@ import asyncpg
 
 from service.clock import Clock
 from service.domain.ids import Offset, Partition
-from service.errors import LogMismatch, LogUnavailable, OffsetOutOfRange, RecordTooLarge
-from service.eventlog.port import MAX_RECORD_BYTES, Draft, EventLog, Extent, Stored
+from service.errors import LogMismatch, LogUnavailable
+from service.eventlog.port import Draft, EventLog, Extent, Stored
 from service.eventlog.postgres_statements import (
     ADVANCE_STARTS,
     APPEND,
@@ -19,6 +19,7 @@ from service.eventlog.postgres_statements import (
     FIND_STARTS,
     READ,
 )
+from service.eventlog.refusals import check_drafts, check_offset, check_partition, missing
 
 ACQUIRE_TIMEOUT_S = 5.0
 POLL_INTERVAL_S = 0.02
@@ -70,7 +71,7 @@ class PostgresLog(EventLog):
 
         Raises LogUnavailable, RecordTooLarge, and LogMismatch for a partition that there is not.
         """
-        self._check_partitions(draft.partition for draft in drafts)
+        check_drafts(drafts, generation=self._generation, partitions=self._partitions)
         offsets: list[Offset] = []
         for parcel in _parcels(drafts):
             offsets += await self._append(parcel)
@@ -124,15 +125,11 @@ class PostgresLog(EventLog):
             expected = following[partition]
             if end is None:
                 raise LogMismatch(self._gone(partition))
-            if not start <= expected <= end:
-                raise OffsetOutOfRange(_out_of_range(partition, expected, start, end))
+            check_offset(partition, expected, start=start, end=end)
             if offset is None and expected == end:
                 continue
             if offset != expected:
-                raise OffsetOutOfRange(
-                    f"record {expected} of partition {partition} is missing, though the log holds {start} to {end}: "
-                    f"restore it before reading on"
-                )
+                raise missing(partition, expected, start=start, end=end)
             records.append(Stored(partition, offset, events, appended_us, payload))
             following[partition] = Offset(expected + 1)
         return records
@@ -176,12 +173,9 @@ class PostgresLog(EventLog):
     def _gone(self, partition: int) -> str:
         return f"partition {partition} of generation {self._generation} has gone from log_partition: restore the database"
 
-    def _check_partitions(self, partitions: Iterator[Partition] | Mapping[Partition, Offset]) -> None:
-        for partition in partitions:
-            if not 0 <= partition < self._partitions:
-                raise LogMismatch(
-                    f"there is no partition {partition}: generation {self._generation} of the log has {self._partitions}"
-                )
+    def _check_partitions(self, positions: Mapping[Partition, Offset]) -> None:
+        for partition in positions:
+            check_partition(partition, generation=self._generation, partitions=self._partitions)
 
 
 def _parcels(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
@@ -189,8 +183,6 @@ def _parcels(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
     parcel: list[Draft] = []
     size = 0
     for draft in drafts:
-        if len(draft.payload) > MAX_RECORD_BYTES:
-            raise RecordTooLarge(f"a record of {len(draft.payload)} bytes: the log takes at most {MAX_RECORD_BYTES}; split it")
         if parcel and size + len(draft.payload) > MAX_APPEND_BYTES:
             yield parcel
             parcel, size = [], 0
@@ -198,13 +190,6 @@ def _parcels(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
         size += len(draft.payload)
     if parcel:
         yield parcel
-
-
-def _out_of_range(partition: int, offset: int, start: int, end: int) -> str:
-    return (
-        f"offset {offset} of partition {partition} is not in the log, which holds {start} to {end}: records were lost, or "
-        f"the log was replaced; compare partition_progress with log_partition before going on"
-    )
 
 
 def _affected(status: str) -> int:
