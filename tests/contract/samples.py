@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from hypothesis import HealthCheck, settings
+
 from service.clock import to_us
 from service.domain.families.registry import BY_TYPE
 from service.domain.identity import IdHasher
@@ -28,6 +30,8 @@ LEAST_DATA: dict[str, dict[str, Any]] = {
     "incident": {"action": "updated"},
 }
 """The least that every family takes."""
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For laws: a busy machine is no counter-example."""
 
 
 def decoder(limits: Limits = LIMITS) -> Decoder:

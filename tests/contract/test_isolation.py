@@ -10,7 +10,7 @@ from service.domain.reasons import Reason
 from service.ingest.decode import Form
 from service.ingest.jsontext import deeper_than
 
-from .samples import LIMITS, decode, event, text
+from .samples import LIMITS, PATIENT, decode, event, text
 
 GOOD = text(event("probe"))
 NOTED = GOOD.replace(b'"id"', b'"note": NOTE, "id"')
@@ -132,6 +132,7 @@ nested = st.recursive(
 
 
 @given(nested, st.integers(1, 6))
+@PATIENT
 def test_the_depth_is_what_a_walk_over_the_text_finds(text: bytes, limit: int) -> None:
     assert deeper_than(text, limit) == (_walked(text) > limit)
 

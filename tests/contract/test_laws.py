@@ -10,7 +10,7 @@ from service.domain.families.registry import FAMILIES
 from service.errors import BodyMalformed, TooManyEvents
 from service.ingest.decode import Batch, Decoder, Form
 
-from .samples import LEAST_DATA, LIVE, decoder, event
+from .samples import LEAST_DATA, LIVE, PATIENT, decoder, event
 
 DECODER: Decoder = decoder()
 forms = st.sampled_from(Form)
@@ -57,21 +57,21 @@ def settled(batch: Batch) -> int:
 
 
 @given(st.binary(max_size=200), forms)
-@settings(max_examples=200)
+@settings(PATIENT, max_examples=200)
 def test_any_bytes_get_an_answer(body: bytes, form: Form) -> None:
     batch = outcome(body, form)
     assert batch is None or settled(batch) >= 0
 
 
 @given(json_values, forms)
-@settings(max_examples=200)
+@settings(PATIENT, max_examples=200)
 def test_any_json_gets_an_answer(document: object, form: Form) -> None:
     batch = outcome(json.dumps(document).encode(), form)
     assert batch is None or settled(batch) >= 0
 
 
 @given(near_events(), st.data())
-@settings(max_examples=150)
+@settings(PATIENT, max_examples=150)
 def test_any_damage_to_an_event_gets_an_answer(document: dict[str, Any], data: st.DataObject) -> None:
     body = bytearray(json.dumps(document).encode())
     for _ in range(data.draw(st.integers(1, 3))):
@@ -84,7 +84,7 @@ def test_any_damage_to_an_event_gets_an_answer(document: dict[str, Any], data: s
 
 
 @given(st.lists(near_events(), max_size=6), st.booleans())
-@settings(max_examples=150)
+@settings(PATIENT, max_examples=150)
 def test_a_batch_is_decoded_as_its_events_one_by_one(documents: list[dict[str, Any]], ascii_only: bool) -> None:  # noqa: FBT001 drawn
     raws = [json.dumps(one, ensure_ascii=ascii_only).encode(errors="surrogatepass") for one in documents]
     together = DECODER.decode(b"[%s]" % b",".join(raws), Form.ARRAY, LIVE)
@@ -104,6 +104,7 @@ def test_a_batch_is_decoded_as_its_events_one_by_one(documents: list[dict[str, A
 
 
 @given(st.lists(near_events(), min_size=1, max_size=4), st.integers(0, 4))
+@PATIENT
 def test_good_events_always_survive_next_to_bad_ones(documents: list[dict[str, Any]], place: int) -> None:
     good = event("request", id="survivor")
     batch = DECODER.decode(json.dumps([*documents[:place], good, *documents[place:]]).encode(), Form.ARRAY, LIVE)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from service.domain.numbers import MAX_DURATION_MS, NANO, decimal_parts, nanoseconds
 
-from .samples import decode, event, row_of
+from .samples import PATIENT, decode, event, row_of
 
 WIDE = Context(prec=2000, rounding=ROUND_HALF_EVEN)
 
@@ -24,6 +24,7 @@ def test_milliseconds_become_nanoseconds_half_even(milliseconds: float, expected
 
 
 @given(st.one_of(st.floats(0, MAX_DURATION_MS), st.floats(0, 2e6), st.integers(0, 2 * 10**9).map(lambda n: n / 2e6)))
+@PATIENT
 def test_nanoseconds_are_those_of_the_shortest_decimal(milliseconds: float) -> None:
     exact = Decimal(repr(milliseconds)).scaleb(6, WIDE)
     expected = int(exact.to_integral_value(ROUND_HALF_EVEN, WIDE))
@@ -40,6 +41,7 @@ literals = st.one_of(
 
 
 @given(literals)
+@PATIENT
 def test_a_decimal_is_split_exactly(literal: str) -> None:
     exact = Decimal(literal)
     rounded = exact.quantize(Decimal("1e-9"), ROUND_HALF_EVEN, WIDE)
