@@ -1,10 +1,12 @@
 """Local days of a zone: of many instants at once, and the bounds of days, weeks, months, quarters, years."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, assert_never
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from service.clock import QUARTER, SECOND, to_us
@@ -15,18 +17,19 @@ _WHOLE_QUARTERS_SINCE_US = 64_800_000 * SECOND
 """1972-01-21: from then on no zone is off UTC by anything but whole quarters of an hour (Monrovia was the last)."""
 
 
-def local_days(instants_us: pl.Series, zones: pl.Series | str) -> pl.Series:
-    """Local days (Int32, since 1970) of instants (Int64, microseconds), each in its IANA zone or all in one."""
-    if isinstance(zones, str):
-        return _days_in(instants_us, zones)
-    distinct = zones.unique().to_list()
-    if len(distinct) == 1:
-        return _days_in(instants_us, distinct[0])
-    rows = pl.DataFrame({"at": instants_us, "zone": zones}).with_row_index("row")
-    parts = [
-        part.select("row", day=_days_in(part["at"], str(part["zone"][0]))) for part in rows.partition_by("zone") if len(part)
-    ]
-    return pl.concat(parts).sort("row")["day"] if parts else pl.Series(dtype=pl.Int32)
+def local_days(instants_us: pl.Series, zones: Sequence[str], of_row: npt.NDArray[np.int64]) -> pl.Series:
+    """Local days (Int32, since 1970) of instants (Int64, microseconds); a row's IANA zone is `zones[of_row]`."""
+    distinct = {zone: code for code, zone in enumerate(dict.fromkeys(zones))}
+    if len(distinct) <= 1:
+        return _days_in(instants_us, next(iter(distinct), "UTC"))
+    codes = np.array([distinct[zone] for zone in zones], dtype=np.int64)[of_row]
+    order = np.argsort(codes)
+    ends = np.searchsorted(codes[order], np.arange(len(distinct) + 1))
+    days = np.empty(len(instants_us), dtype=np.int32)
+    for zone, start, end in zip(distinct, ends[:-1], ends[1:], strict=True):
+        rows = order[start:end]
+        days[rows] = _days_in(instants_us.gather(rows), zone).to_numpy()
+    return pl.Series(days)
 
 
 def _days_in(instants_us: pl.Series, zone: str) -> pl.Series:

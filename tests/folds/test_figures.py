@@ -1,5 +1,6 @@
 """What the folds promise, case by case."""
 
+import itertools
 import json
 
 import polars as pl
@@ -202,6 +203,14 @@ def test_the_newest_trait_and_the_earliest_milestone_stay_and_every_status() -> 
     values = {(state["field"], state["value"]) for state in made.states.iter_rows(named=True)}
     assert values == {("status", "active"), ("status", "provisioned"), ("trait.role", "admin")}
     assert made.milestones["time_us"].to_list() == [us(early)]
+
+
+def test_of_two_statuses_of_one_moment_the_same_one_always_stays() -> None:
+    said = [row(UserRow, user="u", status=status) for status in ("active", "provisioned", "deactivated")]
+    for ordered in itertools.permutations(said):
+        assert fold("user", *ordered).states["value"].to_list() == ["provisioned"]
+        apart = merge([fold("user", each) for each in ordered])
+        assert apart.states["value"].to_list() == ["provisioned"]
 
 
 def test_a_step_of_an_incident_keeps_what_it_said_and_no_more() -> None:

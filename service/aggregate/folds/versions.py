@@ -23,10 +23,7 @@ class Versions:
 
     def days(self, time_us: pl.Series) -> pl.Series:
         """Local days of the rows' instants (Int32, since 1970)."""
-        zones = [config.timezone for config in self.configs]
-        if len(set(zones)) <= 1:
-            return local_days(time_us, zones[0] if zones else "UTC")
-        return local_days(time_us, pl.Series(zones, dtype=pl.String).gather(self.of_row))
+        return local_days(time_us, [config.timezone for config in self.configs], self.of_row)
 
     def series(self) -> pl.Series:
         """The rows' versions as a column, for joins with what the versions declare."""
