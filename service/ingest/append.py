@@ -90,7 +90,8 @@ class Appender:
         self._waiting.append(_Waiting(rows, events, loop.time(), done))
         self._waiting_events += events
         self._count(events)
-        self._changed.set()
+        if len(self._waiting) == 1 or self._waiting_events >= MAX_APPEND_EVENTS:
+            self._changed.set()  # those in between change nothing of when the next append is due
         await done
 
     async def run(self) -> None:
@@ -192,9 +193,5 @@ def _by_partition(batch: Iterable[_Waiting], partitions: int) -> dict[Partition,
                 split = families[family] = [[] for _ in range(partitions)]
             for row in rows:
                 split[partition_of(row.id_hash, partitions)].append(row)
-    by_partition: dict[Partition, dict[str, list[AnyRow]]] = {}
-    for number in range(partitions):
-        rows_of = {family: split[number] for family, split in families.items() if split[number]}
-        if rows_of:
-            by_partition[Partition(number)] = rows_of
-    return by_partition
+    every = ({family: split[number] for family, split in families.items() if split[number]} for number in range(partitions))
+    return {Partition(number): rows for number, rows in enumerate(every) if rows}
