@@ -1,8 +1,9 @@
 """The parameters of a KPI's statement: windows, their pieces and what tenants declare, as arrays."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,7 @@ from service.domain.localtime import EPOCH, day_of
 from service.errors import InvalidQuery
 
 REMEMBERED_INSTANTS = 16_384
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?")
 
 
 @lru_cache(maxsize=REMEMBERED_INSTANTS)
@@ -114,10 +116,6 @@ def _pieces(windows: Sequence[Window]) -> dict[str, list[Any]]:
 def _number(name: str, text: str) -> Decimal | None:
     if not text:
         return None
-    try:
-        number = Decimal(text)
-    except InvalidOperation as error:
-        raise InvalidQuery(name, f"{text!r} is no number") from error
-    if not number.is_finite():
-        raise InvalidQuery(name, f"{text!r} is no finite number")
-    return number
+    if not _NUMBER.fullmatch(text):
+        raise InvalidQuery(name, f"{text!r} is no number of at most 18 digits and 9 decimals, such as 500 or 0.25")
+    return Decimal(text)

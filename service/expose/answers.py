@@ -65,7 +65,8 @@ def window_body(window: Window) -> Body:
 def judged(kpi: Kpi, config: TenantConfig, window: Window, value: Value, filters: Mapping[str, Sequence[str]]) -> Body:
     """One figure with its target, status and reason."""
     statistic = kpi.statistics[value.statistic]
-    dims = {**{name: tuple(values) for name, values in filters.items()}, **value.dims}
+    own = {name: text for name, text in value.dims.items() if name not in kpi.head.apart}
+    dims = {**{name: tuple(values) for name, values in filters.items()}, **own}
     judgement = judge(
         config,
         kpi=kpi.id,

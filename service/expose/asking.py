@@ -24,7 +24,12 @@ RESERVED = frozenset({"window", "start", "end", "stat", "by", "limit_ms", "limit
 """Parameters that are no dimension and no parameter of a KPI's own."""
 MAX_DIMENSIONS = 8
 MAX_FILTER_VALUES = 1_000
+MAX_NAME_CHARACTERS = 256
+MAX_AHEAD_US = 400 * DAY
+"""How far ahead of now bounds may lie: the year that has begun ends later than now."""
+_MAX_DAY = 50_000
 _COUNT = re.compile(r"[0-9]{1,9}")
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -54,17 +59,19 @@ class Asked:
 def read_question(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Settings) -> Asked:
     """Read every parameter; raises InvalidQuery that names the parameter, its limit and the way out."""
     own = kpi.head.parameters.keys()
-    filters = {
-        name: _listed(name, parameters.getlist(name), MAX_FILTER_VALUES) for name in parameters if name not in RESERVED | own
-    }
+    named = [name for name in parameters if name not in RESERVED | own]
+    for name in named:
+        if len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
+            raise InvalidQuery("by", f"a parameter's name has at most {MAX_NAME_CHARACTERS} printable characters")
+    filters = {name: _listed(name, parameters.getlist(name), MAX_FILTER_VALUES) for name in named}
     by = _listed("by", parameters.getlist("by"), MAX_DIMENSIONS)
     if len(set(by)) < len(by):
         raise InvalidQuery("by", "names a dimension twice: name each once")
     within = _within(kpi, parameters)
-    named = _listed("stat", parameters.getlist("stat"), MAX_DIMENSIONS * 4)
-    if "share_within" in named and within is None:
+    chosen = _listed("stat", parameters.getlist("stat"), MAX_DIMENSIONS * 4)
+    if "share_within" in chosen and within is None:
         raise InvalidQuery(_limit_name(kpi), "is needed for share_within: give the limit")
-    statistics = tuple(dict.fromkeys(MAIN if each == PLAIN else each for each in named)) or _own_statistics(
+    statistics = tuple(dict.fromkeys(MAIN if each == PLAIN else each for each in chosen)) or _own_statistics(
         kpi, with_share=within is not None
     )
     question = Question(
@@ -79,18 +86,18 @@ def read_question(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Set
     return Asked(kpi, window, question, statistics, _limit(parameters, settings), read_cursor(parameters.get("cursor"), str))
 
 
-def read_window(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Settings, *, of_series: bool = False) -> Window:
-    """The window asked for, by default the KPI's own; a series may cover any named one."""
+def read_window(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Settings, *, of_series: str | None = None) -> Window:
+    """The window asked for, by default the KPI's own; a series may cover any, by default `of_series`."""
     name, start = parameters.get("window"), parameters.get("start")
     if name is None and start is None:
-        name = kpi.head.default_window if not of_series else "30d"
+        name = of_series or kpi.head.default_window
     window = resolve_window(
         asker.tenant,
         asker.zone,
         now_us=asker.now_us,
         name=name,
-        start_us=read_instant("start", start, asker.zone),
-        end_us=read_instant("end", parameters.get("end"), asker.zone),
+        start_us=read_instant("start", start, asker),
+        end_us=read_instant("end", parameters.get("end"), asker),
         whole_days=kpi.head.whole_days,
     )
     if not of_series and not kpi.takes(window.name):
@@ -105,15 +112,28 @@ def read_window(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Setti
     return window
 
 
-def read_instant(name: str, text: str | None, zone: str) -> int | None:
+def read_instant(name: str, text: str | None, asker: Asker) -> int | None:
     """An RFC 3339 instant, or a date: the beginning of that local day; raises InvalidQuery."""
-    if text is None or not _DATE.fullmatch(text):
-        return instant_us(name, text)
-    try:
-        day = date.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidQuery(name, f"there is no day {text}") from error
-    return start_of_day_us((day - EPOCH).days, zone)
+    if text is None:
+        return None
+    if not _DATE.fullmatch(text):
+        instant = instant_us(name, text)
+    else:
+        try:
+            day = (date.fromisoformat(text) - EPOCH).days
+        except ValueError as error:
+            raise InvalidQuery(name, f"there is no day {text}") from error
+        instant = start_of_day_us(day, asker.zone) if 0 <= day <= _MAX_DAY else None
+    if instant is None or instant > asker.now_us + MAX_AHEAD_US:
+        raise InvalidQuery(name, f"{text} lies before 1970, or more than {MAX_AHEAD_US // DAY} days ahead: nothing is kept of it")
+    return instant
+
+
+def read_number(name: str, text: str) -> Fraction:
+    """A plain decimal number; raises InvalidQuery."""
+    if not _NUMBER.fullmatch(text):
+        raise InvalidQuery(name, f"{text!r} is no number of at most 18 digits and 9 decimals, such as 500 or 0.25")
+    return Fraction(text)
 
 
 def _listed(name: str, given: Sequence[str], most: int) -> tuple[str, ...]:
@@ -127,6 +147,8 @@ def _listed(name: str, given: Sequence[str], most: int) -> tuple[str, ...]:
         raise InvalidQuery(name, f"has {len(values)} values, more than {most}: ask in parts")
     if not all(values):
         raise InvalidQuery(name, "has an empty value: leave it out")
+    if "\0" in "".join(values):
+        raise InvalidQuery(name, "holds NUL, which no name does")
     return values
 
 
@@ -148,10 +170,7 @@ def _within(kpi: Kpi, parameters: Mapping[str, str]) -> Fraction | None:
             raise InvalidQuery(each, f"{kpi.id} has no such limit: leave it out")
     if name not in parameters:
         return None
-    try:
-        limit = Fraction(parameters[name])
-    except (ValueError, ZeroDivisionError) as error:
-        raise InvalidQuery(name, f"{parameters[name]!r} is no number") from error
+    limit = read_number(name, parameters[name])
     return limit / 1_000 if kpi.head.unit == "s" else limit
 
 

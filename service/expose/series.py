@@ -1,12 +1,14 @@
 """One KPI step by step: every step is a window, and all of them are asked for at once."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from starlette.datastructures import QueryParams
 
 from service.catalog import Kpi, Value, Window, run
+from service.catalog.statistics import empty
+from service.catalog.value import EXPIRED, NO_DATA
 from service.clock import HOUR, MINUTE
 from service.domain.localtime import CalendarUnit, day_of, first_day, next_first_day, start_of_day_us
 from service.errors import InvalidQuery
@@ -19,6 +21,8 @@ from service.settings import Settings
 from service.store.engine import Connection
 
 SHORT_STEPS = {"5m": 5 * MINUTE, "1h": HOUR}
+DEFAULT_WINDOWS = {"5m": "24h", "1h": "7d", "1d": "30d", "week": "90d"}
+"""How far a series reaches that says nothing of it; longer steps: a year."""
 DAY_STEP = "1d"
 STEPS = (*SHORT_STEPS, DAY_STEP, *(unit for unit in get_args(CalendarUnit) if unit != "day"))
 
@@ -45,7 +49,7 @@ def read_series(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Setti
     for paged in ("limit", "cursor"):
         if paged in parameters:
             raise InvalidQuery(paged, "a series has no pages: shorten it, or filter what it is split by")
-    whole = read_window(kpi, parameters, asker, settings, of_series=True)
+    whole = read_window(kpi, parameters, asker, settings, of_series=DEFAULT_WINDOWS.get(step, "year"))
     plain = QueryParams([pair for pair in parameters.multi_items() if pair[0] not in {"window", "start", "end", "step"}])
     asked = replace(read_question(kpi, plain, asker, settings), window=whole)
     windows: list[Window] = []
@@ -75,12 +79,13 @@ async def answer(connection: Connection, of: AskedSeries, ground: Ground, *, max
     if asked.question.filters:
         body["filters"] = asked.question.filters
     if not asked.question.by:
-        return body | {"points": _points(of, values, ground)}
-    groups = sorted(grouped(values).items())
+        return body | {"points": _points(of, values, ground, frozenset())}
+    gone = frozenset(value.window for value in values if value.reason == EXPIRED)
+    groups = [group for group in sorted(grouped(values).items()) if group[1][0].dims]
     if len(groups) * len(windows) > max_points:
         raise InvalidQuery("by", f"gives {len(groups)} rows of {len(windows)} points, more than {max_points} in all: filter them")
     return body | {
-        "rows": [{"dims": group[0].dims, "points": _points(of, group, ground)} for _, group in groups if group[0].dims]
+        "rows": [{"dims": group[0].dims, "points": _points(of, group, ground, gone)} for _, group in groups if group[0].dims]
     }
 
 
@@ -95,29 +100,29 @@ def table(body: Body, by: tuple[str, ...]) -> tuple[list[str], list[dict[str, An
     return ["start", "end", *by, "statistic", *FIGURE_COLUMNS], lines
 
 
-def _points(of: AskedSeries, values: list[Value], ground: Ground) -> list[Body]:
-    found: dict[object, dict[str, Value]] = {}
+def _points(of: AskedSeries, values: list[Value], ground: Ground, gone: frozenset[Hashable]) -> list[Body]:
+    """A point for every window; `gone`: those that are finer than what is kept, whatever the row."""
+    found: dict[Hashable, dict[str, Value]] = {}
     for value in values:
         found.setdefault(value.window, {}).setdefault(value.statistic, value)
-    return [_point(of, window, found.get(window.key, {}), ground) for window in of.windows]
+    points = []
+    for window in of.windows:
+        there, bounds = found.get(window.key, {}), {"start": rfc3339(window.start_us), "end": rfc3339(window.end_us)}
+        figures = {}
+        for name in of.asked.statistics:
+            value = there.get(name) or _absent(of.asked.kpi, window, name, is_gone=window.key in gone)
+            figures[name] = judged(of.asked.kpi, ground.config(window), window, value, of.asked.question.filters)
+        points.append(bounds | {"provisional": ground.is_provisional(window)} | with_statistics(figures, of.asked.statistics))
+    return points
 
 
-def _point(of: AskedSeries, window: Window, values: dict[str, Value], ground: Ground) -> Body:
-    asked = of.asked
-    config = ground.config(window)
-    figures = {
-        name: judged(asked.kpi, config, window, values.get(name) or _absent(asked.kpi, window, name), asked.question.filters)
-        for name in asked.statistics
-    }
-    bounds = {"start": rfc3339(window.start_us), "end": rfc3339(window.end_us), "provisional": ground.is_provisional(window)}
-    return bounds | with_statistics(figures, asked.statistics)
-
-
-def _absent(kpi: Kpi, window: Window, statistic: str) -> Value:
+def _absent(kpi: Kpi, window: Window, statistic: str, *, is_gone: bool) -> Value:
     """What a row has in a step in which nothing happened to it."""
-    if kpi.statistics[statistic].kind == "count":
-        return Value(window.tenant, window.key, statistic, 0, 0)
-    return Value(window.tenant, window.key, statistic, None, reason="no_data")
+    if is_gone:
+        return Value(window.tenant, window.key, statistic, None, reason=EXPIRED)
+    figure = empty(kpi, statistic)
+    reason = NO_DATA if figure.value is None else ""
+    return Value(window.tenant, window.key, statistic, figure.value, figure.numerator, figure.denominator, reason=reason)
 
 
 def _steps(whole: Window, step: str) -> Iterator[tuple[int, int]]:

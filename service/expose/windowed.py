@@ -65,6 +65,7 @@ async def _rows(connection: Connection, asked: Asked, ground: Ground) -> tuple[l
             **with_statistics({each.statistic: _judged(asked, each, ground) for each in values}, asked.statistics),
         }
         for _, values in groups[: asked.limit]
+        if values[0].dims  # without: the window is finer than what is kept, and the whole says so
     ]
     more = len(groups) > asked.limit
     return bodies, write_cursor(groups[asked.limit - 1][0]) if more else None

@@ -14,6 +14,15 @@ from service.clock import MINUTE, QUARTER, to_datetime
 from service.domain.histogram import bin_of, pack
 from service.domain.localtime import day_of
 
+SERIES_ID = """
+with made as (
+  insert into series (tenant, kind, account, dims) values ($1, $2, $3, $4) on conflict do nothing returning id
+)
+select id from made
+union all
+select id from series where tenant = $1 and kind = $2 and account = $3 and dims = $4
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -41,9 +50,16 @@ async def make_partitions(connection: asyncpg.Connection) -> None:
 
 
 async def store(
-    connection: asyncpg.Connection, tenant: int, kind: str, zone: str, seen: Iterable[Observation], *, distribution: bool = True
+    connection: asyncpg.Connection | asyncpg.Pool,
+    tenant: int,
+    kind: str,
+    zone: str,
+    seen: Iterable[Observation],
+    *,
+    distribution: bool = True,
+    minutes: bool = True,
 ) -> None:
-    """Write the observations to the fact tables at every grain."""
+    """Write the observations to the fact tables at every grain, or without the minutes that are no longer kept."""
     groups: dict[tuple[str, str, str, int], list[Observation]] = defaultdict(list)
     for one in seen:
         dims = json.dumps(dict(sorted(one.dims.items())))
@@ -52,16 +68,13 @@ async def store(
             ("fact_quarter", one.at_us // QUARTER * QUARTER),
             ("fact_day", day_of(one.at_us, zone)),
         ):
-            groups[table, one.account, dims, bucket].append(one)
+            if minutes or table != "fact_minute":
+                groups[table, one.account, dims, bucket].append(one)
     rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     ids: dict[tuple[str, str], int] = {}
     for (table, account, dims, bucket), group in groups.items():
         if (account, dims) not in ids:
-            ids[account, dims] = await connection.fetchval(
-                "insert into series (tenant, kind, account, dims) values ($1, $2, $3, $4)"
-                " on conflict (tenant, kind, account, dims) do update set kind = excluded.kind returning id",
-                tenant, kind, account, dims,
-            )  # fmt: skip
+            ids[account, dims] = await connection.fetchval(SERIES_ID, tenant, kind, account, dims)
         place = date(1970, 1, 1) + timedelta(days=bucket) if table == "fact_day" else to_datetime(bucket)
         rows[table].append((ids[account, dims], place, *_measures(group, kind, distribution=distribution)))
     for table, records in rows.items():

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -228,6 +229,76 @@ async def test_a_series_finer_than_what_is_kept_has_no_value_and_says_so(api: Ap
     assert {(point["value"], point["reason"]) for point in body["points"]} == {(None, "expired")}
 
 
+async def test_a_split_series_says_which_steps_are_expired(api: Api) -> None:
+    start, end = (to_datetime(NOW + at).isoformat().replace("+00:00", "Z") for at in (-20 * DAY, -20 * DAY + HOUR))
+    await store(
+        api.pool, api.tenant, "request", "UTC", [Observation(NOW - 20 * DAY, {"service": "old", "status": "200"})], minutes=False
+    )
+    hourly = await api.get("/v1/kpis/requests/series", step="1h", by="service", stat="value", start=start, end=end)
+    assert [point["value"] for row in hourly["rows"] for point in row["points"]] == [1]
+    finer = await api.get("/v1/kpis/requests/series", step="5m", by="service", stat="value", start=start, end=end)
+    assert finer["rows"] == []
+    whole = await api.get("/v1/kpis/requests/series", step="5m", stat="value", start=start, end=end)
+    assert {point["reason"] for point in whole["points"]} == {"expired"}
+    split = await api.get("/v1/kpis/requests", by="service", start=start, end=start.replace(":00:00", ":07:00"))
+    assert (split["reason"], split["rows"]) == ("expired", [])
+
+
+async def test_no_question_of_random_parameters_ends_in_an_error_of_ours(api: Api) -> None:
+    chance = random.Random(11)
+    listed = (await api.get("/v1/kpis"))["kpis"]
+    texts = [
+        "",
+        "a",
+        "1",
+        "-1",
+        "1e9",
+        "7d",
+        "1h",
+        "week",
+        "2025-11-19",
+        "2025-11-19T10:00:00Z",
+        "p95",
+        "service",
+        "account,service",
+        "café",
+    ]
+    texts += [
+        "x" * 300,
+        "'; drop table series; --",
+        "{}",
+        "%",
+        "\\",
+        "feature",
+        "meter",
+        "all",
+        "business",
+        "csv",
+        "\t",
+        "~other",
+    ]
+    for _ in range(400):
+        kpi = chance.choice(listed)
+        names = [
+            "window",
+            "start",
+            "end",
+            "stat",
+            "by",
+            "limit",
+            "cursor",
+            "step",
+            "format",
+            "limit_ms",
+            "days",
+            *kpi["dimensions"],
+        ]
+        known = [*kpi["windows"], *kpi["dimensions"], *(each["name"] or "value" for each in kpi["statistics"])]
+        asked = {chance.choice(names): chance.choice(texts + known) for _ in range(chance.randrange(4))}
+        answer = await api.client.get(f"/v1/kpis/{kpi['id']}{chance.choice(('', '/series'))}", params=asked)
+        assert answer.status_code in {200, 400}, (kpi["id"], asked, answer.text)
+
+
 async def test_an_answer_that_has_not_changed_is_a_304_until_the_next_flush(api: Api) -> None:
     await api.flush()
     first = await api.client.get("/v1/kpis/error_rate", params={"window": "day"})
@@ -291,6 +362,13 @@ async def test_the_catalog_says_of_every_kpi_what_can_be_asked(api: Api) -> None
         ("/v1/kpis/requests", {"days": "business"}, "days"),
         ("/v1/kpis/request_latency", {"stat": "share_within"}, "limit_ms"),
         ("/v1/kpis/request_latency", {"limit_ms": "1/0"}, "limit_ms"),
+        ("/v1/kpis/request_latency", {"limit_ms": "1e999999999"}, "limit_ms"),
+        ("/v1/kpis/requests", {"end": "9999-12-31T23:59:59Z"}, "end"),
+        ("/v1/kpis/requests", {"end": "9999-12-31"}, "end"),
+        ("/v1/kpis/requests", {"end": "0001-01-01"}, "end"),
+        ("/v1/kpis/requests", {"service": "a\0b"}, "service"),
+        ("/v1/kpis/meter", {"meter": "lcp", "attribute.a\0b": "c"}, "by"),
+        ("/v1/kpis/requests", {"service": '"a'}, "service"),
         ("/v1/kpis/dau", {"window": "1h"}, "window"),
         ("/v1/kpis/requests/series", {"step": "3d"}, "step"),
         ("/v1/kpis/requests/series", {"step": "5m", "window": "7d"}, "step"),
