@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, Union
 
@@ -161,7 +162,7 @@ class Decoder:
         oldest_us = received_us - self._limits.max_lateness_us
         newest_us = received_us + self._limits.max_skew_us
         intake = Intake(self._names)
-        rows: dict[str, list[Any]] = {}
+        rows: dict[str, list[Any]] = defaultdict(list)
         for index, event in zip(indexes, events, strict=True):
             try:
                 source, event_id = event.source, event.id
@@ -174,16 +175,12 @@ class Decoder:
                 id_hash = hash_of(tenant, source, event_id, time_us)
                 family, to_row = makers[type(event)]
                 head = (id_hash, tenant, source, event_id, time_us, received_us, event.account or "", backfill, raw)
-                row = to_row(event, head, intake)
+                rows[family].append(to_row(event, head, intake))
             except EventRefused as refusal:
                 self._reject(index, raws[index], refusal, stamp, batch)
-                continue
-            if family in rows:
-                rows[family].append(row)
-            else:
-                rows[family] = [row]
-            batch.accepted += 1
-        batch.rows |= rows
+        # A family all of whose events were refused has an empty list by now.
+        batch.rows |= {family: kept for family, kept in rows.items() if kept}
+        batch.accepted += sum(map(len, rows.values()))
         batch.rounded += intake.rounded
 
     def _reject(self, index: int, raw: bytes, refusal: EventRefused, stamp: Stamp, batch: Batch) -> None:
