@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Any
 
 from service.domain.families.rows import RejectedRow, Row
 from service.domain.reasons import Reason
@@ -73,3 +74,12 @@ class Batch:
     """Fields of `data` that the contract does not know, in accepted events."""
     rounded: int = 0
     """Numbers that lost digits, in accepted events."""
+
+    def order_rejected(self) -> None:
+        """Bring what was refused on different grounds, and its rows, back into the order of the request."""
+        if not self.rejected:
+            return
+        pairs = sorted(zip(self.rejected, self.rows[REJECTED], strict=True), key=lambda pair: pair[0].index)
+        self.rejected = [rejection for rejection, _ in pairs]
+        kept: list[Any] = [row for _, row in pairs]
+        self.rows[REJECTED] = kept

@@ -16,7 +16,7 @@ from service.domain.timestamps import instant_us
 from service.errors import BodyMalformed, EventRefused, TooManyEvents
 from service.ingest.batch import REJECTED, Batch, Form, Limits, Rejection, Stamp
 from service.ingest.binary import structured
-from service.ingest.jsontext import UNREADABLE, deeper_than, elements
+from service.ingest.jsontext import UNREADABLE, LazyElements, deeper_than, elements
 from service.ingest.reading import NUL, NotJson, Reader, tolerant
 from service.ingest.rejecting import Rejecter
 
@@ -30,20 +30,6 @@ class _Raws(Protocol):
     """The bytes of events, by their place."""
 
     def __getitem__(self, index: int, /) -> bytes: ...
-
-
-class _LazyRaws:
-    """The bytes of an array's events, looked for only when one of them is asked for."""
-
-    def __init__(self, body: bytes, limit: int) -> None:
-        self._body = body
-        self._limit = limit
-        self._found: list[bytes] | None = None
-
-    def __getitem__(self, index: int) -> bytes:
-        if self._found is None:
-            self._found = elements(self._body, self._limit)
-        return self._found[index]
 
 
 class Decoder:
@@ -80,7 +66,7 @@ class Decoder:
             self._take_array(body, stamp, batch)
         else:
             self._take_whole([body.strip(_SPACE)], stamp, batch)
-        _in_order(batch)
+        batch.order_rejected()
         return batch
 
     def _take_array(self, body: bytes, stamp: Stamp, batch: Batch) -> None:
@@ -92,7 +78,7 @@ class Decoder:
             self._take_whole(raws, stamp, batch)
         else:
             self._check_count(len(events))
-            raws_later = _LazyRaws(body, self._limits.max_request_events)
+            raws_later = LazyElements(body, self._limits.max_request_events)
             self._make_rows(range(len(events)), events, raws_later, stamp, batch)
 
     def _read_all(self, body: bytes) -> list[Envelope] | None:
@@ -193,16 +179,6 @@ class Decoder:
         limit = self._limits.max_request_events
         if events > limit:
             raise TooManyEvents(f"the request holds more than {limit:,} events; send them in several requests")
-
-
-def _in_order(batch: Batch) -> None:
-    """Bring what was refused on different grounds back into the order of the request."""
-    if not batch.rejected:
-        return
-    pairs = sorted(zip(batch.rejected, batch.rows[REJECTED], strict=True), key=lambda pair: pair[0].index)
-    batch.rejected = [rejection for rejection, _ in pairs]
-    kept: list[Any] = [row for _, row in pairs]
-    batch.rows[REJECTED] = kept
 
 
 def _is_array(body: bytes, form: Form) -> bool:

@@ -71,6 +71,20 @@ def elements(body: bytes, limit: int) -> list[bytes]:
     return _followed(body, limit)
 
 
+class LazyElements:
+    """The elements of an array, looked for only when one of them is asked for."""
+
+    def __init__(self, body: bytes, limit: int) -> None:
+        self._body = body
+        self._limit = limit
+        self._found: list[bytes] | None = None
+
+    def __getitem__(self, index: int) -> bytes:
+        if self._found is None:
+            self._found = elements(self._body, self._limit)
+        return self._found[index]
+
+
 def is_single(text: bytes) -> bool:
     """Whether the text closes every bracket and string that it opens, and no other: one value, if JSON at all."""
     try:
