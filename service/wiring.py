@@ -29,10 +29,13 @@ from service.lifecycle import stop_signals
 from service.settings import Settings
 from service.store.engine import create_pool, describe
 from service.store.installation import Installation, ensure_installation
+from service.store.partitions import ensure_partitions
 from service.telemetry import Telemetry
 
-API_CONNECTIONS = 12
+API_CONNECTIONS = 8
 ROLE_CONNECTIONS = 8
+LOG_CONNECTIONS = 4
+"""Connections of the log's own, so that a slow query delays no append."""
 
 log = structlog.get_logger(__name__)
 
@@ -53,21 +56,27 @@ class Base:
 async def base(settings: Settings, url: str, *, role: str, connections: int) -> AsyncIterator[Base]:
     """Connect, compare with the installation, open the log."""
     clock, telemetry = SystemClock(), Telemetry(role)
-    pool = await create_pool(url, max_size=connections)
-    try:
+    async with contextlib.AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(_pool(url, connections))
         async with pool.acquire() as connection:
             installation = await ensure_installation(connection, settings, log_kind="postgres")
+        log_pool = await stack.enter_async_context(_pool(url, LOG_CONNECTIONS))
         event_log = await PostgresLog.open(
-            pool, generation=installation.generation, partitions=installation.partitions, clock=clock
+            log_pool, generation=installation.generation, partitions=installation.partitions, clock=clock
         )
+        stack.push_async_callback(event_log.close)
         log.info("role_starts", role=role, database=describe(url), partitions=installation.partitions)
-        try:
-            yield Base(settings, clock, telemetry, pool, installation, event_log)
-        finally:
-            await event_log.close()
+        yield Base(settings, clock, telemetry, pool, installation, event_log)
+    log.info("role_stopped", role=role)
+
+
+@contextlib.asynccontextmanager
+async def _pool(url: str, connections: int) -> AsyncIterator[asyncpg.Pool]:
+    pool = await create_pool(url, max_size=connections)
+    try:
+        yield pool
     finally:
         await pool.close()
-        log.info("role_stopped", role=role)
 
 
 def decoder(made: Base) -> Decoder:
@@ -139,6 +148,8 @@ async def run_aggregate(settings: Settings, url: str) -> None:
             telemetry=made.telemetry,
             installation=made.installation,
         )
+        async with made.pool.acquire() as connection:
+            await ensure_partitions(connection, now_us=made.clock.now_us(), settings=settings)
         working = asyncio.create_task(worker.run(), name="worker")
         async with _operations(made, "aggregate"):
             with stop_signals() as stop:

@@ -28,9 +28,9 @@ POLL_S = 0.1
 
 
 def up(
-    demo: Annotated[
+    demo: Annotated[  # noqa: FBT002  # typer makes it --demo / --no-demo
         bool, typer.Option(help="On a first start make a tenant `demo`, replay the pilot week, and keep a stream going.")
-    ] = True,  # noqa: FBT002  # typer makes it --demo / --no-demo
+    ] = True,
 ) -> None:
     """Start everything on this machine: Postgres, API, aggregator and evaluator; Ctrl-C stops it."""
     settings = environment.load()

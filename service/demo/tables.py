@@ -46,7 +46,7 @@ def daily(client: Client, monday: date) -> Table:
 
 def heat_map(body: dict[str, Any]) -> Table:
     """Users per feature and weekday, darker where there are more."""
-    cells = {(row["dims"]["feature"], row["dims"]["weekday"]): row["value"] for row in body["rows"]}
+    cells = {(row["dims"]["feature"], row["dims"]["weekday"]): row["value"] for row in body["rows"] if "weekday" in row["dims"]}
     most = max(cells.values(), default=0) or 1
     totals: dict[str, float] = {}
     for (feature, _), value in cells.items():

@@ -27,7 +27,7 @@ class IdHasher:
         id_bytes = event_id.encode()
         digest = self._start.copy()
         timed = time_us is not None
-        digest.update(_HEAD.pack(tenant, timed, time_us if timed else 0, len(source_bytes), len(id_bytes)))  # type: ignore[arg-type]
+        digest.update(_HEAD.pack(tenant, timed, time_us if timed else 0, len(source_bytes), len(id_bytes)))
         digest.update(source_bytes)
         digest.update(id_bytes)
         return IdHash(digest.digest())

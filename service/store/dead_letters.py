@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.domain.reasons import Reason
+from service.store.engine import Connection
 
 STATES = ("open", "resent", "dismissed")
 

@@ -13,6 +13,7 @@ import numpy as np
 from service.clock import MINUTE, QUARTER, to_datetime
 from service.domain.histogram import bin_of, pack
 from service.domain.localtime import day_of
+from service.store.engine import Connection
 
 SERIES_ID = """
 with made as (
@@ -36,21 +37,21 @@ class Observation:
     id: str = ""
 
 
-async def make_tenant(connection: asyncpg.Connection, name: str, zone: str = "UTC") -> int:
+async def make_tenant(connection: Connection, name: str, zone: str = "UTC") -> int:
     """A tenant; returns its id."""
     found = await connection.fetchval("insert into tenant (name, timezone) values ($1, $2) returning id", name, zone)
     assert isinstance(found, int)
     return found
 
 
-async def make_partitions(connection: asyncpg.Connection) -> None:
+async def make_partitions(connection: Connection) -> None:
     """A partition for what lies outside of the span that is kept."""
     for table in ("fact_minute", "fact_quarter"):
         await connection.execute(f"create table if not exists {table}_p2_rest partition of {table} default")
 
 
 async def store(
-    connection: asyncpg.Connection | asyncpg.Pool,
+    connection: Connection | asyncpg.Pool,
     tenant: int,
     kind: str,
     zone: str,

@@ -60,10 +60,11 @@ def daily(ask: Ask, kpi: str, **parameters: str) -> list[dict[str, Any]]:
 
 
 def by(body: dict[str, Any], *names: str) -> dict[Any, float]:
-    """Values of the rows by their dimensions."""
+    """Values of the rows that are split by these dimensions."""
     return {
         (row["dims"][names[0]] if len(names) == 1 else tuple(row["dims"][name] for name in names)): row["value"]
         for row in body["rows"]
+        if set(names) <= set(row["dims"])
     }
 
 

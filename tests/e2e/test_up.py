@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -77,13 +78,14 @@ class Up:
 
 
 @pytest.fixture
-def up(tmp_path: Path) -> Iterator[Up]:
-    tmp_path.chmod(0o755)
-    made = Up(tmp_path)
-    yield made
-    if made.process is not None:
-        made.process.kill()
-        made.process.wait()
+def up() -> Iterator[Up]:
+    with tempfile.TemporaryDirectory(prefix="tidegauge-up-", ignore_cleanup_errors=True) as directory:
+        Path(directory).chmod(0o755)  # as root Postgres runs as another user, who must get there
+        made = Up(Path(directory))
+        yield made
+        if made.process is not None:
+            made.process.kill()
+            made.process.wait()
 
 
 def test_a_first_start_replays_the_pilot_week_and_a_second_one_finds_it_again(up: Up) -> None:
@@ -116,10 +118,10 @@ def test_whatever_is_killed_is_back_within_seconds_and_nothing_is_lost(up: Up) -
         os.kill(pid, signal.SIGKILL)
         up.until(lambda role=role, pid=pid: up.children().get(role, pid) != pid, f"{role} is back")  # type: ignore[misc]
     postgres = EmbeddedPostgres(up.data)
-    pid = postgres.pid
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    up.until(lambda: postgres.pid not in {None, pid}, "Postgres is back")
+    server = postgres.pid
+    assert server is not None
+    os.kill(server, signal.SIGKILL)
+    up.until(lambda: postgres.pid not in {None, server}, "Postgres is back")
     up.until(up.ready, "ready again")
     assert up.stop(signal.SIGTERM) == 0
     assert not postgres.running()

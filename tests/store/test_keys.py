@@ -17,7 +17,7 @@ async def tenant(connection: asyncpg.Connection) -> Tenant:
 async def test_a_key_is_found_by_the_hash_of_its_secret(connection: asyncpg.Connection, tenant: Tenant) -> None:
     key, secret = await create_key(connection, tenant, ["read", "ingest"], "web")
     assert await find_key(connection, hash_of(secret)) == key
-    assert (key.tenant, key.tenant_name, key.name, key.scopes) == (tenant.id, "pilot", "web", {"read", "ingest"})
+    assert (key.tenant, key.tenant_name, key.name, key.scopes) == (tenant.id, "pilot", "web", frozenset({"read", "ingest"}))
     assert key.revoked_at is None
 
 
