@@ -1,14 +1,15 @@
-"""Relations that are made for a question, beside those of facts: of users, of seconds, of cases."""
+"""Relations that are made for a question: of facts, of users, of seconds, of cases."""
 
 from collections.abc import Callable, Mapping
 
-from service.catalog import relations_cases, relations_people, relations_seconds, relations_users
+from service.catalog import relations_cases, relations_facts, relations_people, relations_seconds, relations_users
 from service.catalog.kpi import Head
 
 Build = Callable[[Head, tuple[str, ...], frozenset[str]], str]
 """Makes a relation's statement of the head, the split and the names of the filters."""
 
 BUILT: Mapping[str, Build] = {
+    **relations_facts.BUILT,
     **relations_users.BUILT,
     **relations_people.BUILT,
     **relations_seconds.BUILT,
@@ -16,6 +17,7 @@ BUILT: Mapping[str, Build] = {
 }
 """In an order in which each reads only those before it."""
 NEEDS: Mapping[str, tuple[str, ...]] = {
+    **relations_facts.NEEDS,
     **relations_users.NEEDS,
     **relations_people.NEEDS,
     **relations_seconds.NEEDS,

@@ -1,16 +1,15 @@
 """Making one statement of a KPI's file: the relations that it reads before it, its names bound to parameters."""
 
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from service.catalog import relations
-from service.catalog.kpi import Facts, Head, Kpi
+from service.catalog.kpi import Head, Kpi
+from service.catalog.literals import split_literals
 
 REMEMBERED_STATEMENTS = 2_048
 _PLACEHOLDER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
-_LITERAL = re.compile(r"'(?:[^']|'')*'|--[^\n]*")
 
 RELATIONS: dict[str, str] = {
     "wins": (
@@ -30,15 +29,11 @@ RELATIONS: dict[str, str] = {
     ),
     "declared": "select * from unnest(:config_tenant, :config_json) as d(tenant, config)",
     "labels": "select * from unnest(:label_tenant, :label_feature, :label_name) as l(tenant, feature, label)",
-    "facts": "",
-    "before": "",
     **dict.fromkeys(relations.BUILT, ""),
 }
 """What each relation is made of, in an order in which each reads only those before it."""
 NEEDS: dict[str, tuple[str, ...]] = {
     "days": ("wins", "holidays"),
-    "facts": ("minutes", "quarters", "spans", "labels"),
-    "before": ("wins", "labels"),
     **relations.NEEDS,
 }
 TYPES: dict[str, str] = {
@@ -54,16 +49,6 @@ TYPES: dict[str, str] = {
 }
 """Types of the placeholders that the runner binds itself; those that are missing are `int[]`."""
 _NUMBERED = {"by_name_": "text", "filter_name_": "text", "filter_value_": "text[]"}
-_FACT_TABLES = (("minutes", "fact_minute", "bucket"), ("quarters", "fact_quarter", "bucket"), ("spans", "fact_day", "day"))
-_MEASURES = (
-    "sum(f.n) as n, sum(f.total) as total, min(f.least) as least, max(f.greatest) as greatest,"
-    " string_agg(substr(array_send(f.histogram), 21), ''::bytea) as histogram"
-)
-_NEWEST = (
-    '(array_agg(f.{0} order by f.newest_us desc, f.newest_source collate "C" desc, f.newest_id collate "C" desc)'
-    " filter (where f.newest_us is not null))[1]"
-)
-_NEWEST_COLUMNS = ("newest_us", "newest_source", "newest_id", "newest_value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +68,7 @@ class _Binder:
 
     def bind(self, sql: str) -> str:
         """Put `$n::type` in the place of every `:name` outside of literals and comments."""
-        return "".join(part if literal else _PLACEHOLDER.sub(self._number, part) for literal, part in _split_literals(sql))
+        return "".join(part if literal else _PLACEHOLDER.sub(self._number, part) for literal, part in split_literals(sql))
 
     def _number(self, match: re.Match[str]) -> str:
         name = match[1]
@@ -102,9 +87,10 @@ def statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str]) -> Statem
     binder = _Binder(TYPES | _own_types(kpi.head))
     used = _relations(kpi.sql)
     parts = [f"-- {kpi.id}: all tenants and windows asked for, at once"]
-    made = {"facts": facts_relation, "before": before_relation, **relations.BUILT}
     bodies = [
-        (name, made[name](kpi.head, by, filtered) if name in made else body) for name, body in RELATIONS.items() if name in used
+        (name, relations.BUILT[name](kpi.head, by, filtered) if name in relations.BUILT else body)
+        for name, body in RELATIONS.items()
+        if name in used
     ]
     parts.append("with " + ",\n".join(f"{name} as (\n{body}\n)" for name, body in [*bodies, ("answer", kpi.sql)]))
     parts.append(
@@ -115,62 +101,10 @@ def statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str]) -> Statem
     return Statement(text, tuple(binder.names))
 
 
-def facts_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> str:
-    """The relation `facts`: for every window and series the sums of its pieces, read by key alone.
-
-    The lateral sub-selects (an aggregate cannot be pulled up) keep Postgres from ever scanning a fact table:
-    it looks up one series and one span of time after the other.
-    """
-    is_meter = head.facts is not None and head.facts.kind == "meter"
-    measures = _MEASURES + "".join(f", {_NEWEST.format(name)} as {name}" for name in _NEWEST_COLUMNS if is_meter)
-    branches = [
-        f"select {_series(head, by, filtered, pieces)}"
-        f" cross join lateral (select {measures} from {table} f"
-        f" where f.series = s.id and f.{column} >= p.lo and f.{column} < p.hi having count(*) > 0) m"
-        for pieces, table, column in _FACT_TABLES
-    ]
-    return "\nunion all\n".join(branches)
-
-
-def before_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> str:
-    """The relation `before`: for every window and series of a meter its newest value before the window.
-
-    Made only when the statistic `change` is wanted. The spans may overlap: the newest of all is taken.
-    """
-    quarter = "date_bin('15 minutes', p.start_at, timestamptz 'epoch')"
-    looked_up = (
-        ("fact_day", "f.day < p.first_day", "f.day"),
-        ("fact_quarter", f"f.bucket >= p.start_at - interval '27 hours' and f.bucket < {quarter}", "f.bucket"),
-        ("fact_minute", f"f.bucket >= {quarter} and f.bucket < p.start_at", "f.bucket"),
-    )
-    branches = [
-        f"select {_series(head, by, filtered, 'wins')}"
-        f" cross join lateral (select {', '.join(f'f.{name}' for name in _NEWEST_COLUMNS)} from {table} f"
-        f" where f.series = s.id and {span} order by {order} desc limit 1) m"
-        " where 'change' = any(:statistics)"
-        for table, span, order in looked_up
-    ]
-    return "\nunion all\n".join(branches)
-
-
-def _series(head: Head, by: Sequence[str], filtered: Iterable[str], pieces: str) -> str:
-    """What every branch shows, and the series of each piece that pass the filters."""
-    if head.facts is None:
-        raise ValueError(f"{head.id} declares no facts")
-    asked = sorted(filtered)
-    conditions, counted = _conditions(head, head.facts, by, asked)
-    labelled = "feature" in by and "feature" in asked
-    labels = " join labels l on l.tenant = s.tenant and l.feature = s.dims ->> 'feature'" if labelled else ""
-    return (
-        f"s.tenant, p.win, {_dims(by, labelled=labelled)} as dims, s.dims as d, s.account, {counted} as counted, m.*"
-        f" from {pieces} p join series s on s.tenant = p.tenant and s.kind = '{head.facts.kind}'{conditions}{labels}"
-    )
-
-
 def unknown_placeholders(head: Head, sql: str) -> list[str]:
     """Names of placeholders that nothing would bind."""
     known = {"by", "filters", "statistics"} | _own_types(head).keys()
-    found = {match[1] for literal, part in _split_literals(sql) if not literal for match in _PLACEHOLDER.finditer(part)}
+    found = {match[1] for literal, part in split_literals(sql) if not literal for match in _PLACEHOLDER.finditer(part)}
     return sorted(found - known)
 
 
@@ -181,53 +115,8 @@ def _own_types(head: Head) -> dict[str, str]:
 
 def _relations(sql: str) -> set[str]:
     """The relations that a file names, and those that they are made of."""
-    words = {word for literal, part in _split_literals(sql) if not literal for word in re.findall(r"[a-z_]+", part)}
+    words = {word for literal, part in split_literals(sql) if not literal for word in re.findall(r"[a-z_]+", part)}
     used = set(RELATIONS) & words
     while more := {need for name in used for need in NEEDS.get(name, ())} - used:
         used |= more
     return used
-
-
-def _conditions(head: Head, facts: Facts, by: Sequence[str], filtered: Sequence[str]) -> tuple[str, str]:
-    """What series are read, and what of them is `counted`."""
-    read, counted = "", []
-    for number, name in enumerate(filtered):
-        if name == "account":
-            own = "" if not head.platform_wide or "account" in by else " or s.account = ''"
-            read += f" and (s.account = any(:filter_value_{number}){own})"
-        elif name == "feature":
-            if name not in by:
-                read += " and (s.tenant, s.dims ->> 'feature') in (select l.tenant, l.feature from labels l)"
-        elif name in facts.counted_by:
-            counted.append(f"s.dims ->> :filter_name_{number} = any(:filter_value_{number})")
-        else:
-            read += f" and s.dims ->> :filter_name_{number} = any(:filter_value_{number})"
-    if "account" in by:
-        read += " and s.account <> ''"
-    if facts.where:
-        read += f" and ({_of_series(facts.where)})"
-    return read, " and ".join(counted) or "true"
-
-
-def _of_series(condition: str) -> str:
-    return "".join(part if literal else re.sub(r"\bd\b", "s.dims", part) for literal, part in _split_literals(condition))
-
-
-def _dims(by: Sequence[str], *, labelled: bool) -> str:
-    if not by:
-        return "'{}'::jsonb"
-    columns = {"account": "s.account", **({"feature": "l.label"} if labelled else {})}
-    pairs = [
-        f":by_name_{number}, " + columns.get(name, f"coalesce(s.dims ->> :by_name_{number}, '')")
-        for number, name in enumerate(by)
-    ]
-    return f"jsonb_build_object({', '.join(pairs)})"
-
-
-def _split_literals(sql: str) -> list[tuple[bool, str]]:
-    """Pieces of a text, each with whether it is a quoted literal or a comment."""
-    pieces, at = [], 0
-    for match in _LITERAL.finditer(sql):
-        pieces += [(False, sql[at : match.start()]), (True, match[0])]
-        at = match.end()
-    return [*pieces, (False, sql[at:])]

@@ -1,0 +1,14 @@
+"""Telling a statement's text from the literals and comments in it."""
+
+import re
+
+_LITERAL = re.compile(r"'(?:[^']|'')*'|--[^\n]*")
+
+
+def split_literals(sql: str) -> list[tuple[bool, str]]:
+    """Pieces of a text, each with whether it is a quoted literal or a comment."""
+    pieces, at = [], 0
+    for match in _LITERAL.finditer(sql):
+        pieces += [(False, sql[at : match.start()]), (True, match[0])]
+        at = match.end()
+    return [*pieces, (False, sql[at:])]
