@@ -44,6 +44,8 @@ class Group:
 
 def group(heads: Heads) -> list[Group]:
     """Group the events of a batch by bucket."""
+    if not len(heads):
+        return []
     by_id = np.argsort(heads.hi)
     # `time_us` is the receipt where an event names no time, so the hour is right for both.
     codes = ((heads.time_us // HOUR) * _PARTITION_SPAN + heads.partition) * 2 + heads.timed

@@ -24,7 +24,7 @@ from service.store.leases import backend_of
 from service.store.staging import make_stages
 from service.telemetry import Telemetry
 
-READ_WAIT_S = 0.5
+READ_WAIT_S = 0.2
 DRAINED_INTERVAL_S = 1.0
 IDLE_S = 0.2
 EVENT_BYTES = 150

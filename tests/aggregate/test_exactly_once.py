@@ -2,7 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -91,6 +94,75 @@ async def test_other_batches_and_workers_give_the_same_rollups(site: Site, anoth
     await feed(site, 4, size=700)
     await site.consume(workers=2)
     await same_as_undisturbed(site, another_site, 4)
+
+
+@asynccontextmanager
+async def process(site: Site) -> AsyncIterator[asyncio.subprocess.Process]:
+    """An aggregator in a process of its own, killed at the end."""
+    made = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.aggregate.worker_process", site.url, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        yield made
+    finally:
+        if made.returncode is None:
+            made.send_signal(signal.SIGKILL)
+        await made.wait()
+
+
+async def holders(site: Site) -> set[int]:
+    """Backends that hold partitions under leases that are alive."""
+    async with site.pool.acquire() as connection:
+        rows = await connection.fetch(
+            "select distinct backend_pid from lease where owner is not null and expires_at > clock_timestamp()"
+        )
+    return {row["backend_pid"] for row in rows}
+
+
+async def test_a_process_killed_at_any_instant_loses_nothing(site: Site, another_site: MakeSite) -> None:
+    pick = random.Random(5)
+    feeding = asyncio.create_task(feed(site, 5, pause_s=0.08))
+    while not feeding.done():
+        async with process(site):
+            await held(site)
+            await asyncio.sleep(pick.random() * 0.5)
+    await feeding
+    await site.consume()
+    await same_as_undisturbed(site, another_site, 5)
+
+
+async def test_a_process_that_is_stopped_beyond_its_lease_hinders_nobody_and_writes_nothing(
+    site: Site, another_site: MakeSite
+) -> None:
+    feeding = asyncio.create_task(feed(site, 6, pause_s=0.05))
+    async with process(site) as stopped:
+        former = await held(site)
+        stopped.send_signal(signal.SIGSTOP)
+        async with site.working(1) as [worker]:
+            await until(lambda: len(worker.holding) == 4)
+            assert not former & await holders(site)
+            await feeding
+            await site.consumed()
+            stopped.send_signal(signal.SIGCONT)
+            # It comes back as one of the crew, with what it held forgotten.
+            await until(lambda: len(worker.holding) == 2)
+            await asyncio.sleep(0.5)
+            await site.append(by_family(stream(site, 6, 3_000)[:100]))
+            await site.consumed()
+    calm = await another_site()
+    await feed(calm, 6)
+    await calm.append(by_family(stream(calm, 6, 3_000)[:100]))
+    await calm.consume()
+    async with site.pool.acquire() as connection, calm.pool.acquire() as other:
+        assert await dump(connection) == await dump(other)
+
+
+async def held(site: Site) -> set[int]:
+    """Wait until the partitions are held by somebody alive."""
+    async with asyncio.timeout(15):
+        while not (found := await holders(site)):  # noqa: ASYNC110  # what is waited for sets no event
+            await asyncio.sleep(0.02)
+    return found
 
 
 async def until(condition: Callable[[], bool]) -> None:

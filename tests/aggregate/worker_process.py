@@ -1,0 +1,36 @@
+"""An aggregator in a process of its own, to be killed and stopped by tests: `python -m tests.aggregate.worker_process URL`."""
+
+import asyncio
+import sys
+
+from service.aggregate.worker import Worker
+from service.clock import SystemClock
+from service.eventlog.postgres import PostgresLog
+from service.settings import Settings
+from service.store.engine import create_pool
+from service.store.installation import ensure_installation
+from service.telemetry import Telemetry
+
+
+async def main(url: str) -> None:
+    """Work until the process ends."""
+    settings = Settings(partitions=4, flush_interval_s=0.01, flush_events=100).model_copy(update={"lease_s": 0.6})
+    pool = await create_pool(url)
+    async with pool.acquire() as connection:
+        installation = await ensure_installation(connection, settings, log_kind="postgres")
+    log = await PostgresLog.open(
+        pool, generation=installation.generation, partitions=installation.partitions, clock=SystemClock()
+    )
+    worker = Worker(
+        log=log,
+        pool=pool,
+        settings=settings,
+        clock=SystemClock(),
+        telemetry=Telemetry("aggregate"),
+        installation=installation,
+    )
+    await worker.run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
