@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from service.catalog.kpi import Head
 from service.catalog.question import Question
 from service.domain.config import TenantConfig
 from service.domain.localtime import EPOCH
@@ -36,6 +37,14 @@ class Declared:
             for row in rows
             if all(row[name] in values for name, values in question.filters.items())
         ]
+
+
+def default_window(head: Head, config: TenantConfig) -> str:
+    """The window of a question that names none: the head's, or what the tenant's configuration decides; "": no such key."""
+    if not head.default_window_from:
+        return head.default_window
+    table, _, key = head.default_window_from.partition(".")
+    return str(getattr(getattr(config, table, None), key, ""))
 
 
 def declared_of(config: TenantConfig) -> Declared:

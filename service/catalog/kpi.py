@@ -92,10 +92,14 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     whole_days: bool = False
     """Windows are whole local days (what counts users)."""
     default_window: str = "7d"
+    default_window_from: str = ""
+    """Key path of the tenant's configuration that decides it instead, such as `activity.wau_window`."""
     default_statistic: str = MAIN
     statistics: dict[str, Statistic] = {}
     parameters: dict[str, Parameter] = {}
     facts: Facts | None = None
+    of_quarters: bool = False
+    """Read from quarters of an hour without facts: what is older than they are kept is `expired`."""
     platform_wide: bool = False
     """For one account, what names no account counts too."""
     required: tuple[str, ...] = ()

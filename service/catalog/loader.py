@@ -44,6 +44,10 @@ Relations it may read (those that it names are built):
 - `declared(tenant, config jsonb)`: each tenant's configuration in its file's form, with all defaults
 - `labels(tenant, feature, label)`: what the filter `feature` names: a feature under its own name, the features of a
   group under the group's (empty without that filter; `:only_feature` holds the names as they were asked for)
+- `seconds`, `probe_counts`: of components (relations_seconds.py)
+- `active`, `active_daily`, `anyone`, `counted_days`, `expected`, `feature_rows`, `eligible`: active users, split and filtered
+  as asked (relations_users.py); `newcomers`, `base`, `logged_in`, `achieved`: users one by one (relations_people.py)
+- `first_values`, `cases`, `incidents_asked`, `severities`: milestones and incidents (relations_cases.py)
 Parameters: `:by` (text[], the dimensions asked for), `:statistics` (text[], those that
 are wanted), `:filters` (jsonb, dimension → list of values), for a
 dimension of the head `:only_NAME` (text[], null when not filtered) and every parameter of the head, `:days`.
@@ -57,9 +61,10 @@ from typing import Self
 
 import msgspec
 
+from service.catalog.declared import default_window
 from service.catalog.kpi import MAIN, Head, Kpi, mistakes
 from service.catalog.statement import unknown_placeholders
-from service.domain.config import KpiShape
+from service.domain.config import KpiShape, TenantConfig
 from service.domain.config.lines import Lines
 
 KPIS = Path(__file__).with_name("kpis")
@@ -143,6 +148,8 @@ def _mistakes(head: Head, sql: str, *, name: str) -> list[str]:
     said = mistakes(head, sql)
     if not _ID.fullmatch(head.id) or head.id != name:
         said.append(f"id: {head.id!r} must be the file's name, in lower-case letters, digits and _")
+    if default_window(head, TenantConfig()) not in head.windows:
+        said.append(f"default_window_from: {head.default_window_from!r} decides on none of its windows")
     if not sql or ";" in sql:
         said.append(f"{SQL}: one SELECT without a semicolon must follow the head")
     return said + [f"{SQL}: :{each} is no parameter of this KPI" for each in unknown_placeholders(head, sql)]

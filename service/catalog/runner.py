@@ -54,13 +54,17 @@ async def run(
 
 def _by_expiry(kpi: Kpi, windows: Sequence[Window], kept: Kept) -> tuple[list[Window], list[Window]]:
     """The windows that are finer than what is still kept, and the others."""
-    if kpi.head.facts is None:
-        return [], list(windows)
     gone: list[Window] = []
     there: list[Window] = []
     for window in windows:
-        (gone if expired(cut(window.start_us, window.end_us, window.zone), kept) else there).append(window)
+        (gone if _has_expired(kpi, window, kept) else there).append(window)
     return gone, there
+
+
+def _has_expired(kpi: Kpi, window: Window, kept: Kept) -> bool:
+    if kpi.head.of_quarters:
+        return window.start_us < kept.quarter_from_us
+    return kpi.head.facts is not None and expired(cut(window.start_us, window.end_us, window.zone), kept)
 
 
 def _wanted(kpi: Kpi, question: Question) -> tuple[str, ...]:

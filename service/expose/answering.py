@@ -40,7 +40,7 @@ class Answering:
         kpi = self._kpi(name)
         async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             ground = await self.grounds.now(connection, principal.tenant, now_us=self.clock.now_us())
-            asker = Asker(principal.tenant, ground.zone, ground.now_us)
+            asker = Asker(principal.tenant, ground.zone, ground.now_us, ground.configs.at(ground.now_us))
             asked = read_question(kpi, request.query_params, asker, self.settings)
             etag = _etag(request, ground, [asked.window], moves=_moves(kpi, asked.statistics))
             if _is_known(request, etag):
@@ -53,7 +53,7 @@ class Answering:
         kpi = self._kpi(name)
         async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             ground = await self.grounds.now(connection, principal.tenant, now_us=self.clock.now_us())
-            asker = Asker(principal.tenant, ground.zone, ground.now_us)
+            asker = Asker(principal.tenant, ground.zone, ground.now_us, ground.configs.at(ground.now_us))
             asked = series.read_series(kpi, request.query_params, asker, self.settings)
             etag = _etag(request, ground, asked.windows, moves=_moves(kpi, asked.asked.statistics))
             if _is_known(request, etag):

@@ -3,16 +3,18 @@
 import csv
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 
 from starlette.datastructures import QueryParams
 
 from service.catalog import Kpi, Question, Window, resolve_window
+from service.catalog.declared import default_window
 from service.catalog.kpi import MAIN
 from service.catalog.question import check
 from service.clock import DAY
+from service.domain.config import TenantConfig
 from service.domain.localtime import EPOCH, start_of_day_us
 from service.errors import InvalidQuery
 from service.expose.answers import PLAIN
@@ -40,6 +42,8 @@ class Asker:
     tenant: int
     zone: str
     now_us: int
+    config: TenantConfig = field(default_factory=TenantConfig)
+    """What is declared now: it decides the window of a question that names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ def read_window(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Setti
     """The window asked for, by default the KPI's own; a series may cover any, by default `of_series`."""
     name, start = parameters.get("window"), parameters.get("start")
     if name is None and start is None:
-        name = of_series or kpi.head.default_window
+        name = of_series or default_window(kpi.head, asker.config)
     window = resolve_window(
         asker.tenant,
         asker.zone,

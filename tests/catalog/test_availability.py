@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from service.catalog import Catalog, Declared, Question, Window, declared_of, resolve_window, run
+from service.catalog import Catalog, Declared, Kept, Question, Window, declared_of, resolve_window, run
 from service.clock import MINUTE, SECOND, to_us
 from service.domain.config import TenantConfig
 from tests.catalog.health import Probe, store_probes, store_steps
@@ -275,3 +275,10 @@ async def test_probes_count_in_the_quarter_they_began_in(catalog: Catalog, conne
     assert await one(catalog, connection, "probe_success", window) == 0.5
     split = await run(connection, catalog.kpis["probe_success"], [window], Question(by=("monitor",)))
     assert {value.dims["monitor"]: value.value for value in split} == {"m": 0.5, "default": None}
+
+
+async def test_a_window_older_than_the_quarters_kept_has_expired(catalog: Catalog, connection: asyncpg.Connection) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    window = span(tenant, NOON, NOON + 15 * MINUTE)
+    (value,) = await run(connection, catalog.kpis["downtime"], [window], kept=Kept(quarter_from_us=NOON + MINUTE))
+    assert (value.value, value.reason) == (None, "expired")

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from service.catalog import Catalog, Declared, Question, Window, declared_of, resolve_window, run
+from service.catalog.declared import default_window
 from service.clock import to_us
 from service.domain.config import TenantConfig
 from tests.catalog.people import Use, store_people
@@ -210,3 +211,11 @@ async def test_what_is_declared_decides_which_days_count(catalog: Catalog, conne
     (mean,) = await run(connection, catalog.kpis["average_dau"], asked, declared=known)
     (sticky,) = await run(connection, catalog.kpis["stickiness_weekly"], asked, declared=known)
     assert (mean.value, sticky.value) == (1 / 5, 2 / 7)
+
+
+@pytest.mark.parametrize(("declared_window", "shown"), [("7d", "7d"), ("week", "week")])
+def test_what_is_declared_decides_the_window_of_a_question_that_names_none(
+    catalog: Catalog, declared_window: str, shown: str
+) -> None:
+    config = TenantConfig.model_validate({"activity": {"wau_window": declared_window}})
+    assert {default_window(catalog.kpis[kpi].head, config) for kpi in ("wau", "wau_share", "stickiness_weekly")} == {shown}

@@ -7,6 +7,7 @@
 -- better = "higher"
 -- dimensions = ["account", "component", "monitor", "region"]
 -- platform_wide = true
+-- of_quarters = true
 -- [live]
 -- windows = ["1h", "24h", "7d", "28d", "month"]
 -- by = [[], ["component"]]

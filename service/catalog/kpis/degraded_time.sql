@@ -7,6 +7,7 @@
 -- better = "lower"
 -- dimensions = ["account", "component", "monitor", "region"]
 -- platform_wide = true
+-- of_quarters = true
 -- [live]
 -- windows = ["1h", "24h", "7d", "month"]
 -- by = [[], ["component"]]

@@ -7,6 +7,7 @@
 -- better = "lower"
 -- dimensions = ["account", "component", "monitor", "region"]
 -- platform_wide = true
+-- of_quarters = true
 -- [live]
 -- windows = ["7d", "28d", "month"]
 -- by = [[], ["component"]]

@@ -8,6 +8,7 @@
 -- dimensions = ["account", "component", "monitor", "region"]
 -- windows = ["24h", "1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
 -- platform_wide = true
+-- of_quarters = true
 -- [live]
 -- windows = ["24h", "7d"]
 -- by = [[], ["monitor"]]

@@ -9,6 +9,7 @@
 -- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
 -- whole_days = true
 -- default_window = "7d"
+-- default_window_from = "activity.wau_window"
 -- [parameters.days]
 -- title = "Which days the mean is made of"
 -- values = ["all", "business"]
