@@ -1,6 +1,6 @@
 """The query API of KPIs: the catalog, one KPI for a window, and its series."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import asyncpg
 import msgspec
@@ -14,6 +14,7 @@ from service.expose.answering import Answering
 from service.expose.answers import described
 from service.expose.tables import MEDIA_TYPE, to_csv, wants_csv
 from service.http.auth import Principal, require
+from service.http.openapi import problem_response
 from service.settings import Settings
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -30,10 +31,42 @@ _DOCUMENTED = {
     "format": Query(description="`json` or `csv`; else the header Accept decides"),
     "step": Query(description="`5m`, `1h`, `1d`, `week`, `month`, `quarter` or `year`"),
 }
+_FIGURE = {"value": 0.2, "numerator": 2, "denominator": 10, "unit": "ratio", "op": "<=", "target": 0.1, "limit": 0.5}
+_JUDGED = {**_FIGURE, "benchmark": None, "status": "yellow", "reason": None, "note": None}
+_BOUNDS = {"start": "2025-11-17T00:00:00Z", "end": "2025-11-18T00:00:00Z"}
+_NAMED = {"kpi": "error_rate", "title": "Error rate"}
+_EXAMPLE = {
+    **_NAMED,
+    "statistic": None,
+    **_JUDGED,
+    "window": {"name": "day", **_BOUNDS, "timezone": "UTC"},
+    "provisional": False,
+    "rows": [{"dims": {"service": "api"}, "statistic": None, **_JUDGED}],
+    "cursor": None,
+}
+_SERIES_EXAMPLE = {
+    **_NAMED,
+    "step": "1d",
+    "window": {**_BOUNDS, "timezone": "UTC"},
+    "provisional": False,
+    "points": [{**_BOUNDS, "provisional": False, "statistic": None, **_JUDGED}],
+}
 _FILTERS = (
     "Every dimension of the KPI is a filter too: `?integration=benevity,sap`. Further parameters are listed with the KPI at "
     "`/v1/kpis`; `limit_ms` (or `limit_value`) is the limit of `share_within`."
 )
+
+
+def _responses(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    return {
+        200: {
+            "description": "The figures; as CSV a line a row and statistic",
+            "content": {"application/json": {"example": example}, "text/csv": {"schema": {"type": "string"}}},
+        },
+        304: {"description": "Nothing has changed since the ETag in If-None-Match"},
+        400: problem_response("A parameter is wrong: the member `parameter` names it"),
+        404: problem_response("There is no such KPI"),
+    }
 
 
 def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, settings: Settings) -> APIRouter:
@@ -50,7 +83,7 @@ def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, settings: Sett
             return Response(to_csv(columns, listed), media_type=MEDIA_TYPE)
         return Response(msgspec.json.encode({"kpis": listed}), media_type="application/json")
 
-    @made.get("/{kpi}", summary="One KPI for a window, whole or split", description=_FILTERS)
+    @made.get("/{kpi}", summary="One KPI for a window, whole or split", description=_FILTERS, responses=_responses(_EXAMPLE))
     async def one(
         request: Request,
         principal: Reader,
@@ -67,7 +100,7 @@ def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, settings: Sett
         del window, start, end, stat, by, limit, cursor, format  # documented here, read with the filters
         return await answering.of_window(request, principal, kpi)
 
-    @made.get("/{kpi}/series", summary="One KPI step by step", description=_FILTERS)
+    @made.get("/{kpi}/series", summary="One KPI step by step", description=_FILTERS, responses=_responses(_SERIES_EXAMPLE))
     async def steps(
         request: Request,
         principal: Reader,
