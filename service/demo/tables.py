@@ -27,20 +27,24 @@ def scorecard(body: dict[str, Any]) -> Table:
     for name in ("row", "target", "limit", "actual", "before", "unit", "status"):
         table.add_column(name, justify="left" if name in {"row", "unit", "status"} else "right")
     for row in body["rows"]:
-        target = f"{row['op']} {_number(row['target'])}" if row["op"] else ""
-        figures = (_number(row["limit"]), _number(row["value"]), _number(row["before"]), row["unit"])
-        table.add_row(row["row"], target, *figures, f"[{STYLES[row['status']]}]{row['status']}[/]")
+        unit = row["unit"]
+        target = f"{row['op']} {_number(row['target'], unit)}" if row["op"] else ""
+        figures = (_number(row[name], unit) for name in ("limit", "value", "before"))
+        table.add_row(
+            row["row"], target, *figures, "" if unit == "ratio" else unit, f"[{STYLES[row['status']]}]{row['status']}[/]"
+        )
     return table
 
 
 def daily(client: Client, monday: date) -> Table:
     """The days of a week, a column each."""
-    table = Table("day", *DAYS, title="Day by day")
+    table = _of_days("day", title="Day by day")
     bounds = {"start": f"{monday}T00:00:00Z", "end": f"{monday + timedelta(days=len(DAYS))}T00:00:00Z", "step": "1d"}
     for title, kpi, how in DAILY:
         parameters = {name: value for name, value in how.items() if name != "field"}
         points = client.get(f"/v1/kpis/{kpi}/series", **bounds, **parameters)["points"]
-        table.add_row(title, *(_number(point[how.get("field", "value")]) for point in points))
+        field = how.get("field", "value")
+        table.add_row(title, *(_number(point[field], point["unit"] if field == "value" else "") for point in points))
     return table
 
 
@@ -51,23 +55,32 @@ def heat_map(body: dict[str, Any]) -> Table:
     totals: dict[str, float] = {}
     for (feature, _), value in cells.items():
         totals[feature] = totals.get(feature, 0) + value
-    table = Table("feature", *DAYS, "user-days", title="Users per feature and day")
+    table = _of_days("feature", title="Users per feature and day")
+    table.add_column("user-days", justify="right")
     for feature in sorted(totals, key=lambda name: (-totals[name], name)):
         values = [cells.get((feature, str(number)), 0) for number in range(1, 8)]
         table.add_row(feature, *(_shaded(value, most) for value in values), _number(totals[feature]))
     return table
 
 
+def _of_days(first: str, *, title: str) -> Table:
+    table = Table(first, title=title)
+    for day in DAYS:
+        table.add_column(day, justify="right")
+    return table
+
+
 def _shaded(value: float, most: float) -> str:
     if not value:
-        return "[dim]·[/]"
+        return "[dim]·[/] "
     level = 60 + round(150 * value / most)
     return f"[black on rgb(60,{level},120)] {_number(value):>3} [/]"
 
 
-def _number(value: float | None) -> str:
+def _number(value: float | None, unit: str = "") -> str:
     if value is None:
         return "-"
-    if value == int(value):
-        return f"{int(value):,}"
-    return f"{value:,.4f}" if abs(value) < 1 else f"{value:,.2f}"
+    if unit == "ratio":
+        return f"{value:.2%}"
+    whole = float(value).is_integer()
+    return f"{value:,.0f}" if whole else f"{value:,.2f}"

@@ -15,7 +15,7 @@ from starlette.routing import Match
 
 from service import __version__
 from service.errors import TidegaugeError
-from service.http import problems
+from service.http import pages, problems
 from service.http.auth import Keyring
 from service.http.envelope import REQUEST_ID, Envelope
 from service.http.openapi import document
@@ -56,6 +56,7 @@ def create_app(
             **dict.fromkeys(problems.DATABASE_AWAY, _of_the_tree),
         },
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False},
     )
@@ -64,6 +65,7 @@ def create_app(
         # The routes themselves, not `include_router`: that matches every request twice (measured: 20 µs).
         app.router.routes.extend(router.routes)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
+    app.router.routes.extend(pages.router(title).routes)
     return app
 
 
