@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import asyncpg
 import structlog
@@ -27,7 +28,7 @@ from service.ingest.batch import Limits
 from service.ingest.decode import Decoder
 from service.lifecycle import stop_signals
 from service.settings import Settings
-from service.store.engine import create_pool, describe
+from service.store.engine import QUERIES, create_pool, describe
 from service.store.installation import Installation, ensure_installation
 from service.store.partitions import ensure_partitions
 from service.telemetry import Telemetry
@@ -53,11 +54,13 @@ class Base:
 
 
 @contextlib.asynccontextmanager
-async def base(settings: Settings, url: str, *, role: str, connections: int) -> AsyncIterator[Base]:
+async def base(
+    settings: Settings, url: str, *, role: str, connections: int, session: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Base]:
     """Connect, compare with the installation, open the log."""
     clock, telemetry = SystemClock(), Telemetry(role)
     async with contextlib.AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(_pool(url, connections))
+        pool = await stack.enter_async_context(_pool(url, connections, session=session))
         async with pool.acquire() as connection:
             installation = await ensure_installation(connection, settings, log_kind="postgres")
         log_pool = await stack.enter_async_context(_pool(url, LOG_CONNECTIONS))
@@ -71,8 +74,8 @@ async def base(settings: Settings, url: str, *, role: str, connections: int) -> 
 
 
 @contextlib.asynccontextmanager
-async def _pool(url: str, connections: int) -> AsyncIterator[asyncpg.Pool]:
-    pool = await create_pool(url, max_size=connections)
+async def _pool(url: str, connections: int, session: Mapping[str, str] = MappingProxyType({})) -> AsyncIterator[asyncpg.Pool]:
+    pool = await create_pool(url, max_size=connections, session=session)
     try:
         yield pool
     finally:
@@ -103,7 +106,7 @@ def appender(made: Base) -> Appender:
 
 async def run_api(settings: Settings, url: str) -> None:
     """The role `api`: takes events in and answers queries until it is asked to stop."""
-    async with base(settings, url, role="api", connections=API_CONNECTIONS) as made:
+    async with base(settings, url, role="api", connections=API_CONNECTIONS, session=QUERIES) as made:
         catalog = Catalog.load()
         for refusal in catalog.refused:
             log.error("kpi_refused", file=refusal.file, line=refusal.line, why=refusal.message)
@@ -160,7 +163,7 @@ async def run_aggregate(settings: Settings, url: str) -> None:
 
 async def run_evaluate(settings: Settings, url: str) -> None:
     """The role `evaluate`: keeps live values and the database until it is asked to stop."""
-    async with base(settings, url, role="evaluate", connections=ROLE_CONNECTIONS) as made:
+    async with base(settings, url, role="evaluate", connections=ROLE_CONNECTIONS, session=QUERIES) as made:
         evaluator = Evaluator(
             pool=made.pool,
             catalog=Catalog.load(),
