@@ -47,7 +47,7 @@ class Admission:
 
     async def ids(self, limits: Mapping[Name, int]) -> dict[Name, int]:
         """Ids of those names that are admitted under these limits; the others are left out."""
-        known, unknown = self._known.split(limits)
+        known, unknown = self._known.split(list(limits))
         if unknown:
             async with self._pool.acquire() as connection:
                 found = await admit(connection, {name: limits[name] for name in unknown})

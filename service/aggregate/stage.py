@@ -1,13 +1,10 @@
 """A folded batch as the rows of its flush: CSV for what is many, tuples for what is few."""
 
-from collections.abc import Mapping
-
 import polars as pl
 
 from service.aggregate.bits import chunks
 from service.aggregate.deltas import Deltas
-from service.aggregate.resolve import SERIES_KEY, Resolved
-from service.store.ordinals import Place, Seat, User
+from service.aggregate.resolve import SEAT_KEY, SERIES_KEY, USER_KEY, Resolved, earlier
 
 PROBE_BITS = ["up", "down", "degraded", "planned", "excluded"]
 DATED = ["tenant", "kind", "who", "account", "field", "time_us", "source", "id", "value"]
@@ -20,8 +17,8 @@ def stage_deltas(deltas: Deltas, resolved: Resolved) -> dict[str, bytes]:
     return {
         "fact": _csv(_facts(deltas.facts, resolved.series)),
         "activity": _csv(chunks(_active(deltas.activity, resolved))),
-        "first_user": _csv(_first(resolved.first_users)),
-        "first_seat": _csv(_first(resolved.first_seats)),
+        "first_user": _csv(earlier(resolved.users).select("tenant", "ordinal", "day").sort("tenant", "ordinal")),
+        "first_seat": _csv(earlier(resolved.seats).select("tenant", "ordinal", "day").sort("tenant", "ordinal")),
         "probe": _csv(_probes(deltas.probes)),
         "state": _csv(states.filter(~pl.col("dated")).select(DATED)),
         "state_history": _csv(states.filter("dated").select(DATED)),
@@ -50,17 +47,12 @@ def _active(activity: pl.DataFrame, resolved: Resolved) -> pl.DataFrame:
     numbered = activity.join(resolved.features, on=["tenant", "feature"], how="left").with_columns(
         feature=pl.when(pl.col("feature") == "").then(pl.lit(0, pl.Int64)).otherwise("id")
     )
-    users = numbered.join(resolved.users, on=["tenant", "user"])
-    seats = numbered.join(resolved.seats, on=["tenant", "account", "user"])
+    users = numbered.join(resolved.users, on=USER_KEY)
+    seats = numbered.join(resolved.seats, on=SEAT_KEY)
     return pl.concat(
         frame.select("tenant", pl.lit(population).alias("population"), "feature", "day", "ordinal")
         for population, frame in (("seat", seats), ("user", users))
     )
-
-
-def _first(places: Mapping[User, Place] | Mapping[Seat, Place]) -> pl.DataFrame:
-    rows = sorted((who.tenant, place.ordinal, place.first_day) for who, place in places.items())
-    return pl.DataFrame(rows, schema=["tenant", "ordinal", "day"], orient="row")
 
 
 def _probes(probes: pl.DataFrame) -> pl.DataFrame:
