@@ -401,6 +401,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "kind", "field", "who", "account", "time_us", "event", name=op.f("state_history_pkey")),
         comment="All dated values of fields that are asked for as of a date (status)",
     )
+    op.create_index(
+        "state_history_deactivated_idx",
+        "state_history",
+        ["tenant", "kind", "field", "who"],
+        unique=False,
+        postgresql_where=sa.text("value = 'deactivated'"),
+    )
     op.create_table(
         "step",
         sa.Column("tenant", sa.Integer(), nullable=False),
@@ -469,6 +476,7 @@ def downgrade() -> None:
     op.drop_table("tenant")
     op.drop_index("step_when_idx", table_name="step")
     op.drop_table("step")
+    op.drop_index("state_history_deactivated_idx", table_name="state_history", postgresql_where=sa.text("value = 'deactivated'"))
     op.drop_table("state_history")
     op.drop_table("state")
     op.drop_index("series_key", table_name="series")

@@ -31,20 +31,22 @@ def counted_people(asked: Asked, source: str, *, key: str) -> str:
 def provisioned(asked: Asked, wins: str) -> str:
     """Users of whom in some account the newest status up to the window's end is not `deactivated` (key: who).
 
-    Windows that end at the same instant are answered together.
+    Whoever was given a status counts, but for those whose every newest one is `deactivated`: these alone are
+    looked at one by one, found by an index of that value.
     """
     account = _account(asked)
+    keys = f"who{account}"
+    of = "tenant = w.tenant and kind = 'user' and field = 'status'"
+    up_to = f"time_us < (extract(epoch from w.until_at) * 1000000)::bigint{_read(asked)}"
     return (
-        f"select w.tenant, w.win, p.* from (\n"
-        f"  select tenant, until_at, (extract(epoch from until_at) * 1000000)::bigint as until_us\n"
-        f"  from {wins} group by tenant, until_at\n"
-        f") e join {wins} w on w.tenant = e.tenant and w.until_at = e.until_at\n"
-        f"cross join lateral (\n"
-        f"  select who{account} from (\n"
+        f"select w.tenant, w.win, p.* from {wins} w cross join lateral (\n"
+        f"  select {keys} from state_history where {of} and {up_to} group by {keys}\n"
+        f"  except\n"
+        f"  select {keys} from (\n"
         f"    select distinct on (who, account) who, account, value from state_history\n"
-        f"    where tenant = e.tenant and kind = 'user' and field = 'status' and time_us < e.until_us{_read(asked)}\n"
+        f"    where {of} and {up_to} and who in (select who from state_history where {of} and value = 'deactivated')\n"
         f'    order by who desc, account desc, time_us desc, source collate "C" desc, id collate "C" desc\n'
-        f"  ) s where value <> 'deactivated' group by who{account}\n"
+        f"  ) newest group by {keys} having bool_and(value = 'deactivated')\n"
         f") p"
     )
 
@@ -82,10 +84,20 @@ def first_used(asked: Asked, wins: str, *, within: bool) -> str:
     )
 
 
+def first_ever_used(asked: Asked, wins: str) -> str:
+    """Users whose first use was up to the window's end (key: ordinal)."""
+    return first_used(asked, wins, within=False)
+
+
+def activated(asked: Asked, wins: str) -> str:
+    """Users who reached the milestone that activates, a column of the windows (key: who)."""
+    return reached(asked, wins, "w.milestone")
+
+
 def used_without(asked: Asked, wins: str, milestone: str) -> str:
     """Users with a first use up to the window's end of whom the milestone was never sent (key: ordinal)."""
     return (
-        f"select p.* from (\n{first_used(asked, wins, within=False)}\n) p\n"
+        f"select p.* from (\n{first_ever_used(asked, wins)}\n) p\n"
         f"join app_user f on f.tenant = p.tenant and f.ordinal = p.ordinal\n"
         f"where not exists (\n"
         f"  select from milestone m\n"

@@ -26,21 +26,29 @@ def chosen(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  #
 def base(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
     """`base(tenant, win, dims, n)`: the users that a share is of; dims without the feature.
 
-    Each branch reads only the windows of tenants who chose it. Licensed users come with the accounts' events.
+    Each branch reads only the windows of tenants who chose it, and once those that have come equally far. Licensed
+    users come with the accounts' events.
     """
     asked = Asked.of(by, filtered)
-    first_use = people.first_used(asked, "of_first_use", within=False)
-    of = "select w.*, c.milestone from wins w join chosen c on c.tenant = w.tenant where c.of_whom ="
-    branches = (
-        people.counted_people(asked, people.provisioned(asked, "of_provisioned"), key="who"),
-        people.counted_people(asked, first_use, key="ordinal"),
-        people.counted_people(asked, people.reached(asked, "of_milestone", "w.milestone"), key="who"),
-    )
-    return (
-        f"with of_provisioned as ({of} 'provisioned'),\n"
-        f"of_first_use as ({of} 'activated' and c.milestone = 'first_use'),\n"
-        f"of_milestone as ({of} 'activated' and c.milestone <> 'first_use')\n" + "\nunion all\n".join(branches)
-    )
+    sources = {
+        "c.of_whom = 'provisioned'": (people.provisioned, "who"),
+        "c.of_whom = 'activated' and c.milestone = 'first_use'": (people.first_ever_used, "ordinal"),
+        "c.of_whom = 'activated' and c.milestone <> 'first_use'": (people.activated, "who"),
+    }
+    parts, branches = [], []
+    for number, (condition, (source, key)) in enumerate(sources.items()):
+        parts.append(
+            f"of_{number} as (select w.*, c.milestone from wins w join chosen c on c.tenant = w.tenant where {condition}),\n"
+            f"ends_{number} as (\n"
+            f"  select tenant, until_at, min(win) as win, min(last_day) as last_day, min(milestone) as milestone\n"
+            f"  from of_{number} group by tenant, until_at\n),\n"
+            f"n_{number} as materialized (\n{people.counted_people(asked, source(asked, f'ends_{number}'), key=key)}\n)"
+        )
+        branches.append(
+            f"select w.tenant, w.win, n.dims, n.n from n_{number} n\njoin ends_{number} e on e.tenant = n.tenant and e.win = n.win\n"
+            f"join of_{number} w on w.tenant = e.tenant and w.until_at = e.until_at"
+        )
+    return "with " + ",\n".join(parts) + "\n" + "\nunion all\n".join(branches)
 
 
 def logged_in(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001

@@ -9,6 +9,6 @@
 -- platform_wide = true
 -- of_quarters = true
 -- [live]
--- windows = ["1h", "24h", "7d", "28d", "month"]
+-- windows = ["1h", "24h", "7d"]
 -- by = [[], ["component"]]
 select tenant, win, dims, '' as statistic, up as numerator, up + down as denominator from seconds

@@ -14,7 +14,6 @@
 -- values = ["all", "business"]
 -- [live]
 -- windows = ["7d", "week", "28d"]
--- by = [[], ["account"]]
 with counted as (
   select tenant, win, count(*) as days from counted_days group by tenant, win
 ), user_days as (

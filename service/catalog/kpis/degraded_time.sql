@@ -9,6 +9,5 @@
 -- platform_wide = true
 -- of_quarters = true
 -- [live]
--- windows = ["1h", "24h", "7d", "month"]
--- by = [[], ["component"]]
+-- windows = ["24h"]
 select tenant, win, dims, '' as statistic, degraded as numerator, null::numeric as denominator from seconds

@@ -9,6 +9,6 @@
 -- platform_wide = true
 -- of_quarters = true
 -- [live]
--- windows = ["1h", "24h", "7d", "28d", "month"]
+-- windows = ["24h", "7d"]
 -- by = [[], ["component"]]
 select tenant, win, dims, '' as statistic, down as numerator, null::numeric as denominator from seconds

@@ -8,8 +8,7 @@
 -- dimensions = ["severity", "kind", "service", "cause", "account"]
 -- platform_wide = true
 -- [live]
--- windows = ["7d", "28d"]
--- by = [[], ["severity"]]
+-- windows = ["7d"]
 with rows as (
   select w.tenant, w.win, i.dims, 1 as n
   from wins w

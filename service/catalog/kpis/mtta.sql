@@ -9,7 +9,7 @@
 -- platform_wide = true
 -- default_statistic = "mean"
 -- [live]
--- windows = ["7d", "28d"]
+-- windows = ["28d"]
 -- by = [[], ["severity"]]
 select w.tenant, w.win, i.dims, array_agg(t.duration) as durations
 from wins w

@@ -9,6 +9,5 @@
 -- platform_wide = true
 -- of_quarters = true
 -- [live]
--- windows = ["7d", "28d", "month"]
--- by = [[], ["component"]]
+-- windows = ["7d"]
 select tenant, win, dims, '' as statistic, planned as numerator, null::numeric as denominator from seconds

@@ -9,6 +9,6 @@
 -- platform_wide = true
 -- of_quarters = true
 -- [live]
--- windows = ["1h", "24h", "7d", "month"]
+-- windows = ["24h"]
 -- by = [[], ["component"]]
 select tenant, win, dims, '' as statistic, up + down + planned as numerator, elapsed as denominator from seconds

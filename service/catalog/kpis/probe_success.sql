@@ -10,6 +10,6 @@
 -- platform_wide = true
 -- of_quarters = true
 -- [live]
--- windows = ["24h", "7d"]
+-- windows = ["24h"]
 -- by = [[], ["monitor"]]
 select tenant, win, dims, '' as statistic, probes_up as numerator, probes as denominator from probe_counts

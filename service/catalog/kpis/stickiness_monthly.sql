@@ -15,7 +15,6 @@
 -- values = ["all", "business"]
 -- [live]
 -- windows = ["28d", "30d", "month"]
--- by = [[], ["account"]]
 with counted as (
   select tenant, win, count(*) as days from counted_days group by tenant, win
 ), user_days as (
