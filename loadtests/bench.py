@@ -15,6 +15,7 @@ from loadtests.ingest import ingest, singles
 from loadtests.results import Report, begin
 from loadtests.site import Site, open_site
 from loadtests.table import table
+from loadtests.together import together
 from loadtests.traffic import Population
 from service.clock import SystemClock
 
@@ -56,6 +57,9 @@ async def _measure(stage: str, site: Site, report: Report, extent: Extent, popul
             report.singles = await singles(site, population, extent.seconds / 2)
         case "aggregate":
             report.aggregate = await aggregate(site, population, extent.events)
+        case "together":
+            found = await together(site, population, extent.seconds)
+            report.together, report.visible_modest, report.visible_half = found.together, found.modest, found.half
 
 
 def main() -> None:
