@@ -1,0 +1,26 @@
+"""One installation a season for all streams of a module: each stream is a tenant of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from datetime import date
+
+import pytest
+
+from tests.oracle.running import SEASONS_US, Running, move_partitions, opened
+
+
+@pytest.fixture(scope="module")
+def addresses(make_database: Callable[[], str]) -> dict[date, str]:
+    """Databases by season."""
+    made = {season: make_database() for season in SEASONS_US}
+    for season, url in made.items():
+        asyncio.run(move_partitions(url, SEASONS_US[season]))
+    return made
+
+
+@pytest.fixture
+async def running(addresses: dict[date, str]) -> AsyncIterator[dict[date, Running]]:
+    """Running installations by season."""
+    async with AsyncExitStack() as stack:
+        yield {season: await stack.enter_async_context(opened(url, SEASONS_US[season])) for season, url in addresses.items()}

@@ -1,0 +1,142 @@
+"""The real parts in process: decode, append, work, ask; one installation a season, a tenant of its own a stream."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from itertools import count
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+from service.catalog import Declared, Kept, declared_of
+from service.clock import SECOND, to_us
+from service.domain.config import TenantConfig
+from service.domain.families.rows import RejectedRow, Row
+from service.eventlog.postgres import PostgresLog
+from service.ingest.append import Appender
+from service.ingest.decode import Decoder, Form, Limits, Stamp
+from service.settings import Settings
+from service.store.config import apply_config, load_configs
+from service.store.engine import SERVER_SETTINGS, create_pool
+from service.store.installation import ensure_installation
+from service.store.partitions import ensure_partitions, kept_from
+from service.store.tenants import create_tenant
+from service.telemetry import Telemetry
+from tests.aggregate.conftest import Site
+from tests.http.clocks import HandClock
+from tests.oracle.scene import AUTUMN, FIRST_VERSION, LATENESS_US, SECOND_VERSION, SKEW_US, SPRING, Scene
+from tests.oracle.streams import Sent
+
+SETTINGS = Settings(partitions=4, flush_interval_s=0.01, lease_s=5.0, minute_retention_days=32)
+FAMILIES = ("usage", "user", "delivery", "request", "probe", "measurement", "incident", "rejected")
+"""In the order of a record's lists: so the events of one append lie in the log."""
+_numbers = count()
+
+
+@dataclass
+class Running:
+    """An installation whose clock stands in one season."""
+
+    site: Site
+    appender: Appender
+    decoder: Decoder
+    kept: Kept
+    configs: dict[int, TenantConfig] = field(default_factory=dict)
+
+    async def tenant(self, scene: Scene, choices: dict[str, Any]) -> int:
+        """A tenant that declared two versions, the second of which begins with the scene's change."""
+        name = f"t{next(_numbers)}"
+        begins = datetime.combine(scene.change, time(0), ZoneInfo(scene.zone)).isoformat()
+        async with self.site.pool.acquire() as connection:
+            tenant = await create_tenant(connection, name, scene.zone)
+            for text, limit_ms in ((FIRST_VERSION, 500), (SECOND_VERSION, 300)):
+                toml = text.format(zone=scene.zone, limit_ms=limit_ms, valid_from=begins, holiday=scene.change.isoformat(), **choices)
+                await apply_config(connection, name, toml, now_us=scene.midnight(-100), known_kpis={})
+            self.configs[tenant.id] = (await load_configs(connection, [tenant.id]))[tenant.id].newest
+        return tenant.id
+
+    def declared(self, tenant: int) -> dict[int, Declared]:
+        """What the tenant declares, as statements read it."""
+        return {tenant: declared_of(self.configs[tenant])}
+
+    async def send(self, tenant: int, batches: Sequence[Sequence[Sent]]) -> None:
+        """Append batch by batch; the events of a batch come by as many requests as they have stamps."""
+        for batch in batches:
+            rows: dict[str, list[Row | RejectedRow]] = {}
+            for stamp, events in requests(tenant, batch):
+                decoded = self.decoder.decode(json.dumps(events).encode(), Form.ARRAY, stamp)
+                for family, several in decoded.rows.items():
+                    rows.setdefault(family, []).extend(several)
+            await self.appender.append(rows)
+
+
+def requests(tenant: int, batch: Sequence[Sent]) -> Iterator[tuple[Stamp, list[dict[str, Any]]]]:
+    """The events of a batch by what they were stamped with."""
+    for received_us, backfill in dict.fromkeys((sent.received_us, sent.backfill) for sent in batch):
+        events = [sent.event for sent in batch if (sent.received_us, sent.backfill) == (received_us, backfill)]
+        yield Stamp(tenant, received_us, backfill), events
+
+
+def in_log_order(batches: Sequence[Sequence[Sent]]) -> list[Sent]:
+    """The events as they lie in the log: batch by batch, family by family, request by request."""
+    ordered = []
+    for batch in batches:
+        stamps = list(dict.fromkeys((sent.received_us, sent.backfill) for sent in batch))
+        ordered += sorted(batch, key=lambda sent: (FAMILIES.index(sent.family), stamps.index((sent.received_us, sent.backfill))))
+    return ordered
+
+
+def cut(sent: Sequence[Sent], sizes: Sequence[int]) -> list[Sequence[Sent]]:
+    """Batches of these sizes, over and over."""
+    batches, start = [], 0
+    for number in count():
+        if start >= len(sent):
+            return batches
+        size = sizes[number % len(sizes)]
+        batches.append(sent[start : start + size])
+        start += size
+    raise AssertionError
+
+
+@asynccontextmanager
+async def opened(url: str, now_us: int) -> AsyncIterator[Running]:
+    """An installation in a migrated database, as it would stand at that time."""
+    clock = HandClock()
+    clock.us = now_us
+    pool = await create_pool(url, max_size=40)
+    try:
+        async with pool.acquire() as connection:
+            installation = await ensure_installation(connection, SETTINGS, log_kind="postgres")
+            kept = await kept_from(connection)
+        log = await PostgresLog.open(pool, generation=installation.generation, partitions=installation.partitions, clock=clock)
+        site = Site(pool, log, SETTINGS, installation, 0, url, clock)  # type: ignore[arg-type]  # any clock that is moved by hand
+        limits = Limits(SETTINGS.max_request_events, SETTINGS.max_event_bytes, SETTINGS.max_depth, LATENESS_US, SKEW_US)
+        appender = Appender(log, Telemetry("api"), gather_ms=0, backlog_events=10_000)
+        running = asyncio.create_task(appender.run())
+        try:
+            yield Running(site, appender, Decoder(site.hasher, limits), Kept(kept.minute_from_us, kept.quarter_from_us))
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    finally:
+        await pool.close()
+
+
+async def move_partitions(url: str, now_us: int) -> None:
+    """Let the tables that are cut by time be those of an installation that runs at that time."""
+    connection = await asyncpg.connect(url, server_settings=SERVER_SETTINGS)
+    try:
+        names = await connection.fetch(
+            "select inhrelid::regclass::text as name from pg_inherits i join pg_class c on c.oid = i.inhrelid where c.relkind = 'r'"
+        )
+        await connection.execute("drop table " + ", ".join(row["name"] for row in names))
+        await ensure_partitions(connection, now_us=now_us, settings=SETTINGS)
+    finally:
+        await connection.close()
+
+
+SEASONS_US = {day: to_us(datetime.combine(day, time(0), ZoneInfo("UTC"))) // SECOND * SECOND for day in (AUTUMN, SPRING)}

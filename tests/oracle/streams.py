@@ -1,0 +1,145 @@
+"""Random streams: every event from a number of its own, so that a failing stream can be made smaller event by event."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from service.clock import DAY, HOUR, SECOND
+from tests.oracle.bodies import BODIES, WEIGHTS
+from tests.oracle.scene import LATENESS_US, SKEW_US, Scene
+
+SOURCES = ("/a", "/B", "/shop/web", "/é")
+OFFSETS_MIN = (None, 0, 345, -240, 630, -300)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An event as it is sent, and by what request."""
+
+    event: dict[str, Any]
+    time_us: int | None
+    received_us: int
+    backfill: bool
+    refused: str = ""
+    """The reason for which the door refuses it."""
+
+    @property
+    def family(self) -> str:
+        """The family in the log."""
+        return "rejected" if self.refused else str(self.event["type"]).split(".")[2]
+
+
+def stream(seeds: Sequence[int], scene: Scene, *, copies_differ: bool = True) -> list[Sent]:
+    """One event a seed, some of them copies of earlier ones."""
+    made: list[Sent] = []
+    for number, seed in enumerate(seeds):
+        pick = random.Random(seed)
+        if made and pick.random() < 0.2:
+            made.append(_copy(pick, made[pick.randrange(len(made))], scene, differ=copies_differ))
+        else:
+            made.append(_fresh(pick, number, scene))
+    return made
+
+
+def _fresh(pick: random.Random, number: int, scene: Scene) -> Sent:
+    time_us = _time(pick, scene)
+    received_us, backfill = _receipt(pick, time_us, scene)
+    family = pick.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+    subject, data = BODIES[family](pick, time_us or received_us)
+    event = {
+        "specversion": "1.0",
+        "id": f"{pick.choice(('a', 'B', '_', '9', 'é'))}{number}",
+        "source": pick.choice(SOURCES),
+        "type": f"io.tidegauge.{family}.v1",
+        "data": data,
+    }
+    if subject:
+        event["subject"] = subject
+    if account := pick.choice(("", "", "acme", "beta", "core")):
+        event["account"] = account
+    if time_us is not None:
+        event["time"] = written(time_us, pick)
+    sent = Sent(event, time_us, received_us, backfill)
+    return _spoilt(pick, sent) if pick.random() < 0.04 else sent
+
+
+def _time(pick: random.Random, scene: Scene) -> int | None:
+    """Mostly near a border, some in between, some at the limits of lateness, some long ago, some none."""
+    kind = pick.random()
+    if kind < 0.04:
+        return None
+    if kind < 0.5:
+        near = pick.choice((0, 0, -1, 1, 999_999, -SECOND, pick.randrange(-HOUR, HOUR), pick.randrange(-4 * HOUR, 4 * HOUR)))
+        return pick.choice(scene.borders()) + near
+    if kind < 0.65:
+        return pick.choice(scene.receipts()) + pick.choice((-LATENESS_US, -LATENESS_US - 1, SKEW_US, SKEW_US + 1, 0, 1 - LATENESS_US))
+    if kind < 0.75:
+        return scene.midnight(-6) - pick.randrange(34 * DAY)
+    return scene.midnight(-5) + pick.randrange(8 * DAY)
+
+
+def _receipt(pick: random.Random, time_us: int | None, scene: Scene) -> tuple[int, bool]:
+    receipts = scene.receipts()
+    after = [received for received in receipts if time_us is None or received >= time_us - SKEW_US]
+    received = pick.choice(after or receipts) if pick.random() < 0.97 else pick.choice(receipts)
+    is_old = time_us is not None and time_us < received - LATENESS_US
+    return received, pick.random() < (0.6 if is_old else 0.15)
+
+
+def _copy(pick: random.Random, of: Sent, scene: Scene, *, differ: bool) -> Sent:
+    if not differ:
+        return of
+    event, kind = dict(of.event), pick.random()
+    if of.refused or kind < 0.4:
+        return of
+    if kind < 0.6:
+        received = pick.choice([at for at in scene.receipts() if of.time_us is None or at >= of.time_us - SKEW_US] or [of.received_us])
+        return replace(of, received_us=received, backfill=pick.random() < 0.3)
+    if kind < 0.7 and of.time_us is not None:
+        return replace(of, event=event | {"time": written(of.time_us, pick)})
+    if kind < 0.8:
+        return replace(of, event=event | {"source": pick.choice(SOURCES)})
+    if kind < 0.9 and of.time_us is not None:
+        later = of.time_us + pick.choice((-1, 1, HOUR))
+        return replace(of, event=event | {"time": written(later, pick)}, time_us=later)
+    family = pick.choices(list(WEIGHTS), list(WEIGHTS.values()))[0] if kind > 0.97 else of.family
+    subject, data = BODIES[family](pick, of.time_us or of.received_us)
+    event |= {"type": f"io.tidegauge.{family}.v1", "subject": subject or "s", "data": data, "account": pick.choice(("acme", "beta"))}
+    return replace(of, event=event)
+
+
+def _spoilt(pick: random.Random, sent: Sent) -> Sent:
+    event: dict[str, Any] = dict(sent.event)
+    reason = pick.choice(("missing_field", "bad_time", "too_long", "unknown_type", "wrong_type", "out_of_range", "bad_name", "not_allowed"))
+    usage = {"type": "io.tidegauge.usage.v1", "subject": "u1"}
+    match reason:
+        case "missing_field":
+            event["data"] = {}
+        case "bad_time":
+            event["time"] = pick.choice(("yesterday", "2025-02-30T00:00:00Z", "2025-11-01T00:00:00"))
+        case "too_long":
+            event["id"] = "x" * 257
+        case "unknown_type":
+            event["type"] = "io.tidegauge.nothing.v1"
+        case "wrong_type":
+            event |= usage | {"data": {"feature": 7}}
+        case "out_of_range":
+            event |= usage | {"data": {"feature": "audit", "duration_ms": -1}}
+        case "bad_name":
+            event |= usage | {"data": {"feature": "a,b"}}
+        case _:
+            event |= usage | {"data": {"feature": "audit", "phase": "start"}}
+    return replace(sent, event=event, refused=reason)
+
+
+def written(instant_us: int, pick: random.Random) -> str:
+    """An instant as some client writes it: in some offset, with digits that say nothing past the microsecond."""
+    offset = pick.choice(OFFSETS_MIN)
+    zone = timezone(timedelta(minutes=offset or 0))
+    at = datetime(1970, 1, 1, tzinfo=timezone.utc).astimezone(zone) + timedelta(microseconds=instant_us)  # noqa: UP017
+    text = at.strftime("%Y-%m-%dT%H:%M:%S")
+    if instant_us % SECOND or pick.random() < 0.5:
+        text += f".{instant_us % SECOND:06d}" + pick.choice(("", "", "999"))
+    return text + ("Z" if offset is None else f"{'-' if offset < 0 else '+'}{abs(offset) // 60:02d}:{abs(offset) % 60:02d}")
