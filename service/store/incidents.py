@@ -30,7 +30,8 @@ select c.tenant, c.subject, c.opened_us, c.detected_us, c.acknowledged_us, c.esc
        c.action_items, c.account, l.accounts,
        case when t.last_move = 'resolved' then t.last_us end as resolved_us,
        coalesce(t.idle_us, 0)::bigint as idle_us
-from (
+from tenants
+cross join lateral (
   select s.tenant, s.subject,
          coalesce(min(time_us) filter (where fields ->> 'action' = 'opened'), min(time_us)) as opened_us,
          min(time_us) filter (where fields ->> 'action' = 'detected') as detected_us,
@@ -54,8 +55,8 @@ from (
     )
 },
          coalesce((array_agg(account order by time_us, source, id) filter (where account <> ''))[1], '') as account
-  from step s join tenants using (tenant)
-  where s.family = 'incident'
+  from step s
+  where s.tenant = tenants.tenant and s.family = 'incident'
   group by s.tenant, s.subject
 ) c
 left join lateral (

@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import asyncpg
 import pytest
 
-from service.catalog import Catalog, Kpi, Question, Window, resolve_window, run
+from service.catalog import Catalog, Declared, Kpi, Question, Window, resolve_window, run
 from service.catalog.arguments import arguments
 from service.catalog.statement import statement
 from service.clock import SystemClock
@@ -77,11 +77,17 @@ async def test_many_tenants_and_windows_are_answered_at_once(connection: asyncpg
     assert {value.tenant for value in values} == set(range(1, TENANTS + 1))
 
 
-async def plan(connection: asyncpg.Connection, kpi: Kpi, asked: list[Window], question: Question) -> list[dict[str, Any]]:
+async def plan(
+    connection: asyncpg.Connection,
+    kpi: Kpi,
+    asked: list[Window],
+    question: Question,
+    declared: Mapping[int, Declared] | None = None,
+) -> list[dict[str, Any]]:
     """All nodes of the plan that Postgres runs."""
     by = (*question.by, *kpi.head.apart)
     made = statement(kpi, by, frozenset(question.filters))
-    bound = arguments(kpi, asked, question, by, {}, frozenset(made.parameters))
+    bound = arguments(kpi, asked, question, by, declared or {}, frozenset(made.parameters))
     literals = [
         await connection.fetchval(f"select quote_nullable($1::{_type(made.text, number)}::text)", bound[name])
         for number, name in enumerate(made.parameters, start=1)

@@ -1,0 +1,88 @@
+"""Plan guards: no KPI of users, components or cases scans a table that grows with what happens."""
+
+import json
+from typing import Any
+
+import asyncpg
+import pytest
+
+from service.catalog import Catalog, Kpi, Question, Window, declared_of, resolve_window
+from service.clock import SystemClock
+from service.domain.config import TenantConfig
+from tests.catalog.test_plans import nodes, plan
+
+NOW = SystemClock().now_us()
+TENANTS = 40
+GUARDED = ("activity_day", "probe_quarter", "state_history", "step", "milestone")
+FILL = """
+insert into tenant (name, timezone) select 't' || g, 'UTC' from generate_series(1, 40) g;
+insert into name (tenant, kind, name) select t, 'feature', 'f' || f from generate_series(1, 40) t, generate_series(1, 5) f;
+insert into activity_day
+select n.tenant, p, f, current_date - d, c, ('x' || repeat(md5(n.tenant::text || d || c), 16))::bit(2048)
+from (select tenant, array_agg(id) || 0::bigint as features from name group by tenant) n, unnest(n.features) f,
+  unnest(array['user', 'seat']) p, generate_series(0, 40) d, generate_series(0, 1) c;
+insert into app_user select t, 'u' || g, g, current_date - g % 60 from generate_series(1, 40) t, generate_series(0, 200) g;
+insert into seat select t, 'a' || g / 64, g, g, current_date - g % 60 from generate_series(1, 40) t, generate_series(0, 200) g;
+insert into seat_block select t, b, 'a' || b, 64 from generate_series(1, 40) t, generate_series(0, 3) b;
+insert into state_history (tenant, kind, field, who, account, time_us, source, id, value)
+select t, 'user', 'status', 'u' || g, '', 1700000000000000 + g, '/s', 'e' || g, 'provisioned'
+from generate_series(1, 40) t, generate_series(0, 300) g;
+insert into milestone (tenant, kind, milestone, who, account, time_us, source, id)
+select t, 'user', m, 'u' || g, '', extract(epoch from now() - g * interval '1 hour') * 1000000, '/s', 'e' || g
+from generate_series(1, 40) t, generate_series(0, 300) g, unnest(array['first_login', 'first_value', 'trained']) m;
+insert into probe_quarter
+select t, '', c, m, '', date_bin('15 min', now(), 'epoch') - q * interval '15 min',
+  b, ~b, ~b, ~b, ~b, 1, 1
+from generate_series(1, 40) t, unnest(array['web', 'api']) c, unnest(array['one', 'two']) m, generate_series(0, 300) q,
+  (select repeat('1', 900)::bit(900)) as ones(b);
+insert into step (tenant, family, subject, time_us, source, id, account, fields)
+select t, f, 'i' || i, extract(epoch from now() - i * interval '1 hour') * 1000000, '/s', 'e' || i || a, '',
+  jsonb_build_object('action', a, 'severity', 'P1', 'outage', true)
+from generate_series(1, 40) t, unnest(array['incident', 'ticket']) f, generate_series(0, 60) i,
+  unnest(array['opened', 'detected', 'resolved', 'false_positive']) a;
+analyze;
+"""
+
+
+@pytest.fixture(scope="module")
+def kpis() -> list[Kpi]:
+    return [kpi for kpi in Catalog.load().kpis.values() if kpi.head.facts is None]
+
+
+def windows(kpi: Kpi) -> list[Window]:
+    """A short and a long window of a few of the tenants."""
+    names = [name for name in ("1h", "7d", "1d", "28d") if kpi.takes(name)][:2]
+    return [resolve_window(tenant, "UTC", now_us=NOW, name=name, key=(tenant, name)) for tenant in (3, 17, 20) for name in names]
+
+
+def questions(kpi: Kpi) -> list[Question]:
+    """The whole, each split alone, and one account."""
+    needed = dict.fromkeys(kpi.head.required, ("f1",))
+    splits = [name.replace("*", "region") for name in kpi.head.dimensions]
+    asked = [Question(filters=needed), *(Question((name,), needed) for name in splits)]
+    return [*asked, Question(filters=needed | {"account": ("a1",)}), Question(filters=needed | {"account": ("a1", "a2")})]
+
+
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+async def test_sets_states_and_steps_are_read_by_key_alone(connection: asyncpg.Connection, kpis: list[Kpi], mode: str) -> None:
+    await connection.execute(FILL)
+    await connection.execute(f"set plan_cache_mode = {mode}")
+    declared = {tenant: declared_of(TenantConfig()) for tenant in range(1, TENANTS + 1)}
+    for kpi in kpis:
+        for question in questions(kpi):
+            read = await plan(connection, kpi, windows(kpi), question, declared)
+            assert [node["Relation Name"] for node in read if scans(node)] == [], f"{kpi.id} {question}"
+
+
+def scans(node: dict[str, Any]) -> bool:
+    """A sequential scan of a guarded table, or of one of its partitions, that was run and read something."""
+    name = node.get("Relation Name", "")
+    read = node.get("Actual Rows", 0) + node.get("Rows Removed by Filter", 0)
+    return bool(node["Node Type"] == "Seq Scan" and name.startswith(GUARDED) and node["Actual Loops"] > 0 and read > 0)
+
+
+async def test_the_guard_sees_a_scan_of_each_table(connection: asyncpg.Connection) -> None:
+    await connection.execute(FILL)
+    for table in GUARDED:
+        text = await connection.fetchval(f"explain (analyze, format json) select count(*) from {table} where tenant::text <> ''")
+        assert any(scans(node) for node in nodes(json.loads(text)[0]["Plan"])), table
