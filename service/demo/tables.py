@@ -25,7 +25,7 @@ def scorecard(body: dict[str, Any]) -> Table:
         title=f"Scorecard: {body['met']} of {body['judged']} met ({0 if share is None else share:.0%}), overall {body['state']}"
     )
     for name in ("row", "target", "limit", "actual", "before", "unit", "status"):
-        table.add_column(name, justify="left" if name in {"row", "unit", "status"} else "right")
+        table.add_column(name, justify="left" if name in {"row", "unit", "status"} else "right", overflow="fold")
     for row in body["rows"]:
         unit = row["unit"]
         target = f"{row['op']} {_number(row['target'], unit)}" if row["op"] else ""

@@ -42,7 +42,7 @@ class Closing:
                 await live.fence(connection, owner, lease)
                 await history.take_touched(connection)
             tenants = await touched_tenants(connection)
-            ground = await self.grounds.now(connection, tenants)
+            ground = await self.grounds.now(connection, tenants, at_us=watermark_us)
             behind = [each for each in await history.progress(connection) if each.tenant in ground.configs]
             windows = {each.tenant: _closed(each, ground.configs[each.tenant], watermark_us) for each in behind}
             due = [each for each in behind if windows[each.tenant]][:MAX_TENANTS]

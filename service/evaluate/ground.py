@@ -1,9 +1,11 @@
 """What evaluations stand on: each tenant's configuration, read again when it has a new version."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from service.catalog import Declared, Kept, declared_of
+from service.domain.config import TenantConfig
+from service.domain.config import TenantConfig
 from service.domain.config.versions import TenantConfigs
 from service.store.config import load_configs
 from service.store.dirty import Touched
@@ -22,21 +24,27 @@ class Ground:
 
 @dataclass(slots=True)
 class Grounds:
-    """The configurations of all tenants with events, each as of its newest version."""
+    """The configurations of all tenants with events; one that is planned counts from its beginning on."""
 
     configs: dict[int, TenantConfigs] = field(default_factory=dict)
-    declared: dict[int, Declared] = field(default_factory=dict)
+    _declared: dict[int, tuple[TenantConfig, Declared]] = field(default_factory=dict)
 
-    async def now(self, connection: Connection, tenants: Iterable[Touched]) -> Ground:
-        """The ground for these tenants at this moment."""
+    async def now(self, connection: Connection, tenants: Sequence[Touched], *, at_us: int) -> Ground:
+        """The ground for these tenants, with what is declared at an instant."""
         stale = [
             each.tenant
             for each in tenants
             if each.tenant not in self.configs or self.configs[each.tenant].version != each.config_version
         ]
         if stale:
-            read = await load_configs(connection, stale)
-            self.configs |= read
-            self.declared |= {tenant: declared_of(configs.newest) for tenant, configs in read.items()}
+            self.configs |= await load_configs(connection, stale)
+        declared = {each.tenant: self._declared_at(each.tenant, at_us) for each in tenants}
         kept = await kept_from(connection)
-        return Ground(self.configs, self.declared, Kept(kept.minute_from_us, kept.quarter_from_us))
+        return Ground(self.configs, declared, Kept(kept.minute_from_us, kept.quarter_from_us))
+
+    def _declared_at(self, tenant: int, at_us: int) -> Declared:
+        config = self.configs[tenant].at(at_us)
+        known = self._declared.get(tenant)
+        if known is None or known[0] is not config:
+            known = self._declared[tenant] = (config, declared_of(config))
+        return known[1]

@@ -72,7 +72,7 @@ class LiveRound:
             due = [each for each in tenants if self._is_due(each, windows[each.tenant])]
             if not due:
                 return 0
-            ground = await self.grounds.now(connection, due)
+            ground = await self.grounds.now(connection, due, at_us=self.clock.now_us())
             holding: set[int] = set()
             for kpi in self._kpis():
                 wanted = [window for each in due for window in windows[each.tenant] if window.name in _windows_of(kpi)]

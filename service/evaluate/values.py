@@ -34,7 +34,7 @@ def _judged(kpi: Kpi, values: Iterable[Value], windows: Mapping[Hashable, Window
     for value in values:
         window = windows[value.window]
         judgement = judge(
-            ground.configs[value.tenant].at(max(window.start_us, window.end_us - 1)),
+            ground.configs[value.tenant].at(max(window.start_us, window.until_us - 1)),
             kpi=kpi.id,
             statistic=value.statistic or None,
             dims=value.dims,
