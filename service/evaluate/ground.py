@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from service.catalog import Declared, Kept, declared_of
 from service.domain.config import TenantConfig
-from service.domain.config import TenantConfig
 from service.domain.config.versions import TenantConfigs
 from service.store.config import load_configs
 from service.store.dirty import Touched
