@@ -7,21 +7,21 @@ from collections.abc import Mapping, Sequence
 import asyncpg
 import structlog
 
+from service.aggregate.flusher import Flusher
 from service.aggregate.holding import Holding
+from service.aggregate.moves import moves_of, within_limit
 from service.aggregate.pipeline import Pipeline, Prepared
 from service.aggregate.policy import TimePolicy
 from service.aggregate.report import Report, describe
 from service.clock import SECOND, Clock
 from service.domain.ids import Offset, Partition
 from service.errors import LeaseLost, Transient
-from service.eventlog.port import EventLog, Stored
+from service.eventlog.port import EventLog
 from service.settings import Settings
 from service.store import progress
 from service.store.engine import FAILURES
-from service.store.flush import Move, flush
+from service.store.flush import Move
 from service.store.installation import Installation
-from service.store.leases import backend_of
-from service.store.staging import make_stages
 from service.telemetry import Telemetry
 
 READ_WAIT_S = 0.2
@@ -55,11 +55,11 @@ class Worker:
         policy = TimePolicy(installation.max_lateness_s * SECOND, settings.max_skew_s * SECOND)
         self._pipeline = Pipeline.build(pool, settings, generation=log.generation, partitions=log.partitions, policy=policy)
         self._holding = Holding(pool, log.generation, log.partitions, settings.lease_s)
+        self._flusher = Flusher(pool, log.generation, self._holding)
         self._report = Report(log, pool, clock, telemetry, self._holding, self._pipeline.seen)
         self._next: dict[Partition, Offset] = {}
         """Where to read on, past the batches under way."""
         self._parked: set[Partition] = set()
-        self._connection: asyncpg.pool.PoolConnectionProxy | None = None
         self._flushing: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -91,7 +91,7 @@ class Worker:
             await self._finish()
         finally:
             await cancel([*beside, *([self._flushing] if self._flushing else [])])
-            await self._disconnect()
+            await self._flusher.disconnect()
             self._stopped.set()
 
     async def stop(self) -> None:
@@ -100,7 +100,7 @@ class Worker:
         await self._stopped.wait()
 
     async def _round(self) -> None:
-        await self._connect()
+        await self._flusher.connect()
         await self._balance()
         positions = {partition: offset for partition, offset in self._next.items() if partition not in self._parked}
         if not positions:
@@ -110,57 +110,24 @@ class Worker:
         began_s, looked_us = loop.time(), self._clock.now_us()
         max_bytes = self._settings.flush_events * EVENT_BYTES
         records = await self._log.read(positions, max_bytes=max_bytes, wait_s=READ_WAIT_S)
-        drained = positions.keys() - {record.partition for record in records}
+        busy = {record.partition for record in records}
+        drained = {partition: offset for partition, offset in positions.items() if partition not in busy}
         if not records:
-            await self._idle({partition: positions[partition] for partition in drained}, looked_us)
+            await self._idle(drained, looked_us)
             return
-        prepared = await self._pipeline.prepare(self._within_limit(records))
+        prepared = await self._pipeline.prepare(within_limit(records, self._settings.flush_events))
         self._park(prepared.batch.unreadable)
         await self._settle()
-        moves = self._moves(prepared, {partition: positions[partition] for partition in drained}, looked_us)
+        moves = moves_of(prepared.batch, self._holding.held, drained, looked_us)
         for partition, span in prepared.batch.spans.items():
             self._next[partition] = span.next
         self._flushing = asyncio.create_task(self._flush(prepared, moves))
         if prepared.batch.events < self._settings.flush_events // 2:
             await self._pause(self._settings.flush_interval_s - (loop.time() - began_s))
 
-    def _within_limit(self, records: Sequence[Stored]) -> list[Stored]:
-        """Cut a read at flush_events; what is cut is read again. The first record is always in."""
-        taken: list[Stored] = []
-        events = 0
-        for record in records:
-            events += record.events
-            if taken and events > self._settings.flush_events:
-                break
-            taken.append(record)
-        return taken
-
-    def _moves(self, prepared: Prepared, drained: Mapping[Partition, Offset], looked_us: int) -> list[Move]:
-        held = self._holding.held
-        moves = [
-            Move(partition, held[partition].epoch, span.first, span.next, span.events, span.newest_received_us, 0)
-            for partition, span in prepared.batch.spans.items()
-            if partition in held
-        ]
-        if len(moves) < len(prepared.batch.spans):
-            raise LeaseLost("a partition of the batch was taken by another worker while it was prepared")
-        moves += [
-            Move(partition, held[partition].epoch, offset, offset, 0, 0, looked_us)
-            for partition, offset in drained.items()
-            if partition in held
-        ]
-        return moves
-
     async def _flush(self, prepared: Prepared, moves: list[Move]) -> None:
-        assert self._connection is not None  # noqa: S101  # _round connects first
         with self._report.flushing(prepared):
-            await flush(
-                self._connection,
-                generation=self._log.generation,
-                owner=self._holding.owner,
-                moves=moves,
-                staged=prepared.staged,
-            )
+            await self._flusher.write(prepared.staged, moves)
         self._pipeline.committed(prepared)
         self._report.committed(prepared)
 
@@ -222,7 +189,7 @@ class Worker:
         self._flushing = None
         if isinstance(error, FAILURES):
             # What state a connection is in after an error of its own is not worth finding out.
-            await self._disconnect()
+            await self._flusher.disconnect()
         self._pipeline.reset()
         self._next.clear()
         await self._pause(self._backoff_s)
@@ -238,27 +205,6 @@ class Worker:
             await self._settle()
         with contextlib.suppress(*FAILURES):
             await self._holding.leave()
-
-    async def _connect(self) -> None:
-        """Have a connection of our own for flushes, with its temporary tables."""
-        # A pool takes a connection that has ended back by itself: then even asking it raises.
-        with contextlib.suppress(asyncpg.InterfaceError):
-            if self._connection is not None and not self._connection.is_closed():
-                return
-        await self._disconnect()
-        self._connection = await self._pool.acquire()
-        await make_stages(self._connection)
-        self._holding.backend = await backend_of(self._connection)
-        async with self._pool.acquire() as connection:
-            await self._holding.renew(connection)
-
-    async def _disconnect(self) -> None:
-        """Let the connection go, for good: the next holder of a lease that we lost ends its backend."""
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            with contextlib.suppress(asyncpg.InterfaceError):
-                connection.terminate()
-            await self._pool.release(connection)
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not when we are to stop."""

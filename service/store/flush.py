@@ -94,6 +94,6 @@ async def flush(connection: Connection, *, generation: int, owner: UUID, moves: 
             )
         if await connection.fetchval(STALE):
             raise BatchStale("a configuration changed or an hour was closed while the batch was folded")
-        for merge in MERGES:
-            if merge.stage in stages:
-                await connection.execute(merge.sql)
+        for stage, statement in MERGES:
+            if stage in stages:
+                await connection.execute(statement)

@@ -4,17 +4,7 @@ Rows arrive in the order of the target's key, so that index pages are touched on
 nothing is left out before the conflict, which would otherwise lock (and log) the row.
 """
 
-from dataclasses import dataclass
 from typing import Final
-
-
-@dataclass(frozen=True, slots=True)
-class Merge:
-    """A statement that takes one stage's rows into its rollup."""
-
-    stage: str
-    sql: str
-
 
 # Ids of stored events: a run a batch; compaction makes one of many.
 IDS = """
@@ -45,19 +35,18 @@ where not exists (
 on conflict (tenant, population, feature, day, chunk) do update set bits = a.bits | excluded.bits
 """
 
-# A user's first day of activity: the least.
-FIRST_USER = """
-update app_user u set first_day = date '1970-01-01' + s.day
-from flush_first_user s
-where u.tenant = s.tenant and u.ordinal = s.ordinal and (u.first_day is null or u.first_day > date '1970-01-01' + s.day)
-"""
 
-# A seat's first day of activity: the least.
-FIRST_SEAT = """
-update seat t set first_day = date '1970-01-01' + s.day
-from flush_first_seat s
+def _first_day(table: str, stage: str) -> str:
+    return f"""
+update {table} t set first_day = date '1970-01-01' + s.day
+from flush_{stage} s
 where t.tenant = s.tenant and t.ordinal = s.ordinal and (t.first_day is null or t.first_day > date '1970-01-01' + s.day)
 """
+
+
+# The first day of activity of users and of seats: the least.
+FIRST_USER = _first_day("app_user", "first_user")
+FIRST_SEAT = _first_day("seat", "first_seat")
 
 _MEASURES = "n, total, least, greatest, newest_us, newest_source, newest_id, newest_value, histogram"
 _NEWER = """(f.newest_us is null or (excluded.newest_us, excluded.newest_source collate "C", excluded.newest_id collate "C",
@@ -144,11 +133,17 @@ select tenant, family, subject, time_us, source, id, account, fields from flush_
 on conflict do nothing
 """
 
-# Refused events: the first of equal ones is kept, the others are counted.
+# Refused events: the first of equal ones is kept, the others are counted. One that was mended, sent again and refused
+# again for the same reason is open once more, as it came now.
 DEAD_LETTER = """
 insert into dead_letter as d (tenant, source, id_hash, reason, id, time, detail, raw, origin, received_at, count)
 select tenant, source, id_hash, reason, id, time, detail, raw, origin, received_at, count from flush_dead_letter
-on conflict (tenant, source, id_hash, reason) do update set count = d.count + excluded.count
+on conflict (tenant, source, id_hash, reason) do update set
+    count = d.count + excluded.count,
+    raw = case d.state when 'resent' then excluded.raw else d.raw end,
+    detail = case d.state when 'resent' then excluded.detail else d.detail end,
+    received_at = case d.state when 'resent' then excluded.received_at else d.received_at end,
+    state = case d.state when 'resent' then 'open' else d.state end
 """
 
 # What became of the events.
@@ -180,23 +175,23 @@ on conflict (generation, partition, producer) do update set
 """
 
 MERGES: Final = (
-    Merge("ids", IDS),
-    Merge("hours", HOURS),
-    Merge("activity", ACTIVITY),
-    Merge("first_user", FIRST_USER),
-    Merge("first_seat", FIRST_SEAT),
-    Merge("fact", FACT_MINUTE),
-    Merge("fact", FACT_QUARTER),
-    Merge("fact", FACT_DAY),
-    Merge("probe", PROBE),
-    Merge("state", SEGMENT_DIRTY),
-    Merge("state", STATE),
-    Merge("state_history", STATE_HISTORY),
-    Merge("milestone", MILESTONE),
-    Merge("step", STEP),
-    Merge("dead_letter", DEAD_LETTER),
-    Merge("ledger", LEDGER),
-    Merge("dirty", DIRTY),
-    Merge("producer", PRODUCER),
+    ("ids", IDS),
+    ("hours", HOURS),
+    ("activity", ACTIVITY),
+    ("first_user", FIRST_USER),
+    ("first_seat", FIRST_SEAT),
+    ("fact", FACT_MINUTE),
+    ("fact", FACT_QUARTER),
+    ("fact", FACT_DAY),
+    ("probe", PROBE),
+    ("state", SEGMENT_DIRTY),
+    ("state", STATE),
+    ("state_history", STATE_HISTORY),
+    ("milestone", MILESTONE),
+    ("step", STEP),
+    ("dead_letter", DEAD_LETTER),
+    ("ledger", LEDGER),
+    ("dirty", DIRTY),
+    ("producer", PRODUCER),
 )
-"""In the order in which they run; a merge whose stage is empty is left out."""
+"""Stage and statement, in the order in which they run; one whose stage is empty is left out."""
