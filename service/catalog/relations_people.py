@@ -45,7 +45,8 @@ def base(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # n
             f"n_{number} as materialized (\n{people.counted_people(asked, source(asked, f'ends_{number}'), key=key)}\n)"
         )
         branches.append(
-            f"select w.tenant, w.win, n.dims, n.n from n_{number} n\njoin ends_{number} e on e.tenant = n.tenant and e.win = n.win\n"
+            f"select w.tenant, w.win, n.dims, n.n from n_{number} n\n"
+            f"join ends_{number} e on e.tenant = n.tenant and e.win = n.win\n"
             f"join of_{number} w on w.tenant = e.tenant and w.until_at = e.until_at"
         )
     return "with " + ",\n".join(parts) + "\n" + "\nunion all\n".join(branches)

@@ -10,12 +10,9 @@ its span count as up. A quarter of an hour is a string of 900 bits: nothing is e
 from collections.abc import Callable, Mapping
 
 from service.catalog.asked import Asked
+from service.catalog.cleared import CLEARED, NONE, bucket, cleared_quarters, span
 from service.catalog.kpi import Head
-from service.store.incidents import CASES
 
-_NONE = "0::bit(900)"
-_ALL = "~0::bit(900)"
-_QUARTER = "interval '15 minutes'"
 _STATES = ("down", "up", "planned", "degraded")
 
 # Declared components: whether they are critical, how many monitors have to agree.
@@ -23,25 +20,6 @@ _DECLARED = """
 select d.tenant, c.key as component, coalesce((c.value ->> 'critical')::boolean, false) as critical,
        coalesce((c.value ->> 'quorum')::int, 1) as quorum
 from declared d cross join lateral jsonb_each(d.config -> 'components') c
-"""
-
-# Spans of outages that were false positives; CASES are derived only for tenants that have some.
-_CLEARED = f"""
-with tenants as (
-  select t.tenant from (select distinct tenant from wins) t
-  cross join lateral (
-    select from step s
-    where s.tenant = t.tenant and s.family = 'incident' and s.fields ->> 'action' = 'false_positive' limit 1
-  ) s
-), cases as ({CASES})
-select c.tenant, w.win, c.service, greatest(s.from_at, w.start_at) as from_at, least(s.to_at, w.until_at) as to_at
-from cases c
-join wins w using (tenant)
-cross join lateral (
-  select timestamptz 'epoch' + c.opened_us * interval '1 microsecond' as from_at,
-         coalesce(timestamptz 'epoch' + c.resolved_us * interval '1 microsecond', 'infinity') as to_at
-) s
-where c.false_positive and c.outage and s.from_at < w.until_at and s.to_at > w.start_at
 """
 
 
@@ -52,8 +30,8 @@ def seconds(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  
         "components": _DECLARED.strip(),
         "monitored": _monitored(asked),
         "considered": _considered(asked),
-        "cleared": _CLEARED.strip(),
-        "cleared_quarters": _cleared_quarters(asked),
+        "cleared": CLEARED,
+        "cleared_quarters": cleared_quarters(_apart(asked)),
         "stated": _stated(asked),
         "answered": _answered(asked),
         "together": _together(asked),
@@ -137,27 +115,13 @@ def _considered(asked: Asked) -> str:
     )
 
 
-def _cleared_quarters(asked: Asked) -> str:
-    """Bits of the spans that count as up, for the component that the incident's service names, else for all."""
-    probed = "exists (select from name n where n.tenant = c.tenant and n.kind = 'component' and n.name = c.service)"
-    declared = "exists (select from components d where d.tenant = c.tenant and d.component = c.service)"
-    keys = ", ".join(f"k.{name}" for name in _apart(asked))
-    return (
-        f"select {keys}, q.bucket, bit_or({_span('q.bucket', 'c.from_at', 'c.to_at')}) as bits\n"
-        f"from cleared c join considered k on k.tenant = c.tenant and k.win = c.win\n"
-        f"  and (k.component = c.service or not ({probed} or {declared}))\n"
-        f"cross join lateral generate_series({_bucket('c.from_at')}, c.to_at, {_QUARTER}) as q(bucket)\n"
-        f"group by {keys}, q.bucket"
-    )
-
-
 def _stated(asked: Asked) -> str:
     """What the monitors of each component agreed on, quarter by quarter."""
     keys = ", ".join(f"m.{name}" for name in [*_apart(asked), "bucket"])
     any_down = "bit_or(m.down)"
     agreed = (
         f"case when min(d.quorum) > 1 then coalesce((bit_levels(m.down, d.quorum) filter (where d.quorum > 1))[min(d.quorum)]"
-        f"::bit(900), {_NONE}) else {any_down} end"
+        f"::bit(900), {NONE}) else {any_down} end"
     )
     return (
         f"select {keys}, {agreed if _whole(asked) else any_down} as down, bit_or(m.up & ~m.down) as up,\n"
@@ -170,13 +134,13 @@ def _stated(asked: Asked) -> str:
 def _answered(asked: Asked) -> str:
     """Each second of a component as exactly one of down, up, planned or unknown; false positives taken back."""
     keys = [*_apart(asked), "bucket"]
-    planned = f"coalesce(s.planned, {_NONE})"
-    cleared = f"coalesce(c.bits, {_NONE})"
+    planned = f"coalesce(s.planned, {NONE})"
+    cleared = f"coalesce(c.bits, {NONE})"
     return (
         f"select {', '.join(f'coalesce(s.{name}, c.{name}) as {name}' for name in keys)},\n"
-        f"  coalesce(s.down, {_NONE}) & ~{planned} & ~{cleared} as down,\n"
-        f"  (coalesce(s.up & ~s.down, {_NONE}) | {cleared}) & ~{planned} as up,\n"
-        f"  {planned} as planned, coalesce(s.degraded, {_NONE}) as degraded\n"
+        f"  coalesce(s.down, {NONE}) & ~{planned} & ~{cleared} as down,\n"
+        f"  (coalesce(s.up & ~s.down, {NONE}) | {cleared}) & ~{planned} as up,\n"
+        f"  {planned} as planned, coalesce(s.degraded, {NONE}) as degraded\n"
         f"from (select s.* from stated s join considered k on {_same('k', 's', _apart(asked))}) s\n"
         f"full join cleared_quarters c on {_same('c', 's', keys)}"
     )
@@ -186,7 +150,7 @@ def _together(asked: Asked) -> str:
     """All components of a figure, second by second: down if one is, up only if all are known."""
     groups = _groups(asked)
     keys, held = ", ".join(f"a.{name}" for name in groups), "bit_or(a.down)"
-    known = f"case when count(*) = min(n.components) then bit_and(a.up | a.down | a.planned) else {_NONE} end"
+    known = f"case when count(*) = min(n.components) then bit_and(a.up | a.down | a.planned) else {NONE} end"
     return (
         f"select {', '.join(groups)}, bucket, down, planned & ~down as planned, known & ~down & ~planned as up,\n"
         "  degraded & known & ~down & ~planned as degraded\n"
@@ -203,23 +167,12 @@ def _same(one: str, other: str, columns: list[str]) -> str:
     return " and ".join(f"{one}.{name} = {other}.{name}" for name in columns)
 
 
-def _bucket(instant: str) -> str:
-    return f"date_bin({_QUARTER}, {instant}, timestamptz 'epoch')"
-
-
 def _first_bucket(window: str) -> str:
-    return _bucket(f"{window}.start_at")
+    return bucket(f"{window}.start_at")
 
 
 def _mask(piece: str, window: str) -> str:
-    return _span(f"{piece}.bucket", f"{window}.start_at", f"{window}.until_at")
-
-
-def _span(bucket: str, from_at: str, to_at: str) -> str:
-    """The seconds of a quarter from the one that a span begins in up to, not including, the one it ends in, as bits."""
-    begin = f"greatest(0, floor(extract(epoch from {from_at} - {bucket}))::int)"
-    end = f"greatest(0, 900 - floor(extract(epoch from {to_at} - {bucket}))::int)"
-    return f"(({_ALL} >> {begin}) & ({_ALL} << {end}))"
+    return span(f"{piece}.bucket", f"{window}.start_at", f"{window}.until_at")
 
 
 BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {"seconds": seconds, "probe_counts": probe_counts}

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
 
 from service.catalog import Catalog, Declared, Kept, Question, Window, declared_of, resolve_window, run
-from service.clock import MINUTE, SECOND, to_us
+from service.clock import DAY, MINUTE, SECOND, to_us
 from service.domain.config import TenantConfig
 from tests.catalog.health import Probe, store_probes, store_steps
 from tests.catalog.rollups import make_tenant
@@ -282,3 +283,15 @@ async def test_a_window_older_than_the_quarters_kept_has_expired(catalog: Catalo
     window = span(tenant, NOON, NOON + 15 * MINUTE)
     (value,) = await run(connection, catalog.kpis["downtime"], [window], kept=Kept(quarter_from_us=NOON + MINUTE))
     assert (value.value, value.reason) == (None, "expired")
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2025-11-02", 25), ("2025-03-09", 23)], ids=["25 hours", "23 hours"])
+async def test_a_local_day_has_all_of_its_seconds(catalog: Catalog, connection: asyncpg.Connection, day: str, hours: int) -> None:
+    zone = "America/New_York"
+    tenant = await make_tenant(connection, "pilot", zone)
+    midnight = to_us(datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)))
+    first = midnight // SECOND - HOUR_S
+    await store_probes(connection, tenant, [Probe(first + number * HOUR_S, HOUR_S) for number in range(28)])
+    window = resolve_window(tenant, zone, now_us=NOON + 400 * DAY, name="day", end_us=midnight + 12 * 3_600 * SECOND)
+    (value,) = await run(connection, catalog.kpis["availability"], [window], declared={tenant: declared({})})
+    assert (value.numerator, value.denominator) == (hours * HOUR_S, hours * HOUR_S)

@@ -8,6 +8,10 @@
 -- dimensions = ["account", "component", "monitor", "region"]
 -- platform_wide = true
 -- of_quarters = true
+-- [suggestion]
+-- op = ">="
+-- target = 0.999
+-- limit = 0.99
 -- [live]
 -- windows = ["1h", "24h", "7d"]
 -- by = [[], ["component"]]

@@ -13,6 +13,9 @@
 -- [parameters.denominator]
 -- title = "Whom the share is of"
 -- values = ["provisioned", "licensed", "activated"]
+-- [suggestion]
+-- op = ">="
+-- target = 0.6
 -- [live]
 -- windows = ["1d"]
 select w.tenant, w.win, coalesce(a.dims, b.dims, '{}') as dims, '' as statistic,

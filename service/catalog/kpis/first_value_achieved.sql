@@ -9,6 +9,9 @@
 -- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
 -- whole_days = true
 -- default_window = "7d"
+-- [suggestion]
+-- op = ">="
+-- target = 1.0
 -- [live]
 -- windows = ["7d"]
 select l.tenant, l.win, l.dims, '' as statistic, coalesce(a.n, 0) as numerator, l.n as denominator

@@ -7,6 +7,9 @@
 -- better = "lower"
 -- dimensions = ["severity", "kind", "service", "cause", "account"]
 -- platform_wide = true
+-- [suggestion]
+-- op = "<="
+-- target = 10.0
 -- [live]
 -- windows = ["24h", "7d", "28d"]
 -- by = [[], ["severity"]]

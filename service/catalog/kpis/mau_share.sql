@@ -13,6 +13,9 @@
 -- [parameters.denominator]
 -- title = "Whom the share is of"
 -- values = ["provisioned", "licensed", "activated"]
+-- [suggestion]
+-- op = ">="
+-- target = 0.8
 -- [live]
 -- windows = ["28d", "30d", "month"]
 select w.tenant, w.win, coalesce(a.dims, b.dims, '{}') as dims, '' as statistic,

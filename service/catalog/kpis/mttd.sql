@@ -8,6 +8,11 @@
 -- dimensions = ["severity", "kind", "service", "cause", "account"]
 -- platform_wide = true
 -- default_statistic = "mean"
+-- [suggestion]
+-- op = "<="
+-- target = 300.0
+-- limit = 600.0
+-- statistic = "mean"
 -- [live]
 -- windows = ["28d"]
 -- by = [[], ["severity"]]

@@ -8,6 +8,11 @@
 -- dimensions = ["severity", "kind", "service", "cause", "account"]
 -- platform_wide = true
 -- default_statistic = "mean"
+-- [suggestion]
+-- op = "<="
+-- target = 3600.0
+-- limit = 14400.0
+-- statistic = "mean"
 -- [live]
 -- windows = ["7d", "28d"]
 -- by = [[], ["severity"]]

@@ -9,6 +9,9 @@
 -- windows = ["24h", "1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
 -- platform_wide = true
 -- of_quarters = true
+-- [suggestion]
+-- op = ">="
+-- target = 0.995
 -- [live]
 -- windows = ["24h"]
 -- by = [[], ["monitor"]]

@@ -13,6 +13,9 @@
 -- [parameters.days]
 -- title = "Which days the mean is made of"
 -- values = ["all", "business"]
+-- [suggestion]
+-- op = ">="
+-- target = 0.3
 -- [live]
 -- windows = ["28d", "30d", "month"]
 with counted as (

@@ -13,6 +13,9 @@
 -- [parameters.days]
 -- title = "Which days the mean is made of"
 -- values = ["all", "business"]
+-- [suggestion]
+-- op = ">="
+-- target = 0.5
 -- [live]
 -- windows = ["7d", "week"]
 with counted as (

@@ -7,6 +7,11 @@
 -- better = "lower"
 -- dimensions = ["account", "user.*"]
 -- default_statistic = "mean"
+-- [suggestion]
+-- op = "<="
+-- target = 600.0
+-- limit = 900.0
+-- statistic = "mean"
 -- [live]
 -- windows = ["7d", "28d"]
 select tenant, win, dims, array_agg(duration) as durations

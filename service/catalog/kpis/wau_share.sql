@@ -13,6 +13,10 @@
 -- [parameters.denominator]
 -- title = "Whom the share is of"
 -- values = ["provisioned", "licensed", "activated"]
+-- [suggestion]
+-- op = ">="
+-- target = 0.7
+-- limit = 0.6
 -- [live]
 -- windows = ["7d", "week"]
 select w.tenant, w.win, coalesce(a.dims, b.dims, '{}') as dims, '' as statistic,
