@@ -123,7 +123,7 @@ async def run_api(settings: Settings, url: str) -> None:
                 settings=settings,
             ),
             kpis.router(made.pool, catalog, clock=made.clock, settings=settings),
-            scorecards.router(made.pool, catalog, clock=made.clock),
+            scorecards.router(made.pool, catalog, clock=made.clock, settings=settings),
             records.router(made.pool, clock=made.clock, installation=made.installation),
             live.router(made.pool, catalog, max_series=settings.metrics_max_series),
             process.router(made.telemetry.registry, role="api", checks=_checks(made), siblings=siblings),

@@ -42,9 +42,9 @@ class Answering:
             ground = await self.grounds.now(connection, principal.tenant, now_us=self.clock.now_us())
             asker = Asker(principal.tenant, ground.zone, ground.now_us, ground.configs.at(ground.now_us))
             asked = read_question(kpi, request.query_params, asker, self.settings)
-            etag = _etag(request, ground, [asked.window], moves=_moves(kpi, asked.statistics))
-            if _is_known(request, etag):
-                return _unchanged(etag)
+            etag = etag_of(request, ground, [asked.window], moves=_moves(kpi, asked.statistics))
+            if is_known(request, etag):
+                return unchanged(etag)
             body = await windowed.answer(connection, asked, ground)
         return _response(request, body, etag, lambda made: windowed.table(made, asked.question.by))
 
@@ -55,9 +55,9 @@ class Answering:
             ground = await self.grounds.now(connection, principal.tenant, now_us=self.clock.now_us())
             asker = Asker(principal.tenant, ground.zone, ground.now_us, ground.configs.at(ground.now_us))
             asked = series.read_series(kpi, request.query_params, asker, self.settings)
-            etag = _etag(request, ground, asked.windows, moves=_moves(kpi, asked.asked.statistics))
-            if _is_known(request, etag):
-                return _unchanged(etag)
+            etag = etag_of(request, ground, asked.windows, moves=_moves(kpi, asked.asked.statistics))
+            if is_known(request, etag):
+                return unchanged(etag)
             body = await series.answer(connection, asked, ground, max_points=self.settings.query_max_rows)
         return _response(request, body, etag, lambda made: series.table(made, asked.asked.question.by))
 
@@ -68,7 +68,7 @@ class Answering:
         return kpi
 
 
-def _etag(request: Request, ground: Ground, windows: Sequence[Window], *, moves: bool) -> str:
+def etag_of(request: Request, ground: Ground, windows: Sequence[Window], *, moves: bool) -> str:
     """Of all that the answer follows from: the question, the bounds, the tenant's version, the code's."""
     last = windows[-1]
     followed = (
@@ -88,24 +88,27 @@ def _moves(kpi: Kpi, statistics: Sequence[str]) -> bool:
     return any(kpi.statistics[name].per or kpi.head.whole_days or kpi.head.facts is None for name in statistics)
 
 
-def _is_known(request: Request, etag: str) -> bool:
+def is_known(request: Request, etag: str) -> bool:
+    """Whether the asker has this answer already."""
     given = [part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")]
     return etag in given or "*" in given
 
 
-def _unchanged(etag: str) -> Response:
-    return Response(status_code=304, headers=_headers(etag))
+def unchanged(etag: str) -> Response:
+    """The 304."""
+    return Response(status_code=304, headers=headers_of(etag))
 
 
-def _headers(etag: str) -> dict[str, str]:
+def headers_of(etag: str) -> dict[str, str]:
+    """What every answer with figures carries."""
     return {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"}
 
 
 def _response(request: Request, body: Body, etag: str, table: Table) -> Response:
     if wants_csv(request):
         columns, lines = table(body)
-        headers = _headers(etag)
+        headers = headers_of(etag)
         if body.get("cursor"):
             headers["Tidegauge-Cursor"] = body["cursor"]
         return Response(to_csv(columns, lines), media_type=MEDIA_TYPE, headers=headers)
-    return Response(msgspec.json.encode(body), media_type="application/json", headers=_headers(etag))
+    return Response(msgspec.json.encode(body), media_type="application/json", headers=headers_of(etag))

@@ -30,8 +30,8 @@ class Ground:
         return self.configs.timezone
 
     def config(self, window: Window) -> TenantConfig:
-        """What was declared at the end of a window: history is judged by what was valid then."""
-        return self.configs.at(max(window.start_us, window.end_us - 1))
+        """What was declared at the end of a window, or is now while it is open: history is judged by what was valid then."""
+        return self.configs.at(max(window.start_us, window.until_us - 1))
 
     def declared(self, window: Window) -> dict[int, Declared]:
         """The same for the statements of the catalog."""

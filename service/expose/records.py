@@ -1,82 +1,106 @@
 """What became of events: incidents, dead letters, the ledger, and one event by its id."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any
 
 import asyncpg
 import msgspec
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
 from starlette.responses import Response
 
 from service.clock import Clock, to_us
 from service.domain.identity import IdHasher
 from service.domain.reasons import Reason
 from service.errors import InvalidQuery
+from service.expose import documents
+from service.expose.asking import Asker, read_instant
 from service.expose.cursors import read_cursor, write_cursor
+from service.expose.ground import Grounds
 from service.expose.moments import instant_us, rfc3339
+from service.expose.tables import MEDIA_TYPE, to_csv, wants_csv
 from service.http.auth import Principal, require
 from service.store import dead_letters, incidents, ledger
 from service.store.dead_letters import DeadLetter
 from service.store.incidents import Incident, Selection
 from service.store.installation import Installation
 from service.store.ledger import SourceDay
-from service.store.outcome import what_became_of
+from service.store.outcome import EventName, dead_letter_of, what_became_of
 from service.store.progress import watermark_us
 
 PAGE_ROWS = 100
-MAX_PAGE_ROWS = 1_000
+SEVERITIES = ("P0", "P1", "P2", "P3")
 STATES = ("open", "resolved", "false_positive")
+_MOMENTS = ("opened", "detected", "acknowledged", "escalated", "mitigated", "resolved", "postmortem")
+_DESCRIBED = ("severity", "service", "title", "kind", "cause", "outage", "affected_users", "action_items")
+_INCIDENT_COLUMNS = ("id", "state", *_DESCRIBED, "account", "accounts", *(f"{name}_at" for name in _MOMENTS))
+_DEAD_LETTER_COLUMNS = ("source", "id", "time", "reason", "detail", "origin", "received_at", "count", "state", "event")
+_LEDGER_COLUMNS = ("source", "day", "appended", "stored", "duplicate", "dead_lettered")
 
 Reader = Annotated[Principal, Depends(require("read"))]
-Rows = Annotated[int, Query(ge=1, le=MAX_PAGE_ROWS, description="Most rows of the answer; `next` leads on")]
+Big = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 def router(pool: asyncpg.Pool, *, clock: Clock, installation: Installation) -> APIRouter:
     """`/v1/incidents`, `/v1/dead-letters`, `/v1/ledger` and `/v1/events`, of the key's tenant."""
     made = APIRouter(prefix="/v1", tags=["records"])
-    hasher = IdHasher(installation.hash_key)
+    _add_incidents(made, pool, clock)
+    _add_dead_letters(made, pool)
+    _add_ledger(made, pool, installation)
+    _add_events(made, pool, clock, installation)
+    return made
 
-    @made.get("/incidents", summary="Incidents, the newest opened first")
+
+def _add_incidents(made: APIRouter, pool: asyncpg.Pool, clock: Clock) -> None:
+    grounds = Grounds()
+
+    @made.get("/incidents", summary="Incidents, the newest opened first", responses=documents.INCIDENTS)
     async def list_incidents(
+        request: Request,
         principal: Reader,
-        severity: str | None = None,
-        service: str | None = None,
-        account: str | None = None,
-        state: str | None = None,
-        start: str | None = None,
-        end: str | None = None,
-        cursor: str | None = None,
-        limit: Rows = PAGE_ROWS,
+        severity: documents.Text = None,
+        service: documents.Text = None,
+        account: documents.Text = None,
+        state: documents.Text = None,
+        start: documents.Start = None,
+        end: documents.End = None,
+        cursor: documents.Cursor = None,
+        limit: documents.Limit = PAGE_ROWS,
+        format: documents.Format = None,  # the parameter's name
     ) -> Response:
-        if state is not None and state not in STATES:
-            raise InvalidQuery("state", f"{state!r} is none of {', '.join(STATES)}")
-        wanted = Selection(
-            severities=severity.split(",") if severity else None,
-            service=service,
-            account=account,
-            state=state,
-            start_us=instant_us("start", start),
-            end_us=instant_us("end", end),
-        )
-        after = read_cursor(cursor, tuple[int, str])
+        del format  # documented here, read with the header Accept
+        after = read_cursor(cursor, tuple[Big, str])
+        severities = severity.split(",") if severity else None
+        for each in severities or ():
+            _check("severity", each, SEVERITIES)
+        _check("state", state, STATES)
         async with pool.acquire() as connection:
-            found = await incidents.page(connection, principal.tenant, wanted, after=after, limit=limit)
-        last = (found[-1].opened_us, found[-1].subject) if len(found) == limit else None
-        return _page("incidents", [_incident(one) for one in found], last)
+            ground = await grounds.now(connection, principal.tenant, now_us=clock.now_us())
+            asker = Asker(principal.tenant, ground.zone, ground.now_us)
+            bounds = {"start_us": read_instant("start", start, asker), "end_us": read_instant("end", end, asker)}
+            wanted = Selection(severities=severities, service=service, account=account, state=state, **bounds)
+            found = await incidents.page(connection, principal.tenant, wanted, after=after, limit=limit + 1)
+        cut = found[:limit]
+        last = write_cursor((cut[-1].opened_us, cut[-1].subject)) if len(found) > limit else None
+        return _page(request, "incidents", _INCIDENT_COLUMNS, [_incident(one) for one in cut], last)
 
-    @made.get("/dead-letters", summary="Events that were refused, as they came, the newest first")
+
+def _add_dead_letters(made: APIRouter, pool: asyncpg.Pool) -> None:
+    @made.get("/dead-letters", summary="Events that were refused, the newest first", responses=documents.DEAD_LETTERS)
     async def list_dead_letters(
+        request: Request,
         principal: Reader,
-        reason: str | None = None,
-        source: str | None = None,
-        state: str | None = None,
-        cursor: str | None = None,
-        limit: Rows = PAGE_ROWS,
+        reason: documents.Text = None,
+        source: documents.Text = None,
+        state: documents.Text = None,
+        cursor: documents.Cursor = None,
+        limit: documents.Limit = PAGE_ROWS,
+        format: documents.Format = None,  # the parameter's name
     ) -> Response:
-        if reason is not None and reason not in list(Reason):
-            raise InvalidQuery("reason", f"{reason!r} is none of {', '.join(Reason)}")
-        if state is not None and state not in dead_letters.STATES:
-            raise InvalidQuery("state", f"{state!r} is none of {', '.join(dead_letters.STATES)}")
+        del format  # documented here, read with the header Accept
+        _check("reason", reason, tuple(Reason))
+        _check("state", state, dead_letters.STATES)
         position = read_cursor(cursor, dead_letters.Position)
         async with pool.acquire() as connection:
             found = await dead_letters.page(
@@ -86,75 +110,94 @@ def router(pool: asyncpg.Pool, *, clock: Clock, installation: Installation) -> A
                 source=source,
                 state=state,
                 after=position,
-                limit=limit,
+                limit=limit + 1,
             )
-        last = dead_letters.Position(found[-1].received_at, found[-1].id_hash, found[-1].reason) if len(found) == limit else None
-        return _page("dead_letters", [_dead_letter(one) for one in found], last)
+        cut = found[:limit]
+        last = write_cursor(dead_letters.Position.behind(cut[-1])) if len(found) > limit else None
+        return _page(request, "dead_letters", _DEAD_LETTER_COLUMNS, [_dead_letter(one) for one in cut], last)
 
-    @made.get("/ledger", summary="Events consumed by source and day, by outcome; and what is pending")
+
+def _add_ledger(made: APIRouter, pool: asyncpg.Pool, installation: Installation) -> None:
+    @made.get(
+        "/ledger",
+        summary="Events consumed by source and UTC day of receipt, by outcome; and what is pending",
+        responses=documents.LEDGER,
+    )
     async def read_ledger(
-        principal: Reader, source: str | None = None, cursor: str | None = None, limit: Rows = PAGE_ROWS
+        request: Request,
+        principal: Reader,
+        source: documents.Text = None,
+        cursor: documents.Cursor = None,
+        limit: documents.Limit = PAGE_ROWS,
+        format: documents.Format = None,  # the parameter's name
     ) -> Response:
-        position = read_cursor(cursor, tuple[str, str])
-        after = (date.fromisoformat(position[0]), position[1]) if position else None
+        del format  # documented here, read with the header Accept
+        after = read_cursor(cursor, tuple[date, str])
         async with pool.acquire() as connection:
-            found = await ledger.of_tenant(connection, principal.tenant, source=source, after=after, limit=limit)
+            found = await ledger.of_tenant(connection, principal.tenant, source=source, after=after, limit=limit + 1)
             whole = await ledger.check(connection)
             reached = await watermark_us(connection, installation.generation)
-        last = (found[-1].day, found[-1].source) if len(found) == limit else None
-        return _json(
-            {
-                "rows": [_consumed(one) for one in found],
-                "next": write_cursor(last) if last is not None else None,
-                "installation": {"pending": whole.pending, "balanced": not whole.mistakes, "mistakes": list(whole.mistakes)},
-                "watermark": rfc3339(reached),
-            }
-        )
+        cut = found[:limit]
+        last = write_cursor((cut[-1].day, cut[-1].source)) if len(found) > limit else None
+        # Which counts do not add up is the operator's to see (`tidegauge check`): they are those of all tenants.
+        standing = {"installation": {"pending": whole.pending, "balanced": not whole.mistakes}, "watermark": rfc3339(reached)}
+        return _page(request, "rows", _LEDGER_COLUMNS, [_consumed(one) for one in cut], last, **standing)
 
-    @made.get("/events", summary="What became of one event")
+
+def _add_events(made: APIRouter, pool: asyncpg.Pool, clock: Clock, installation: Installation) -> None:
+    hasher = IdHasher(installation.hash_key)
+
+    @made.get("/events", summary="What became of one event", responses=documents.EVENT)
     async def one_event(
-        principal: Reader,
-        source: Annotated[str, Query(min_length=1, max_length=512)],
-        event_id: Annotated[str, Query(alias="id", min_length=1, max_length=256)],
-        time: Annotated[str | None, Query(description="As the event says it; left out if the event names none")] = None,
+        principal: Reader, source: documents.Source, event_id: documents.EventId, time: documents.Time = None
     ) -> Response:
-        time_us = instant_us("time", time)
+        asked = EventName(principal.tenant, source, event_id, time)
         async with pool.acquire() as connection:
-            found = await what_became_of(
-                connection,
-                installation,
-                tenant=principal.tenant,
-                source=source,
-                id_hash=hasher.of(principal.tenant, source, event_id, time_us),
-                time_us=time_us,
-                now_us=clock.now_us(),
-            )
             watermark = await watermark_us(connection, installation.generation)
-        body: dict[str, Any] = {"source": source, "id": event_id, "time": time, "state": found.became}
-        if found.reason is not None:
-            body |= {"reason": found.reason, "detail": found.detail}
+            try:
+                time_us = instant_us("time", time)
+            except InvalidQuery:
+                # Such a time was refused as well as it came: the dead letter is all that can be there.
+                outcome = await dead_letter_of(connection, asked)
+                if outcome is None:
+                    raise
+            else:
+                id_hash = hasher.of(asked.tenant, source, event_id, time_us)
+                outcome = await what_became_of(
+                    connection, installation, asked, id_hash=id_hash, time_us=time_us, now_us=clock.now_us()
+                )
+        body: dict[str, Any] = {"source": source, "id": event_id, "time": time, "state": outcome.became}
+        if outcome.reason is not None:
+            body |= {"reason": outcome.reason, "detail": outcome.detail}
         return _json(body | {"watermark": rfc3339(watermark)})
 
-    return made
+
+def _check(parameter: str, value: str | None, known: Sequence[str]) -> None:
+    if value is not None and value not in known:
+        raise InvalidQuery(parameter, f"{value!r} is none of {', '.join(known)}")
 
 
 def _json(body: object) -> Response:
     return Response(msgspec.json.encode(body), media_type="application/json")
 
 
-def _page(name: str, rows: list[dict[str, Any]], last: object | None) -> Response:
-    return _json({name: rows, "next": write_cursor(last) if last is not None else None})
+def _page(
+    request: Request, name: str, columns: Sequence[str], rows: list[dict[str, Any]], last: str | None, **more: Any
+) -> Response:
+    """Rows as JSON with `next`, or as CSV with the header Tidegauge-Cursor."""
+    if wants_csv(request):
+        headers = {"Tidegauge-Cursor": last} if last is not None else None
+        return Response(to_csv(columns, rows), media_type=MEDIA_TYPE, headers=headers)
+    return _json({name: rows, "next": last, **more})
 
 
 def _incident(one: Incident) -> dict[str, Any]:
-    moments = ("opened", "detected", "acknowledged", "escalated", "mitigated", "resolved", "postmortem")
-    described = ("severity", "service", "title", "kind", "cause", "outage", "affected_users", "action_items")
     state = "false_positive" if one.false_positive else "open" if one.resolved_us is None else "resolved"
     return (
         {"id": one.subject, "state": state}
-        | {name: getattr(one, name) for name in described}
+        | {name: getattr(one, name) for name in _DESCRIBED}
         | {"account": one.account or None, "accounts": one.accounts}
-        | {f"{name}_at": rfc3339(getattr(one, f"{name}_us")) for name in moments}
+        | {f"{name}_at": rfc3339(getattr(one, f"{name}_us")) for name in _MOMENTS}
     )
 
 

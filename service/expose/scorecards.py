@@ -1,89 +1,132 @@
 """Scorecards: declared KPIs with target, limit, actual, status and benchmark; how many are met, and the overall state."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import asyncpg
 import msgspec
 from fastapi import APIRouter, Depends
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
 from starlette.responses import Response
 
-from service.catalog import Catalog, Declared, Kept, Kpi, Question, Value, Window, declared_of, resolve_window, run, window_before
-from service.clock import Clock
+from service.catalog import Catalog, Kpi, Question, Value, Window, resolve_window, run, window_before
+from service.clock import DAY, Clock
 from service.domain.config import TenantConfig
-from service.domain.config.versions import TenantConfigs
 from service.domain.scorecard import ScorecardRow, summarise
 from service.domain.selector import Selector, parse_selector
 from service.domain.targets import Judgement, judge
-from service.errors import NotFound
-from service.expose.moments import instant_us, rfc3339
+from service.errors import InvalidQuery, NotFound
+from service.expose import documents
+from service.expose.answering import etag_of, headers_of, is_known, unchanged
+from service.expose.answers import window_body
+from service.expose.asking import Asker, read_instant
+from service.expose.ground import Ground, Grounds
+from service.expose.tables import MEDIA_TYPE, to_csv, wants_csv
 from service.http.auth import Principal, require
-from service.store.config import load_configs
+from service.settings import Settings
 from service.store.engine import Connection
-from service.store.partitions import kept_from
 
 DEFAULT_WINDOW = "week"
+COLUMNS = (
+    "row",
+    "title",
+    "value",
+    "numerator",
+    "denominator",
+    "unit",
+    "before",
+    "op",
+    "target",
+    "limit",
+    "benchmark",
+    "status",
+    "reason",
+    "note",
+)
 
 Reader = Annotated[Principal, Depends(require("read"))]
 
 
-def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock) -> APIRouter:
+def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, settings: Settings) -> APIRouter:
     """`/v1/scorecards` and `/v1/scorecards/{name}`, of the key's tenant."""
     made = APIRouter(prefix="/v1/scorecards", tags=["scorecards"])
+    grounds = Grounds()
 
-    @made.get("", summary="The scorecards that are declared")
+    @made.get("", summary="The scorecards that are declared", responses=documents.SCORECARDS)
     async def names(principal: Reader) -> Response:
+        now_us = clock.now_us()
         async with pool.acquire() as connection:
-            config = (await load_configs(connection, [principal.tenant]))[principal.tenant].newest
-        found = [{"name": name, "rows": len(each.rows)} for name, each in config.scorecards.items()]
+            ground = await grounds.now(connection, principal.tenant, now_us=now_us)
+        declared = ground.configs.at(now_us).scorecards
+        found = [{"name": name, "rows": len(each.rows)} for name, each in declared.items()]
         return Response(msgspec.json.encode({"scorecards": found}), media_type="application/json")
 
-    @made.get("/{name}", summary="One scorecard for a window, the calendar week by default")
+    @made.get("/{name}", summary="One scorecard for a window, the calendar week by default", responses=documents.SCORECARD)
     async def one(
-        principal: Reader, name: str, window: str | None = None, start: str | None = None, end: str | None = None
+        request: Request,
+        principal: Reader,
+        name: str,
+        window: documents.Window = None,
+        start: documents.Start = None,
+        end: documents.End = None,
+        format: documents.Format = None,  # the parameter's name
     ) -> Response:
-        async with pool.acquire() as connection:
-            configs = (await load_configs(connection, [principal.tenant]))[principal.tenant]
-            bounds = resolve_window(
-                principal.tenant,
-                configs.timezone,
-                now_us=clock.now_us(),
-                name=window or (None if start else DEFAULT_WINDOW),
-                start_us=instant_us("start", start),
-                end_us=instant_us("end", end),
-            )
-            body = await _scorecard(connection, catalog, configs, name, bounds)
-        return Response(msgspec.json.encode(body), media_type="application/json")
+        del window, start, end, format  # documented here, read below
+        async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            ground = await grounds.now(connection, principal.tenant, now_us=clock.now_us())
+            bounds = _bounds(request.query_params, ground, settings)
+            etag = etag_of(request, ground, [window_before(bounds), bounds], moves=True)
+            if is_known(request, etag):
+                return unchanged(etag)
+            body = await _scorecard(connection, catalog, ground, name, bounds)
+        if wants_csv(request):
+            return Response(to_csv(COLUMNS, body["rows"]), media_type=MEDIA_TYPE, headers=headers_of(etag))
+        return Response(msgspec.json.encode(body), media_type="application/json", headers=headers_of(etag))
 
     return made
 
 
-async def _scorecard(
-    connection: Connection, catalog: Catalog, configs: TenantConfigs, name: str, window: Window
-) -> dict[str, Any]:
-    config = configs.at(window.end_us - 1)
+def _bounds(parameters: QueryParams, ground: Ground, settings: Settings) -> Window:
+    """The window asked for; raises InvalidQuery."""
+    asker = Asker(ground.tenant, ground.zone, ground.now_us)
+    window = resolve_window(
+        ground.tenant,
+        ground.zone,
+        now_us=ground.now_us,
+        name=parameters.get("window") or (None if "start" in parameters else DEFAULT_WINDOW),
+        start_us=read_instant("start", parameters.get("start"), asker),
+        end_us=read_instant("end", parameters.get("end"), asker),
+    )
+    days = (window.end_us - window.start_us) // DAY
+    if days > settings.query_max_days:
+        raise InvalidQuery("start", f"{days} days are more than {settings.query_max_days}: ask for a shorter window")
+    return window
+
+
+async def _scorecard(connection: Connection, catalog: Catalog, ground: Ground, name: str, window: Window) -> dict[str, Any]:
+    config = ground.config(window)
     declared = config.scorecards.get(name)
     if declared is None:
         known = ", ".join(config.scorecards) or "none: declare one as [scorecard.NAME]"
         raise NotFound(f"there is no scorecard {name}; there is {known}")
-    kept_now = await kept_from(connection)
-    kept = Kept(kept_now.minute_from_us, kept_now.quarter_from_us)
-    declarations = {window.tenant: declared_of(config)}
+    before = window_before(window)
     rows, judged = [], []
     for text in declared.rows:
         selector = parse_selector(text)
         kpi = catalog.kpis.get(selector.kpi)
         if kpi is None:
             raise NotFound(f"the scorecard {name} names {selector.kpi}, which is no KPI of this version")
-        values = [await _value(connection, kpi, selector, each, declarations, kept) for each in (window, window_before(window))]
-        row, status = _row(config, kpi, selector, window, *values)
+        row, status = _row(config, kpi, selector, window, *await _values(connection, kpi, selector, (window, before), ground))
         rows.append(row)
         judged.append(status)
     summary = summarise(judged, declared.critical)
     return {
         "name": name,
-        "window": {"name": window.name or None, "start": rfc3339(window.start_us), "end": rfc3339(window.end_us)},
-        "provisional": window.until_us < window.end_us,
+        "window": window_body(window),
+        "before": window_body(before),
+        "provisional": ground.is_provisional(window),
         "met": summary.met,
         "judged": summary.judged,
         "share_met": summary.share_met,
@@ -93,15 +136,17 @@ async def _scorecard(
     }
 
 
-async def _value(
-    connection: Connection, kpi: Kpi, selector: Selector, window: Window, known: Mapping[int, Declared], kept: Kept
-) -> Value:
+async def _values(connection: Connection, kpi: Kpi, selector: Selector, windows: Sequence[Window], ground: Ground) -> list[Value]:
+    """The figure of a row for each of the windows, with one statement."""
     statistic = selector.statistic or kpi.head.default_statistic
     question = Question(filters=selector.where, statistics=(statistic,))
-    values = await run(connection, kpi, [window], question, declared=known, kept=kept)
-    plain = [value for value in values if value.statistic == statistic]
+    keyed = [replace(window, key=number) for number, window in enumerate(windows)]
+    values = await run(connection, kpi, keyed, question, declared=ground.declared(windows[0]), kept=ground.kept)
+    plain = [
+        [value for value in values if (value.window, value.statistic) == (number, statistic)] for number in range(len(keyed))
+    ]
     # Where units are kept apart and there are several, the row of the whole says that they are not added up.
-    return next((value for value in plain if not value.dims), plain[0])
+    return [next((value for value in each if not value.dims), each[0]) for each in plain]
 
 
 def _row(

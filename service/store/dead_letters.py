@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal, get_args
 
 from service.domain.reasons import Reason
 from service.store.engine import Connection
 
-STATES = ("open", "resent", "dismissed")
+State = Literal["open", "resent", "dismissed"]
+STATES: tuple[State, ...] = get_args(State)
+"""`open` until an operator says that it was mended and sent again, or that it will not be."""
 
 # A page of a tenant's dead letters, the newest first; the cursor is the last row's key.
 _PAGE = """
 select source, id, time, reason, detail, origin, received_at, count, state, id_hash, raw
 from dead_letter
-from service.store.engine import Connection
 where tenant = $1
   and ($2::text is null or reason = $2)
   and ($3::text is null or source = $3)
@@ -22,10 +24,13 @@ order by received_at desc, id_hash desc, reason desc
 limit $8
 """
 
-# Marks what an operator did with dead letters.
+# Marks what an operator did with the open ones of a choice.
 _MARK = """
-update dead_letter set state = $3
-where tenant = $1 and id_hash = $2 and state <> $3
+update dead_letter set state = $2
+where tenant = $1 and state = 'open' and received_at <= $6
+  and ($3::text is null or reason = $3)
+  and ($4::text is null or source = $4)
+  and ($5::text is null or id = $5)
 """
 
 
@@ -54,6 +59,11 @@ class Position:
     id_hash: bytes
     reason: str
 
+    @classmethod
+    def behind(cls, last: DeadLetter) -> "Position":
+        """Where a page goes on that follows this row."""
+        return cls(last.received_at, last.id_hash, last.reason)
+
 
 async def page(
     connection: Connection,
@@ -71,7 +81,16 @@ async def page(
     return [DeadLetter(**{**row, "reason": Reason(row["reason"])}) for row in rows]
 
 
-async def mark(connection: Connection, tenant: int, id_hash: bytes, state: str) -> int:
-    """Set the state of an event's dead letters; how many were changed."""
-    answer: str = await connection.execute(_MARK, tenant, id_hash, state)
+async def mark(
+    connection: Connection,
+    tenant: int,
+    state: State,
+    *,
+    until: datetime,
+    reason: Reason | None = None,
+    source: str | None = None,
+    event_id: str | None = None,
+) -> int:
+    """Set the state of the open dead letters of a choice that were received up to `until`; how many were changed."""
+    answer: str = await connection.execute(_MARK, tenant, state, reason, source, event_id, until)
     return int(answer.rpartition(" ")[2])

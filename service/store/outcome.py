@@ -18,10 +18,17 @@ where generation = $1 and partition = $2 and hour between $3 and $4 and position
 limit 1
 """
 
-# The dead letter of an event, the newest one.
+# The dead letter of an event whose identity could be read, the newest one.
 _DEAD = """
-select reason, detail, received_at from dead_letter
+select reason, detail from dead_letter
 where tenant = $1 and source = $2 and id_hash = $3
+order by received_at desc limit 1
+"""
+
+# The dead letter of an event by what it says of itself, the newest one.
+_DEAD_AS_WRITTEN = """
+select reason, detail from dead_letter
+where tenant = $1 and source = $2 and id = $3 and time = $4
 order by received_at desc limit 1
 """
 
@@ -42,15 +49,18 @@ class Outcome:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class EventName:
+    """An event as its sender knows it; `time` as it was written, None where it names none."""
+
+    tenant: int
+    source: str
+    id: str
+    time: str | None
+
+
 async def what_became_of(
-    connection: Connection,
-    installation: Installation,
-    *,
-    tenant: int,
-    source: str,
-    id_hash: bytes,
-    time_us: int | None,
-    now_us: int,
+    connection: Connection, installation: Installation, asked: EventName, *, id_hash: bytes, time_us: int | None, now_us: int
 ) -> Outcome:
     """Look one event up by its hash, in the bucket of its hour (of the last day for one without `time`)."""
     if time_us is None:
@@ -61,11 +71,17 @@ async def what_became_of(
     partition = partition_of(id_hash, installation.partitions)
     if await connection.fetchval(_STORED, installation.generation, partition, *hours, id_hash):
         return Outcome("stored")
-    dead = await connection.fetchrow(_DEAD, tenant, source, id_hash)
+    dead = await connection.fetchrow(_DEAD, asked.tenant, asked.source, id_hash)
     if dead is not None:
         return Outcome("dead_letter", Reason(dead["reason"]), dead["detail"])
     if time_us is not None:
         day, hour = divmod(time_us // HOUR, 24)
-        if await connection.fetchval(_CLOSED, tenant, day, hour):
+        if await connection.fetchval(_CLOSED, asked.tenant, day, hour):
             return Outcome("hour_closed")
     return Outcome("not_seen")
+
+
+async def dead_letter_of(connection: Connection, asked: EventName) -> Outcome | None:
+    """The dead letter of an event whose `time` cannot be read; None where there is none."""
+    dead = await connection.fetchrow(_DEAD_AS_WRITTEN, asked.tenant, asked.source, asked.id, asked.time or "")
+    return Outcome("dead_letter", Reason(dead["reason"]), dead["detail"]) if dead is not None else None

@@ -1,0 +1,156 @@
+"""What OpenAPI says of scorecards and records: parameters, and answers with an example each."""
+
+from typing import Annotated, Any
+
+from fastapi import Query
+
+from service.http.openapi import problem_response
+
+MAX_PAGE_ROWS = 1_000
+_NO_NUL = "^[^\\x00]*$"
+
+Window = Annotated[
+    str | None,
+    Query(description="`5m 1h 24h`, `1d 7d 28d 30d 90d`, `day week month quarter year`; without it, or `start`: `week`"),
+]
+Start = Annotated[str | None, Query(description="Beginning of bounds of your own: RFC 3339, or a date for its local midnight")]
+End = Annotated[str | None, Query(description="End, not included; now by default")]
+Format = Annotated[str | None, Query(description="`json` or `csv`; else the header Accept decides")]
+Text = Annotated[str | None, Query(max_length=512, pattern=_NO_NUL)]
+Cursor = Annotated[
+    str | None, Query(max_length=4_096, description="`next` of the page before (in CSV the header Tidegauge-Cursor)")
+]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE_ROWS, description="Most rows of the answer; `next` leads on")]
+Source = Annotated[str, Query(min_length=1, max_length=512, pattern=_NO_NUL, description="As the event says it")]
+EventId = Annotated[str, Query(alias="id", min_length=1, max_length=256, pattern=_NO_NUL, description="As the event says it")]
+Time = Annotated[
+    str | None, Query(max_length=64, pattern=_NO_NUL, description="As the event says it; left out if the event names none")
+]
+
+Responses = dict[int | str, dict[str, Any]]
+
+_WEEK = {
+    "name": "week",
+    "start": "2025-11-17T05:00:00Z",
+    "end": "2025-11-24T05:00:00Z",
+    "timezone": "America/New_York",
+}
+
+
+def _answer(description: str, example: dict[str, Any], table: str = "") -> Responses:
+    """A 200 with its example (and as a table, its first lines), and what a wrong parameter gives."""
+    content: dict[str, Any] = {"application/json": {"schema": {"type": "object"}, "example": example}}
+    if table:
+        content["text/csv"] = {"schema": {"type": "string"}, "example": table}
+    return {200: {"description": description, "content": content}, 400: problem_response("A parameter is wrong")}
+
+
+SCORECARDS = _answer("Their names and how many rows they have", {"scorecards": [{"name": "sla", "rows": 6}]})
+SCORECARD = _answer(
+    "Every row with its figure, target and status; `before` is the figure of the window before",
+    {
+        "name": "sla",
+        "window": _WEEK,
+        "before": _WEEK | {"start": "2025-11-10T05:00:00Z", "end": "2025-11-17T05:00:00Z"},
+        "provisional": False,
+        "met": 1,
+        "judged": 1,
+        "share_met": 1.0,
+        "state": "green",
+        "unjudged_critical": [],
+        "rows": [
+            {
+                "row": "error_rate",
+                "title": "Error rate",
+                "value": 0.004,
+                "numerator": 8,
+                "denominator": 2000,
+                "unit": "ratio",
+                "before": 0.006,
+                "op": "<=",
+                "target": 0.005,
+                "limit": 0.01,
+                "benchmark": None,
+                "status": "green",
+                "reason": None,
+                "note": None,
+            }
+        ],
+    },
+    "row,title,value,…\r\nerror_rate,Error rate,0.004,…\r\n",
+) | {404: problem_response("There is no scorecard of that name; those that there are, are named")}
+INCIDENTS = _answer(
+    "A page of incidents as they are known now",
+    {
+        "incidents": [
+            {
+                "id": "INC-7",
+                "state": "resolved",
+                "severity": "P1",
+                "service": "api",
+                "title": "Slow reports",
+                "kind": "availability",
+                "cause": None,
+                "outage": False,
+                "affected_users": 12,
+                "action_items": None,
+                "account": None,
+                "accounts": ["acme"],
+                "opened_at": "2025-11-18T09:00:00Z",
+                "detected_at": "2025-11-18T09:04:00Z",
+                "acknowledged_at": "2025-11-18T09:06:00Z",
+                "escalated_at": None,
+                "mitigated_at": None,
+                "resolved_at": "2025-11-18T10:30:00Z",
+                "postmortem_at": None,
+            }
+        ],
+        "next": None,
+    },
+    "id,state,severity,…\r\nINC-7,resolved,P1,…\r\n",
+)
+DEAD_LETTERS = _answer(
+    "A page of refused events",
+    {
+        "dead_letters": [
+            {
+                "source": "/services/web",
+                "id": "u-17",
+                "time": None,
+                "reason": "missing_field",
+                "detail": "data.feature: is missing",
+                "origin": "http",
+                "received_at": "2025-11-18T09:00:00Z",
+                "count": 1,
+                "state": "open",
+                "event": '{"specversion": "1.0", "id": "u-17", "source": "/services/web", "data": {}}',
+            }
+        ],
+        "next": None,
+    },
+    "source,id,time,…\r\n/services/web,u-17,,…\r\n",
+)
+LEDGER = _answer(
+    "`appended = stored + duplicate + dead_lettered` in every row; what is pending belongs to the whole installation",
+    {
+        "rows": [
+            {"source": "/services/web", "day": "2025-11-18", "appended": 12, "stored": 10, "duplicate": 1, "dead_lettered": 1}
+        ],
+        "next": None,
+        "installation": {"pending": 0, "balanced": True},
+        "watermark": "2025-11-18T09:00:02.123456Z",
+    },
+    "source,day,appended,stored,duplicate,dead_lettered\r\n/services/web,2025-11-18,12,10,1,1\r\n",
+)
+EVENT = _answer(
+    "`stored`, `dead_letter` (with `reason` and `detail`), `hour_closed` (too long ago to tell), or `not_seen` up to `watermark`",
+    {
+        "source": "/services/web",
+        "id": "u-17",
+        "time": None,
+        "state": "dead_letter",
+        "reason": "missing_field",
+        "detail": "data.feature: is missing",
+        "watermark": "2025-11-18T09:00:02.123456Z",
+    },
+)
