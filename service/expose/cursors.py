@@ -2,6 +2,7 @@
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import fields, is_dataclass
 from typing import TypeVar
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from service.errors import InvalidQuery
 
 T = TypeVar("T")
+_FOREIGN = "is none that an answer gave; leave it out to begin at the start"
 
 
 def write_cursor(position: object) -> str:
@@ -21,6 +23,21 @@ def read_cursor(text: str | None, kind: type[T]) -> T | None:
     if text is None:
         return None
     try:
-        return msgspec.msgpack.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=kind)
+        packed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        position = msgspec.msgpack.decode(packed, type=kind)
     except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
-        raise InvalidQuery("cursor", "is none that an answer gave; leave it out to begin at the start") from error
+        raise InvalidQuery("cursor", _FOREIGN) from error
+    if _holds_nul(position):
+        raise InvalidQuery("cursor", _FOREIGN)
+    return position
+
+
+def _holds_nul(position: object) -> bool:
+    """Whether some text holds NUL, which Postgres takes in no text."""
+    match position:
+        case str():
+            return "\0" in position
+        case tuple():
+            return any(_holds_nul(part) for part in position)
+        case _:
+            return is_dataclass(position) and any(_holds_nul(getattr(position, each.name)) for each in fields(position))

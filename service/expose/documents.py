@@ -29,6 +29,8 @@ Time = Annotated[
 
 Responses = dict[int | str, dict[str, Any]]
 
+# FastAPI leaves out what is null: an example shows only members that have a value.
+_CURSOR = "kgGlSU5DLTc"
 _WEEK = {
     "name": "week",
     "start": "2025-11-17T05:00:00Z",
@@ -70,10 +72,8 @@ SCORECARD = _answer(
                 "op": "<=",
                 "target": 0.005,
                 "limit": 0.01,
-                "benchmark": None,
+                "benchmark": [0.001, 0.01],
                 "status": "green",
-                "reason": None,
-                "note": None,
             }
         ],
     },
@@ -90,22 +90,22 @@ INCIDENTS = _answer(
                 "service": "api",
                 "title": "Slow reports",
                 "kind": "availability",
-                "cause": None,
+                "cause": "deployment",
                 "outage": False,
                 "affected_users": 12,
-                "action_items": None,
-                "account": None,
-                "accounts": ["acme"],
+                "action_items": 2,
+                "account": "acme",
+                "accounts": ["acme", "globex"],
                 "opened_at": "2025-11-18T09:00:00Z",
                 "detected_at": "2025-11-18T09:04:00Z",
                 "acknowledged_at": "2025-11-18T09:06:00Z",
-                "escalated_at": None,
-                "mitigated_at": None,
+                "escalated_at": "2025-11-18T09:20:00Z",
+                "mitigated_at": "2025-11-18T10:00:00Z",
                 "resolved_at": "2025-11-18T10:30:00Z",
-                "postmortem_at": None,
+                "postmortem_at": "2025-11-20T15:00:00Z",
             }
         ],
-        "next": None,
+        "next": _CURSOR,
     },
     "id,state,severity,…\r\nINC-7,resolved,P1,…\r\n",
 )
@@ -116,7 +116,7 @@ DEAD_LETTERS = _answer(
             {
                 "source": "/services/web",
                 "id": "u-17",
-                "time": None,
+                "time": "2025-11-18T08:59:59Z",
                 "reason": "missing_field",
                 "detail": "data.feature: is missing",
                 "origin": "http",
@@ -126,7 +126,7 @@ DEAD_LETTERS = _answer(
                 "event": '{"specversion": "1.0", "id": "u-17", "source": "/services/web", "data": {}}',
             }
         ],
-        "next": None,
+        "next": _CURSOR,
     },
     "source,id,time,…\r\n/services/web,u-17,,…\r\n",
 )
@@ -136,7 +136,7 @@ LEDGER = _answer(
         "rows": [
             {"source": "/services/web", "day": "2025-11-18", "appended": 12, "stored": 10, "duplicate": 1, "dead_lettered": 1}
         ],
-        "next": None,
+        "next": _CURSOR,
         "installation": {"pending": 0, "balanced": True},
         "watermark": "2025-11-18T09:00:02.123456Z",
     },
@@ -147,7 +147,7 @@ EVENT = _answer(
     {
         "source": "/services/web",
         "id": "u-17",
-        "time": None,
+        "time": "2025-11-18T08:59:59Z",
         "state": "dead_letter",
         "reason": "missing_field",
         "detail": "data.feature: is missing",
