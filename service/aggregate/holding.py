@@ -38,7 +38,7 @@ class Holding:
     held: dict[Partition, Lease] = field(default_factory=dict)
     member: Member = field(default_factory=_member)
     _crew: Crew = field(default_factory=lambda: Crew(1, 0))
-    _lost: set[Partition] = field(default_factory=set)
+    _lost: dict[Partition, Lease] = field(default_factory=dict)
     _tried_at: float = float("-inf")
 
     @property
@@ -76,13 +76,13 @@ class Holding:
         kept = await leases.renew(
             connection, owner=self.owner, leases=list(before.values()), lease_s=self.lease_s, backend=self.backend
         )
-        gone = {partition for partition, lease in before.items() if lease.resource not in kept}
-        # What was given up meanwhile is not lost.
-        self._lost |= {partition for partition in gone if self.held.get(partition) == before[partition]}
+        self._lost |= {partition: lease for partition, lease in before.items() if lease.resource not in kept}
 
     def take_lost(self) -> set[Partition]:
         """Name the partitions that others took since the last call; they are not held any more."""
-        lost, self._lost = self._lost, set()
+        # What was given up meanwhile is not lost, and neither is what was taken anew.
+        lost = {partition for partition, lease in self._lost.items() if self.held.get(partition) == lease}
+        self._lost.clear()
         for partition in lost:
             del self.held[partition]
         if lost:

@@ -15,6 +15,7 @@ from service.aggregate.pipeline import Prepared
 from service.aggregate.policy import REFUSED, Outcome
 from service.aggregate.seen import SeenIds
 from service.clock import SECOND, Clock
+from service.domain.ids import Partition
 from service.errors import BatchStale, LeaseLost, LogUnavailable, TidegaugeError
 from service.eventlog.port import EventLog
 from service.store import progress
@@ -61,6 +62,7 @@ class Report:
         self._holding = holding
         self._seen = seen
         self._gaps: int | None = None
+        self._shown: set[Partition] = set()
 
     @contextmanager
     def flushing(self, prepared: Prepared) -> Iterator[None]:
@@ -112,13 +114,18 @@ class Report:
         async with self._pool.acquire() as connection:
             stand = await progress.positions(connection, self._log.generation)
             gaps = await progress.gaps(connection, self._log.generation)
-        telemetry.leases.set(len(self._holding.held))
-        for partition, extent in extents.items():
-            lag = max(0, extent.events - stand[partition].events)
-            age_us = now_us - stand[partition].newest_received_us if lag else 0
-            if partition in self._holding.held:
-                telemetry.lag_events.labels(str(partition)).set(lag)
-                telemetry.lag_seconds.labels(str(partition)).set(max(0, age_us) / SECOND)
+        held = set(self._holding.held)
+        # Several workers of a process show on one gauge: each adds its own.
+        telemetry.leases.inc(len(held) - len(self._shown))
+        for partition in self._shown - held:
+            telemetry.lag_events.remove(str(partition))
+            telemetry.lag_seconds.remove(str(partition))
+        for partition in held & extents.keys():
+            lag = max(0, extents[partition].events - stand[partition].events)
+            age_us = now_us - (stand[partition].reached_us or now_us) if lag else 0
+            telemetry.lag_events.labels(str(partition)).set(lag)
+            telemetry.lag_seconds.labels(str(partition)).set(max(0, age_us) / SECOND)
+        self._shown = held
         watermark_us = min(each.reached_us for each in stand.values())
         if watermark_us:
             telemetry.watermark_age.set(max(0, now_us - watermark_us) / SECOND)

@@ -86,6 +86,9 @@ class Worker:
                         beside = [asyncio.create_task(self._holding.keep()), asyncio.create_task(self._report.keep())]
                     await self._round()
                     self._backoff_s = FIRST_BACKOFF_S
+                    for task in beside:
+                        if task.done():
+                            task.result()
                 except (Transient, *FAILURES) as error:
                     await self._recover(error)
             await self._finish()

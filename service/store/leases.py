@@ -71,8 +71,8 @@ insert into worker (id, role, host, pid) values ($1, $2, $3, $4)
 on conflict (id) do update set beat_at = clock_timestamp()
 """
 
-# The living members of a role, in the order that decides odd shares.
-SELECT_CREW = "select id from worker where role = $1 and beat_at > clock_timestamp() - $2 * interval '1 second' order by id"
+# The living members of a role.
+SELECT_CREW = "select id from worker where role = $1 and beat_at > clock_timestamp() - $2 * interval '1 second'"
 
 # A member that stops cleanly leaves its share to the others at once.
 LEAVE = "delete from worker where id = $1"
@@ -136,8 +136,9 @@ async def backend_of(connection: Connection) -> Backend:
 async def beat(connection: Connection, member: Member, *, lease_s: float) -> Crew:
     """Show that `member` lives and count the crew; to be called at least every third of `lease_s`."""
     await connection.execute(BEAT, member.id, member.role, member.host, member.pid, DEAD_AFTER_LEASES * lease_s)
-    living = [row["id"] for row in await connection.fetch(SELECT_CREW, member.role, lease_s)]
-    return Crew(size=len(living), rank=living.index(member.id))
+    # We live, even if we were stopped for a lease between the two statements.
+    living = {row["id"] for row in await connection.fetch(SELECT_CREW, member.role, lease_s)} | {member.id}
+    return Crew(size=len(living), rank=sorted(living).index(member.id))
 
 
 async def leave(connection: Connection, member: Member) -> None:

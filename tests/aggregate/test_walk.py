@@ -46,3 +46,36 @@ async def test_all_families_of_a_batch_reach_their_rollups(site: Site) -> None:
         assert await connection.fetchval("select count(*) from segment_dirty") == 1
         assert await connection.fetchval("select count(*) from milestone") == 1
         assert await connection.fetchval("select value from state_history") == "provisioned"
+
+
+async def test_texts_of_any_characters_arrive_as_they_were(site: Site) -> None:
+    odd = 'a\rb\nc"d,e\\.\n\\.\n\\N\t\x01\u2028 é😀'
+    event = Events(site).user(
+        time_us=seconds_ago(site, 5),
+        user=odd,
+        traits={"plan": odd},
+        status=odd,
+        milestone="signed_up",
+        source=odd,
+        id=odd,
+        account=odd,
+    )
+    await site.append({"user": [event]})
+    await site.consume()
+    async with site.pool.acquire() as connection:
+        state = await connection.fetchrow("select who, value, source, id, account from state")
+        assert state is not None
+        assert set(state.values()) == {odd}
+        assert await connection.fetchval("select user_id from app_user") == odd
+        assert await connection.fetchval("select source from ledger") == odd
+        assert await connection.fetchval("select value from state_history") == odd
+
+
+async def test_an_empty_text_is_no_null(site: Site) -> None:
+    await site.append(
+        {"user": [Events(site).user(time_us=seconds_ago(site, 5), user="", status="", traits={"plan": ""}, account="")]}
+    )
+    await site.consume()
+    async with site.pool.acquire() as connection:
+        assert await connection.fetchval("select user_id from app_user") == ""
+        assert await connection.fetchval("select account from state") in ("", None)
