@@ -4,7 +4,7 @@ import random
 from datetime import date
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from service.catalog import Catalog
@@ -20,6 +20,8 @@ FEW_BUT_BIG = settings(
     max_examples=8,
     deadline=None,
     print_blob=True,
+    # Making a failing stream smaller takes minutes: add Phase.shrink to have it done.
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
     # The installation is the test's, the tenant the example's: none sees another's events.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
