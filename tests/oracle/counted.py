@@ -8,6 +8,7 @@ from service.catalog import Window
 from tests.oracle.scene import INTEGRATIONS
 from tests.oracle.stored import Event, nanos
 from tests.oracle.wanted import (
+    WITHIN,
     Dims,
     Filters,
     Ratio,
@@ -98,9 +99,6 @@ def kpi_request_latency(world: World, window: Window, by: Sequence[str], filters
     return of_groups(split(_judged(world, window), by, filters, value_of, wide=True), figures)
 
 
-WITHIN = Fraction(500)
-
-
 def limit_ns(world: World, event: Event) -> int | None:
     """The limit that a delivery was under: its own, else what was declared for its time."""
     if "limit_ms" in event.data:
@@ -135,11 +133,18 @@ def delivery(kpi: str, world: World, window: Window, by: Sequence[str], filters:
     steps = within(world.of("delivery"), window)
     finals = [event for event in steps if event.data["outcome"] in FINALS]
     if kpi == "deliveries":
-        made = of_groups(split(finals, by, filters, value_of), lambda e: {"": len(e), "per_minute": len(e) / elapsed_minutes(window)})
+        made = of_groups(
+            split(finals, by, filters, value_of), lambda e: {"": len(e), "per_minute": len(e) / elapsed_minutes(window)}
+        )
         return made | declared_rows(made, by, filters, {"": 0, "per_minute": 0})
     judged = [event for event in steps if not event.data.get("excluded")]
     if kpi == "delivery_recovered":
-        judged = [e for e in judged if e.data["outcome"] in ("failed", "dead_lettered", "redelivered") or _tries(e) > 1 and e.data["outcome"] == "delivered"]
+        judged = [
+            e
+            for e in judged
+            if e.data["outcome"] in ("failed", "dead_lettered", "redelivered")
+            or (_tries(e) > 1 and e.data["outcome"] == "delivered")
+        ]
         figures: Figures = _recovered
     elif kpi == "delivery_latency":
         judged = [event for event in judged if event.data["outcome"] == "delivered"]
@@ -152,7 +157,11 @@ def delivery(kpi: str, world: World, window: Window, by: Sequence[str], filters:
 
 
 def _recovered(events: Sequence[Event]) -> dict[str, Any]:
-    mended = [e for e in events if e.data["outcome"] == "delivered" or e.data["outcome"] == "redelivered" and e.data.get("automated", True)]
+    mended = [
+        e
+        for e in events
+        if e.data["outcome"] == "delivered" or (e.data["outcome"] == "redelivered" and e.data.get("automated", True))
+    ]
     return {"": Ratio(len(mended), sum(e.data["outcome"] != "redelivered" for e in events))}
 
 
@@ -192,7 +201,9 @@ def kpi_meter(world: World, window: Window, by: Sequence[str], filters: Filters)
     def figures(events: Sequence[Event], earlier: Sequence[Event]) -> dict[str, Any]:
         values = [(nanos(event.data["value"]), event.data.get("count", 1)) for event in events]
         found = distribution(values, 10**9, WITHIN)
-        newest, former = (Fraction(nanos(max(of, key=lambda e: e.rank).data["value"]), 10**9) if of else None for of in (events, earlier))
+        newest, former = (
+            Fraction(nanos(max(of, key=lambda e: e.rank).data["value"]), 10**9) if of else None for of in (events, earlier)
+        )
         change = None if newest is None or former is None else newest - former
         return found | {"sum": Fraction(sum(v * n for v, n in values), 10**9), "newest": newest, "change": change}
 
@@ -200,7 +211,5 @@ def kpi_meter(world: World, window: Window, by: Sequence[str], filters: Filters)
     if not groups and not by:
         groups[("", "")] = []
     return {
-        (dims, name): wanted
-        for dims, events in groups.items()
-        for name, wanted in figures(events, before.get(dims, ())).items()
+        (dims, name): wanted for dims, events in groups.items() for name, wanted in figures(events, before.get(dims, ())).items()
     }

@@ -37,7 +37,7 @@ FAMILIES = ("usage", "user", "delivery", "request", "probe", "measurement", "inc
 _numbers = count()
 
 
-@dataclass
+@dataclass(repr=False)
 class Running:
     """An installation whose clock stands in one season."""
 
@@ -54,7 +54,9 @@ class Running:
         async with self.site.pool.acquire() as connection:
             tenant = await create_tenant(connection, name, scene.zone)
             for text, limit_ms in ((FIRST_VERSION, 500), (SECOND_VERSION, 300)):
-                toml = text.format(zone=scene.zone, limit_ms=limit_ms, valid_from=begins, holiday=scene.change.isoformat(), **choices)
+                toml = text.format(
+                    zone=scene.zone, limit_ms=limit_ms, valid_from=begins, holiday=scene.change.isoformat(), **choices
+                )
                 await apply_config(connection, name, toml, now_us=scene.midnight(-100), known_kpis={})
             self.configs[tenant.id] = (await load_configs(connection, [tenant.id]))[tenant.id].newest
         return tenant.id

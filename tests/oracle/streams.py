@@ -74,7 +74,9 @@ def _time(pick: random.Random, scene: Scene) -> int | None:
         near = pick.choice((0, 0, -1, 1, 999_999, -SECOND, pick.randrange(-HOUR, HOUR), pick.randrange(-4 * HOUR, 4 * HOUR)))
         return pick.choice(scene.borders()) + near
     if kind < 0.65:
-        return pick.choice(scene.receipts()) + pick.choice((-LATENESS_US, -LATENESS_US - 1, SKEW_US, SKEW_US + 1, 0, 1 - LATENESS_US))
+        return pick.choice(scene.receipts()) + pick.choice(
+            (-LATENESS_US, -LATENESS_US - 1, SKEW_US, SKEW_US + 1, 0, 1 - LATENESS_US)
+        )
     if kind < 0.75:
         return scene.midnight(-6) - pick.randrange(34 * DAY)
     return scene.midnight(-5) + pick.randrange(8 * DAY)
@@ -95,7 +97,9 @@ def _copy(pick: random.Random, of: Sent, scene: Scene, *, differ: bool) -> Sent:
     if of.refused or kind < 0.4:
         return of
     if kind < 0.6:
-        received = pick.choice([at for at in scene.receipts() if of.time_us is None or at >= of.time_us - SKEW_US] or [of.received_us])
+        received = pick.choice(
+            [at for at in scene.receipts() if of.time_us is None or at >= of.time_us - SKEW_US] or [of.received_us]
+        )
         return replace(of, received_us=received, backfill=pick.random() < 0.3)
     if kind < 0.7 and of.time_us is not None:
         return replace(of, event=event | {"time": written(of.time_us, pick)})
@@ -106,13 +110,20 @@ def _copy(pick: random.Random, of: Sent, scene: Scene, *, differ: bool) -> Sent:
         return replace(of, event=event | {"time": written(later, pick)}, time_us=later)
     family = pick.choices(list(WEIGHTS), list(WEIGHTS.values()))[0] if kind > 0.97 else of.family
     subject, data = BODIES[family](pick, of.time_us or of.received_us)
-    event |= {"type": f"io.tidegauge.{family}.v1", "subject": subject or "s", "data": data, "account": pick.choice(("acme", "beta"))}
+    event |= {
+        "type": f"io.tidegauge.{family}.v1",
+        "subject": subject or "s",
+        "data": data,
+        "account": pick.choice(("acme", "beta")),
+    }
     return replace(of, event=event)
 
 
 def _spoilt(pick: random.Random, sent: Sent) -> Sent:
     event: dict[str, Any] = dict(sent.event)
-    reason = pick.choice(("missing_field", "bad_time", "too_long", "unknown_type", "wrong_type", "out_of_range", "bad_name", "not_allowed"))
+    reason = pick.choice(
+        ("missing_field", "bad_time", "too_long", "unknown_type", "wrong_type", "out_of_range", "bad_name", "not_allowed")
+    )
     usage = {"type": "io.tidegauge.usage.v1", "subject": "u1"}
     match reason:
         case "missing_field":

@@ -12,9 +12,18 @@ from service.catalog import Value, Window
 from service.clock import MINUTE, SECOND
 
 Dims = tuple[str, ...]
+Filters = Mapping[str, Sequence[str]]
 Wanted = dict[tuple[Dims, str], Any]
 """By the values of the split's dimensions and the statistic: a number, None, a Ratio or a Near."""
-PERCENTILES = {"p50": Fraction(1, 2), "p75": Fraction(3, 4), "p90": Fraction(9, 10), "p95": Fraction(19, 20), "p99": Fraction(99, 100)}
+WITHIN = Fraction(500)
+"""The limit of `share_within`, in each KPI's unit."""
+PERCENTILES = {
+    "p50": Fraction(1, 2),
+    "p75": Fraction(3, 4),
+    "p90": Fraction(9, 10),
+    "p95": Fraction(19, 20),
+    "p99": Fraction(99, 100),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +36,11 @@ class Ratio:
     def agrees(self, found: Value) -> bool:
         if not self.under:
             return found.value is None
-        return (found.value, found.numerator, found.denominator) == (float(Fraction(self.over) / self.under), self.over, self.under)
+        return (found.value, found.numerator, found.denominator) == (
+            float(Fraction(self.over) / self.under),
+            self.over,
+            self.under,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +76,10 @@ def distribution(values: Iterable[tuple[int, int]], unit: int, within: Fraction)
         "min": Fraction(ordered[0][0], unit),
         "max": Fraction(ordered[-1][0], unit),
         "share_within": Near(Fraction(certain, n) - Fraction(1, 10**15), Fraction(possible, n) + Fraction(1, 10**15)),
-        **{name: Near(*sorted((Fraction(value, unit) * 99 / 100, Fraction(value, unit) * 101 / 100))) for name, value in near.items()},
+        **{
+            name: Near(*sorted((Fraction(value, unit) * 99 / 100, Fraction(value, unit) * 101 / 100)))
+            for name, value in near.items()
+        },
     }
 
 
@@ -115,6 +131,3 @@ def wall(instant_us: int, zone: str) -> datetime:
 def days(window: Window) -> tuple[date, date]:
     """The first and the last local day of the window that has begun."""
     return wall(window.start_us, window.zone).date(), wall(window.until_us - 1, window.zone).date()
-
-
-Filters = Mapping[str, Sequence[str]]

@@ -40,7 +40,9 @@ class World:
 
     def trait(self, user: str, name: str) -> str:
         """The newest value of a user's trait, whatever account it came with."""
-        told = [(e.rank, e.data["traits"][name]) for e in self.of("user") if e.subject == user and name in e.data.get("traits", {})]
+        told = [
+            (e.rank, e.data["traits"][name]) for e in self.of("user") if e.subject == user and name in e.data.get("traits", {})
+        ]
         return max(told)[1] if told else ""
 
 
