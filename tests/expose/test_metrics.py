@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 import httpx
 from fastapi import FastAPI
 
+from service.errors import StoreUnavailable
 from service.expose import live, process
+from service.expose.process import Part
 from service.http.app import create_app
 from service.http.auth import Keyring
 from service.store.keys import create_key
@@ -92,8 +94,8 @@ async def test_others_than_this_machine_need_a_key_with_the_scope(database_url: 
 
 
 async def test_one_page_shows_all_processes_and_promtool_likes_it() -> None:
-    async def ready() -> str | None:
-        return None
+    async def ready() -> Part:
+        return Part(ready=True)
 
     other = Telemetry("aggregate")
     other.consumed.labels(outcome="stored").inc(7)
@@ -117,12 +119,12 @@ async def test_one_page_shows_all_processes_and_promtool_likes_it() -> None:
     assert 'tidegauge_build_info{process="api",role="api"' in answer.text
     assert 'process="gone"' not in answer.text
     assert lint(answer.text) == ""
-    assert health.json() == {"status": "ready", "parts": {"part": "ready"}}
+    assert health.json() == {"status": "ready", "not_ready": [], "parts": {"part": "ready"}}
 
 
 async def test_what_is_not_ready_is_named() -> None:
-    async def away() -> str | None:
-        return "Postgres does not answer"
+    async def away() -> Part:
+        raise StoreUnavailable("Postgres does not answer")
 
     telemetry = Telemetry("api")
     router = process.router(telemetry.registry, role="api", checks={"database": away}, siblings={})
@@ -130,4 +132,4 @@ async def test_what_is_not_ready_is_named() -> None:
         answer = await client.get("/readyz")
         assert (await client.get("/healthz")).is_success
     assert answer.status_code == 503
-    assert answer.json() == {"status": "not ready", "parts": {"database": "Postgres does not answer"}}
+    assert answer.json() == {"status": "not ready", "not_ready": ["database"], "parts": {"database": "Postgres does not answer"}}
