@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
@@ -74,13 +75,17 @@ class Settings(BaseSettings):
     def _is_postgres(cls, url: str | None) -> str | None:
         if url is not None and not url.startswith(("postgresql://", "postgres://")):
             raise PydanticCustomError("address", "an address begins with postgresql://")
+        try:
+            urlsplit(url or "").port  # noqa: B018  # asking is what checks it
+        except ValueError as error:
+            raise PydanticCustomError("address", "its port is no number from 0 to 65535") from error
         return url
 
 
 PREFIX = "TIDEGAUGE_"
 CLIENTS_OWN = "TIDEGAUGE_KEY"
 """The variable of clients in the documentation's examples: it may stand in the environment of a process, too."""
-NEAR = 0.75
+NEAR = 0.7
 """How much of a name must be right for another one to be suggested, 0 to 1."""
 
 
@@ -100,8 +105,9 @@ def load() -> Settings:
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=NEAR)
-    hint = f"did you mean {near[0]}?" if near else "`tidegauge settings` lists those that there are"
+    words = [each.removeprefix(PREFIX) for each in known]
+    near = difflib.get_close_matches(name.upper().removeprefix(PREFIX), words, n=1, cutoff=NEAR)
+    hint = f"did you mean {PREFIX}{near[0]}?" if near else "`tidegauge settings` lists those that there are"
     return f"{name} is no setting: {hint}"
 
 

@@ -1,20 +1,22 @@
 """`tidegauge status`, `check` and `settings`: looking, and changing nothing."""
 
 import asyncio
+import shlex
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from service import settings as environment
 from service.cli.connect import database
 from service.clock import SECOND, SystemClock
 from service.errors import NotFound
-from service.settings import Settings
+from service.settings import PREFIX, Settings
 from service.store import ledger, status
-from service.store.engine import Connection
+from service.store.engine import Connection, describe
 from service.store.installation import EVALUATE_LEASE, SELECT_INSTALLATION
 from service.store.progress import watermark_us
 from service.store.status import PartitionStatus, WorkerStatus
@@ -51,24 +53,26 @@ def show_settings(
 ) -> None:
     """List every setting with its value and meaning."""
     settings = environment.load()
-    named = {f"TIDEGAUGE_{name.upper()}": (getattr(settings, name), field) for name, field in Settings.model_fields.items()}
+    named = {f"{PREFIX}{name.upper()}": (getattr(settings, name), field) for name, field in Settings.model_fields.items()}
     if plain:
         for name, (value, _) in named.items():
-            typer.echo(f"{name}={_secret_free(name, value)}")
+            shown = _shown(value)
+            typer.echo(f"{name}={shlex.quote(shown)}" if shown == _text(value) else f"# {name} is not written: {shown}")
         return
     table = Table("setting", "value", "default", "meaning")
     for name, (value, field) in named.items():
-        table.add_row(name, _secret_free(name, value), "" if field.default is None else str(field.default), field.description)
+        table.add_row(name, escape(_shown(value)), _text(field.default), field.description)
     Console().print(table)
 
 
-def _secret_free(name: str, value: object) -> str:
-    if value is None:
-        return ""
-    if name.endswith("_URL"):
-        head, at, tail = str(value).rpartition("@")
-        return f"{head.partition('://')[0]}://…@{tail}" if at else str(value)
-    return str(value)
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _shown(value: object) -> str:
+    """A value without what is secret in it: of an address the host and the database."""
+    text = _text(value)
+    return f"postgresql://…@{describe(text)}" if text.startswith(("postgresql://", "postgres://")) else text
 
 
 async def _status() -> None:
