@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from service.catalog import Window
-from tests.oracle import cases, counted, people, seconds
+from tests.oracle import amounts, cases, counted, deliveries, people, seconds, shares
 from tests.oracle.wanted import Filters, Wanted
 from tests.oracle.world import World
 
@@ -101,34 +101,34 @@ class Subject:
     parameters: tuple[tuple[str, str], ...] = ()
 
 
-SHARES = (*counted.SHARES, "deliveries", "delivery_recovered", "delivery_latency")
+SHARES = (*deliveries.SHARES, "deliveries", "delivery_recovered", "delivery_latency")
 COUNTED = (
     Subject("requests", counted.kpi_requests, OF_REQUESTS),
     Subject("api_success", counted.kpi_api_success, (*OF_REQUESTS[:3], *OF_REQUESTS[5:7])),
     Subject("error_rate", counted.kpi_error_rate, OF_REQUESTS),
     Subject("request_latency", counted.kpi_request_latency, OF_REQUESTS),
-    *(Subject(kpi, partial(counted.delivery, kpi), OF_DELIVERIES) for kpi in SHARES),
-    Subject("feature_uses", counted.kpi_feature_uses, OF_USES),
-    Subject("meter", counted.kpi_meter, OF_METERS, ("unit", "currency")),
+    *(Subject(kpi, partial(deliveries.delivery, kpi), OF_DELIVERIES) for kpi in SHARES),
+    Subject("feature_uses", amounts.kpi_feature_uses, OF_USES),
+    Subject("meter", amounts.kpi_meter, OF_METERS, ("unit", "currency")),
 )
 OF_DAYS = (
     Subject("wau", people.kpi_active, OF_USERS),
     Subject("mau", people.kpi_active, OF_USERS),
     Subject("average_dau", people.kpi_average_dau, OF_USERS),
-    Subject("stickiness_weekly", partial(people.stickiness, True), OF_USERS),
-    Subject("stickiness_monthly", partial(people.stickiness, False), OF_USERS),
+    Subject("stickiness_weekly", partial(people.stickiness, kind="business"), OF_USERS),
+    Subject("stickiness_monthly", partial(people.stickiness, kind="all"), OF_USERS),
     Subject("new_users", people.kpi_new_users, OF_PEOPLE),
     Subject("feature_adoption", partial(people.features, "feature_adoption"), OF_FEATURES),
     Subject("feature_users", partial(people.features, "feature_users"), OF_FEATURES),
     Subject("feature_heatmap", people.kpi_heatmap, OF_HEATMAP),
-    Subject("wau_share", partial(people.share, "provisioned"), OF_USERS),
-    Subject("mau_share", partial(people.share, "activated"), OF_USERS, parameters=(("denominator", "activated"),)),
-    Subject("first_value_achieved", people.kpi_first_value, OF_PEOPLE),
-    Subject("time_to_first_value", people.kpi_time_to_first_value, OF_PEOPLE),
+    Subject("wau_share", partial(shares.share, "provisioned"), OF_USERS),
+    Subject("mau_share", partial(shares.share, "activated"), OF_USERS, parameters=(("denominator", "activated"),)),
+    Subject("first_value_achieved", shares.kpi_first_value, OF_PEOPLE),
+    Subject("time_to_first_value", shares.kpi_time_to_first_value, OF_PEOPLE),
 )
 OF_A_DAY = (
     Subject("dau", people.kpi_active, OF_USERS),
-    Subject("dau_share", partial(people.share, "provisioned"), OF_USERS),
+    Subject("dau_share", partial(shares.share, "provisioned"), OF_USERS),
 )
 OF_STATES = (
     *(

@@ -2,9 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -79,18 +77,16 @@ async def test_every_figure_is_that_of_plain_loops_over_the_events(
     assert not said, f"{len(said)} figures differ:\n" + "\n".join(said[:40])
 
 
+LETTERS = "select reason, sum(count)::int as events from dead_letter where tenant = $1 group by reason"
+LEDGER = "select source, stored, duplicate, dead_lettered from ledger where tenant = $1"
+
+
 async def check_the_ledger(here: Running, tenant: int, wanted: Outcome) -> None:
     """What became of the events, by source; and of the refused ones, by reason."""
     async with here.site.pool.acquire() as connection:
-        letters = await connection.fetch("select reason, sum(count)::int from dead_letter where tenant = $1 group by 1", tenant)
-        rows = await connection.fetch("select source, stored, duplicate, dead_lettered from ledger where tenant = $1", tenant)
+        letters, rows = await connection.fetch(LETTERS, tenant), await connection.fetch(LEDGER, tenant)
     found: Counter[tuple[str, str]] = Counter()
     for row in rows:
         found.update({(row["source"], name): row[name] for name in ("stored", "duplicate", "dead_lettered")})
-    assert dict(letters) == dict(wanted.reasons)
+    assert {row["reason"]: row["events"] for row in letters} == dict(wanted.reasons)
     assert +found == +wanted.ledger
-
-
-def shuffled(of: Sequence[Any], dice: int) -> list[Any]:
-    """The same things in another order."""
-    return random.Random(dice).sample(of, k=len(of))
