@@ -27,7 +27,7 @@ from (
   from unnest($1::int[], $2::int[]) as c(tenant, chunk)
   join app_user u on u.tenant = c.tenant and u.ordinal >= c.chunk * 2048 and u.ordinal < (c.chunk + 1) * 2048
   join state s on s.tenant = u.tenant and s.kind = 'user' and s.who = u.user_id and s.field like 'trait.%'
-  order by u.tenant, u.ordinal, s.field, s.time_us desc, s.source desc, s.id desc
+  order by u.tenant, u.ordinal, s.field, s.time_us desc, s.source collate "C" desc, s.id collate "C" desc
 ) newest
 group by tenant, dimension, value, chunk
 """
