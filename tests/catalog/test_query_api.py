@@ -168,6 +168,39 @@ async def test_rows_go_on_behind_the_cursor_until_all_were_shown(api: Api) -> No
     assert seen == [("api", 0.2), ("web", 0.0)]
 
 
+@pytest.mark.parametrize("limit", ["1", "2", "3"])
+async def test_pages_of_meters_in_several_units_end_and_show_each_row_once(api: Api, limit: str) -> None:
+    whole = (await api.get("/v1/kpis/meter", window="day", by="meter", stat="sum"))["rows"]
+    assert [(row["dims"], row["value"]) for row in whole] == [
+        ({"meter": "cost"}, None),
+        ({"meter": "cost", "currency": "EUR"}, 3),
+        ({"meter": "cost", "currency": "USD"}, 2),
+        ({"meter": "lcp", "unit": "s"}, 8),
+    ]
+    seen: list[Any] = []
+    cursor: dict[str, Any] = {}
+    while len(seen) <= len(whole):
+        body = await api.get("/v1/kpis/meter", window="day", by="meter", stat="sum", limit=limit, **cursor)
+        seen += body["rows"]
+        if body["cursor"] is None:
+            break
+        cursor = {"cursor": body["cursor"]}
+    assert seen == whole
+
+
+async def test_declared_integrations_are_rows_of_one_account_too(api: Api) -> None:
+    body = await api.get("/v1/kpis/deliveries", window="day", by="integration,direction", account="acme")
+    assert {tuple(row["dims"].values()): row["value"] for row in body["rows"]} == {
+        ("benevity", "inbound"): 0,
+        ("sap", "inbound"): 0,
+    }
+
+
+async def test_a_mean_over_days_that_have_not_begun_has_no_value(api: Api) -> None:
+    ahead = to_datetime(NOW + 30 * DAY).isoformat()
+    assert (await api.get("/v1/kpis/average_dau", window="7d", end=ahead))["reason"] == "no_data"
+
+
 async def test_declared_integrations_are_rows_though_nothing_was_delivered(api: Api) -> None:
     pages = []
     cursor: dict[str, Any] = {}
