@@ -114,7 +114,8 @@ COUNTED = (
 OF_DAYS = (
     Subject("wau", people.kpi_active, OF_USERS),
     Subject("mau", people.kpi_active, OF_USERS),
-    Subject("average_dau", people.kpi_average_dau, OF_USERS),
+    Subject("average_dau", partial(people.average_dau, kind="all"), OF_USERS),
+    Subject("average_dau", partial(people.average_dau, kind="business"), OF_USERS, parameters=(("days", "business"),)),
     Subject("stickiness_weekly", partial(people.stickiness, kind="business"), OF_USERS),
     Subject("stickiness_monthly", partial(people.stickiness, kind="all"), OF_USERS),
     Subject("new_users", people.kpi_new_users, OF_PEOPLE),

@@ -33,7 +33,7 @@ async def rollups(here: Running, scene: Scene, sent: list[Sent], sizes: list[int
     """All that stands of these events, of whichever tenant they are; ids are hashes of the tenant too."""
     tenant = await here.tenant(scene, FIRST)
     async with here.site.working(workers):
-        await here.send(tenant, cut(sent, sizes))
+        await here.send({tenant: cut(sent, sizes)})
         await here.site.consumed()
     async with here.site.pool.acquire() as connection:
         whole = await dump(connection, "ids")
