@@ -19,8 +19,10 @@ from service.settings import Settings
 from service.store.config import apply_config
 from service.store.engine import create_pool
 from service.store.keys import create_key
+from service.store.segments import rebuild
 from service.store.tenants import create_tenant
 from service.telemetry import Telemetry
+from tests.catalog.people import Use, store_people
 from tests.catalog.rollups import Observation, store
 
 NOW = SystemClock().now_us() // DAY * DAY - DAY // 2
@@ -341,6 +343,24 @@ async def test_an_answer_that_has_not_changed_is_a_304_until_the_next_flush(api:
     assert (await api.client.get("/v1/kpis/error_rate", params={"window": "7d"}, headers=again)).status_code == 200
     await api.flush()
     assert (await api.client.get("/v1/kpis/error_rate", params={"window": "day"}, headers=again)).status_code == 200
+
+
+async def test_an_answer_by_trait_is_no_longer_known_when_traits_have_changed(api: Api) -> None:
+    async with api.pool.acquire() as connection:
+        yesterday = to_datetime(NOW - DAY).date()
+        await store_people(connection, api.tenant, [Use(yesterday, "ada", "dashboard")], traits={"ada": {"region": "eu"}})
+        await api.flush()
+        parameters = {"start": yesterday.isoformat(), "end": to_datetime(NOW).date().isoformat(), "by": "user.region"}
+        first = await api.client.get("/v1/kpis/wau", params=parameters)
+        assert first.json()["rows"][0]["dims"] == {"user.region": "eu"}
+        await connection.execute(
+            "insert into state values ($1, 'user', 'ada', '', 'trait.region', 1, 's', 'e', 'us')", api.tenant
+        )
+        await connection.execute("insert into segment_dirty values ($1, 0)", api.tenant)
+        assert await rebuild(connection) == 1
+    again = await api.client.get("/v1/kpis/wau", params=parameters, headers={"if-none-match": first.headers["etag"]})
+    assert again.status_code == 200
+    assert again.json()["rows"][0]["dims"] == {"user.region": "us"}
 
 
 async def test_a_rate_of_an_open_window_is_never_taken_for_unchanged(api: Api) -> None:
