@@ -83,9 +83,9 @@ async def together(site: Site, population: Population, seconds: float) -> Measur
     """Run all roles at a modest rate, at the highest one, and at half of that."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(site.database("together", population.tenants + 1))
-        api, aggregator, evaluator = [
-            await stack.enter_async_context(site.role(name, database.url)) for name in ("api", "aggregate", "evaluate")
-        ]
+        names = ("api", "aggregate", "evaluate")
+        starting = [stack.enter_async_context(site.role(name, database.url)) for name in names]
+        api, aggregator, evaluator = await asyncio.gather(*starting)
         connection = await asyncpg.connect(database.url)
         stack.push_async_callback(connection.close)
         prober = Prober(api, write_key=database.write_keys[-1], read_key=database.read_key, seed=population.seed)
