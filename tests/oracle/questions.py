@@ -23,6 +23,7 @@ OF_REQUESTS: tuple[Asked, ...] = (
     (("region", "method"), {"account": ("acme", "beta")}),
     ((), {"service": ("api",), "status": ("404", "timeout")}),
     (("account",), {"route": ("/",)}),
+    (("route",), {"region": ("",), "method": ("", "GET")}),
 )
 OF_DELIVERIES: tuple[Asked, ...] = (
     ((), {}),
@@ -48,6 +49,7 @@ OF_METERS: tuple[Asked, ...] = (
     (("attribute.page",), {"meter": ("lcp",)}),
     ((), {"meter": ("cost",), "account": ("acme",)}),
     ((), {"meter": ("cost",), "currency": ("EUR",)}),
+    ((), {"meter": ("lcp",), "attribute.page": ("", "home"), "unit": ("",)}),
 )
 OF_USERS: tuple[Asked, ...] = (
     ((), {}),

@@ -49,7 +49,8 @@ def stream(seeds: Sequence[int], scene: Scene, *, copies_differ: bool = True) ->
 def _fresh(pick: random.Random, number: int, scene: Scene) -> Sent:
     time_us = _time(pick, scene)
     received_us, backfill = _receipt(pick, time_us, scene)
-    family = pick.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+    is_crowd = pick.random() < 0.25
+    family = "usage" if is_crowd else pick.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
     subject, data = BODIES[family](pick, time_us or received_us)
     event = {
         "specversion": "1.0",
@@ -60,7 +61,10 @@ def _fresh(pick: random.Random, number: int, scene: Scene) -> Sent:
     }
     if subject:
         event["subject"] = subject
-    if account := pick.choice(("", "", "acme", "beta", "core")):
+    if is_crowd:
+        # Each of them comes once: more than a block of seats for one account.
+        event |= {"subject": f"w{number}", "account": "acme"}
+    elif account := pick.choice(("", "", "acme", "beta", "core")):
         event["account"] = account
     if time_us is not None:
         event["time"] = written(time_us, pick)

@@ -19,7 +19,7 @@ from tests.oracle.streams import stream
 from tests.oracle.windows import WINDOWS
 from tests.oracle.world import World
 
-SEEDS = st.lists(st.integers(0, 2**32 - 1), min_size=60, max_size=300)
+SEEDS = st.lists(st.integers(0, 2**32 - 1), min_size=100, max_size=400)
 SIZES = st.lists(st.integers(1, 120), min_size=1, max_size=5)
 QUESTIONS_A_KPI = 3
 FEW_BUT_BIG = settings(
