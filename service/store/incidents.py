@@ -20,10 +20,10 @@ ACTIONS = (
 """In the order in which steps of one instant are taken."""
 
 # Bytes decide, whatever collation the database was made with.
-_NEWEST = 'time_us desc, source collate "C" desc, id collate "C" desc'
+_NEWEST = 'time_us desc, rank desc, source collate "C" desc, id collate "C" desc'
 _RANKS = ", ".join(f"'{action}'" for action in ACTIONS)
 
-# One row an incident of the tenants in `tenants(tenant)`: what describes it is the newest by (time, source, id);
+# One row an incident of the tenants in `tenants(tenant)`: what describes it is the newest by (time, action, source, id);
 # its moments are the first of their kind; `resolved_us` is the last one, null while it is open;
 # `idle_us` is the time between `resolved` and `reopened`, which does not count.
 CASES = f"""
@@ -57,14 +57,14 @@ cross join lateral (
          coalesce(
            (array_agg(account order by time_us, source collate "C", id collate "C") filter (where account <> ''))[1], ''
          ) as account
-  from step s
+  from step s cross join lateral (select array_position(array[{_RANKS}], fields ->> 'action') as rank) r
   where s.tenant = tenants.tenant and s.family = 'incident'
   group by s.tenant, s.subject
 ) c
 left join lateral (
   select sum(time_us - before_us) filter (where move = 'reopened' and before = 'resolved') as idle_us,
-         (array_agg(move order by time_us desc, rank desc, source collate "C" desc, id collate "C" desc))[1] as last_move,
-         (array_agg(time_us order by time_us desc, rank desc, source collate "C" desc, id collate "C" desc))[1] as last_us
+         (array_agg(move order by {_NEWEST}))[1] as last_move,
+         (array_agg(time_us order by {_NEWEST}))[1] as last_us
   from (
     select fields ->> 'action' as move, time_us, source, id, rank,
            lag(fields ->> 'action') over steps as before, lag(time_us) over steps as before_us

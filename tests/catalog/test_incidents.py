@@ -78,8 +78,8 @@ class Case:
         return sum(b[0] - a[0] for a, b in pairwise(moves) if (a[2], b[2]) == ("resolved", "reopened"))
 
     def newest(self, name: str) -> str:
-        said = [(at, number, f[name]) for number, (at, f) in enumerate(self.steps) if name in f]
-        return max(said)[2] if said else ""
+        said = [(at, ACTIONS.index(f["action"]), number, f[name]) for number, (at, f) in enumerate(self.steps) if name in f]
+        return max(said)[3] if said else ""
 
     @property
     def accounts(self) -> set[str]:
