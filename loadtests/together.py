@@ -13,7 +13,7 @@ from loadtests.processes import cpu_s
 from loadtests.results import Together, Visible
 from loadtests.site import Database, Role, Site
 from loadtests.traffic import Population
-from loadtests.visible import Prober
+from loadtests.visible import GIVE_UP_S, Prober
 
 MODEST_EVENTS_PER_S = 1_000
 MODEST_REQUEST_EVENTS = 50
@@ -21,7 +21,6 @@ REQUEST_EVENTS = 500
 HOLD_EVENTS = 200_000
 """So much backlog makes the client pause, half of it lets it go on: two flushes of the default size."""
 LOOK_S = 0.1
-WARM_UP_S = 3.0
 DRAIN_TIMEOUT_S = 120.0
 
 BACKLOG = """
@@ -62,10 +61,8 @@ class _Stage:
         }
 
     @contextlib.asynccontextmanager
-    async def background(
-        self, seconds: float, *, events_per_s: float | None, events_a_request: int, warm_up_s: float = 1.0
-    ) -> AsyncIterator[LoadClient]:
-        """Load by all tenants but the prober's own; None: as fast as it goes."""
+    async def background(self, seconds: float, *, events_per_s: float | None, events_a_request: int) -> AsyncIterator[LoadClient]:
+        """Load by all tenants but the prober's own (`events_per_s` None: as fast as it goes), `linger_s` longer than measured."""
         plan = plan_of(
             self.population,
             port=self.api.port,
@@ -73,8 +70,8 @@ class _Stage:
             seconds=seconds,
             events_a_request=events_a_request,
             requests_per_s=None if events_per_s is None else events_per_s / events_a_request,
-            warm_up_s=warm_up_s,
         )
+        plan.seconds += linger_s
         async with sending(plan) as client:
             yield client
 
@@ -99,18 +96,18 @@ async def together(site: Site, population: Population, seconds: float) -> Measur
 
 
 async def _visible(stage: _Stage, seconds: float, events_per_s: float, events_a_request: int) -> Visible:
-    # The load goes on for as long as the last probe may take.
-    lasting = stage.background(seconds + WARM_UP_S, events_per_s=events_per_s, events_a_request=events_a_request)
-    async with lasting as client:
+    # The load goes on for as long as the last probe may take, and ends with it.
+    async with stage.background(
+        seconds, events_per_s=events_per_s, events_a_request=events_a_request, linger_s=GIVE_UP_S
+    ) as client:
         await client.begun()
-        await asyncio.sleep(WARM_UP_S)
         return await stage.prober.measure(seconds, background_events_per_s=events_per_s)
 
 
 async def _sustained(stage: _Stage, seconds: float) -> Together:
     """The client sends as fast as it can, and pauses while the backlog is long."""
     loop = asyncio.get_running_loop()
-    async with stage.background(seconds, events_per_s=None, events_a_request=REQUEST_EVENTS, warm_up_s=WARM_UP_S) as client:
+    async with stage.background(seconds, events_per_s=None, events_a_request=REQUEST_EVENTS) as client:
         holding = asyncio.create_task(_hold(stage.connection, client))
         try:
             await client.begun()
