@@ -61,7 +61,9 @@ class _Stage:
         }
 
     @contextlib.asynccontextmanager
-    async def background(self, seconds: float, *, events_per_s: float | None, events_a_request: int) -> AsyncIterator[LoadClient]:
+    async def background(
+        self, seconds: float, *, events_per_s: float | None, events_a_request: int, linger_s: float = 0.0
+    ) -> AsyncIterator[LoadClient]:
         """Load by all tenants but the prober's own (`events_per_s` None: as fast as it goes), `linger_s` longer than measured."""
         plan = plan_of(
             self.population,
