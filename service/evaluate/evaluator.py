@@ -114,7 +114,8 @@ class Evaluator:
         async def close_windows() -> None:
             async with self._pool.acquire() as other:
                 reached_us = await watermark_us(other, self._installation.generation)
-            await closing.once(self._pool, self._member.id, lease, watermark_us=reached_us)
+            # A receipt from a clock that is ahead closes nothing before its time.
+            await closing.once(self._pool, self._member.id, lease, watermark_us=min(reached_us, self._clock.now_us()))
 
         def live(of: LiveRound) -> Callable[[], Awaitable[None]]:
             async def once() -> None:
