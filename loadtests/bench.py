@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from loadtests.aggregate import aggregate
 from loadtests.ingest import door
-from loadtests.results import Report, begin
+from loadtests.results import RESULTS, Report, begin
 from loadtests.site import Site, open_site
 from loadtests.table import table
 from loadtests.together import together
@@ -39,15 +39,16 @@ FULL = Extent(seconds=10.0, events=1_500_000, users=200_000)
 QUICK = Extent(seconds=2.0, events=200_000, users=20_000)
 
 
-async def run(stages: Sequence[str], extent: Extent, population: Population) -> Report:
-    """Run the stages one after another."""
+async def run(stages: Sequence[str], extent: Extent, population: Population, name: str) -> Report:
+    """Run the stages one after another; what is known by then is written after each."""
     began_s = time.perf_counter()
     async with open_site() as site:
         report = await begin(SystemClock(), site.address)
         for stage in stages:
             print(f"{stage} …", flush=True)
             await _measure(stage, site, report, extent, population)
-    report.seconds = time.perf_counter() - began_s
+            report.seconds = time.perf_counter() - began_s
+            report.write(name)
     return report
 
 
@@ -76,9 +77,9 @@ def main() -> None:
     extent = QUICK if asked.quick else FULL
     extent = Extent(asked.seconds or extent.seconds, asked.events or extent.events, asked.users or extent.users)
     population = Population(users=extent.users, accounts=asked.accounts)
-    report = asyncio.run(run(asked.only, extent, population))
+    report = asyncio.run(run(asked.only, extent, population, asked.name))
     print(table(report))
-    print(f"\nwritten to {report.write(asked.name)}")
+    print(f"\nwritten to {RESULTS / asked.name}.json")
 
 
 if __name__ == "__main__":
