@@ -221,6 +221,16 @@ async def test_declared_integrations_are_rows_though_nothing_was_delivered(api: 
     assert "no limit" in rates["note"]
 
 
+async def test_what_names_no_value_of_a_dimension_is_found_by_an_empty_text_in_quotes(api: Api) -> None:
+    split = await api.get("/v1/kpis/requests", window="28d", by="region,service")
+    shown = {(row["dims"]["region"], row["dims"]["service"]): row["value"] for row in split["rows"]}
+    assert shown == {("", "api"): 10, ("", "web"): 5}
+    assert (await api.get("/v1/kpis/requests", window="28d", region='""'))["value"] == 15
+    assert (await api.get("/v1/kpis/requests", window="28d", region="eu"))["value"] == 0
+    assert (await api.get("/v1/kpis/requests", 400, window="28d", region=""))["parameter"] == "region"
+    assert (await api.get("/v1/kpis/requests", 400, window="28d", account='""'))["parameter"] == "account"
+
+
 async def test_a_group_of_features_stands_where_a_feature_can(api: Api) -> None:
     whole = await api.get("/v1/kpis/feature_uses", window="day", feature="export")
     assert whole["value"] == 4.5
