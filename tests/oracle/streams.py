@@ -109,10 +109,10 @@ def _copy(pick: random.Random, number: int, of: Sent, scene: Scene) -> Sent:
         return replace(of, event=event | {"time": written(of.time_us, pick)})
     if kind < 0.7:
         return replace(of, event=event | {"source": pick.choice(SOURCES)})
-    if kind < 0.77 and of.time_us is not None:
+    if kind < 0.75 and of.time_us is not None:
         later = of.time_us + pick.choice((-1, 1, HOUR))
         return replace(of, event=event | {"time": written(later, pick)}, time_us=later)
-    if kind < 0.9:
+    if kind < 0.94:
         data = BODIES[of.family](pick, of.time_us or of.received_us)[1]
         return replace(of, event=event | {"id": pick.choice(INITIALS) + str(number), "data": data})
     family = pick.choices(list(WEIGHTS), list(WEIGHTS.values()))[0] if kind > 0.98 else of.family
