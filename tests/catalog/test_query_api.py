@@ -355,6 +355,19 @@ async def test_an_answer_that_has_not_changed_is_a_304_until_the_next_flush(api:
     assert (await api.client.get("/v1/kpis/error_rate", params={"window": "day"}, headers=again)).status_code == 200
 
 
+async def test_an_answer_is_no_longer_known_when_a_planned_version_has_begun(api: Api) -> None:
+    begins = to_datetime(NOW + 10 * MINUTE).isoformat().replace("+00:00", "Z")
+    planned = f"valid_from = {begins}\n{CONFIG}".replace('"10%"', '"1%"')
+    async with api.pool.acquire() as connection:
+        await apply_config(connection, "pilot", planned, now_us=NOW, known_kpis=Catalog.load().shapes())
+    first = await api.client.get("/v1/kpis/error_rate", params={"window": "day"})
+    assert first.json()["target"] == 0.1
+    api.clock.us += 11 * MINUTE
+    again = {"if-none-match": first.headers["etag"]}
+    second = await api.client.get("/v1/kpis/error_rate", params={"window": "day"}, headers=again)
+    assert (second.status_code, second.json()["target"]) == (200, 0.01)
+
+
 async def test_an_answer_by_trait_is_no_longer_known_when_traits_have_changed(api: Api) -> None:
     async with api.pool.acquire() as connection:
         yesterday = to_datetime(NOW - DAY).date()
