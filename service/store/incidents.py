@@ -1,14 +1,13 @@
 """Incidents as cases, derived from the set of their steps; and the list that people read."""
 
 from dataclasses import dataclass
-from typing import get_args
 
-from service.domain.families.incident import Action
+from service.domain.families.incident import ACTIONS
 from service.store.engine import Connection
 
 # Bytes decide, whatever collation the database was made with.
 _NEWEST = 'time_us desc, rank desc, source collate "C" desc, id collate "C" desc'
-_RANKS = ", ".join(f"'{action}'" for action in get_args(Action))
+_RANKS = ", ".join(f"'{action}'" for action in ACTIONS)
 
 # One row an incident of the tenants in `tenants(tenant)`: what describes it is the newest by (time, action, source, id);
 # its moments are the first of their kind; `resolved_us` is the last one, null while it is open;

@@ -14,7 +14,7 @@ import pytest
 from service.catalog import Catalog, Question, Window, declared_of, resolve_window, run
 from service.clock import DAY, HOUR, MINUTE, to_us
 from service.domain.config import TenantConfig
-from service.store.incidents import ACTIONS
+from service.domain.families.incident import ACTIONS
 from tests.catalog.health import store_steps
 from tests.catalog.rollups import make_tenant
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.clock import DAY, SECOND
-from service.store.incidents import ACTIONS
+from service.domain.families.incident import ACTIONS
 
 Body = tuple[str, dict[str, Any]]
 FEATURES = ("dashboard", "csv_export", "pdf_export", "audit", "heartbeat", "search")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.catalog import Window
-from service.store.incidents import ACTIONS
+from service.domain.families.incident import ACTIONS
 from tests.oracle.stored import Event
 from tests.oracle.wanted import WITHIN, Dims, Filters, Wanted, durations
 from tests.oracle.world import World

@@ -1,6 +1,6 @@
 """io.tidegauge.incident.v1: a step in an incident's life."""
 
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from service.domain.families.envelope import Envelope, Family, Head, Intake, missing
 from service.domain.families.fields import Accounts, Amount, Data, Id, Level, Name, Severity, Text
@@ -22,6 +22,7 @@ Action = Literal[
     "postmortem_completed",
     "false_positive",
 ]
+ACTIONS: Final[tuple[str, ...]] = get_args(Action)
 """Steps in the order in which those of one instant are taken."""
 
 _NAMES = ("data.service", "data.kind", "data.cause")
