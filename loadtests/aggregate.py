@@ -57,7 +57,7 @@ async def aggregate(site: Site, population: Population, events: int) -> Aggregat
     Raises RuntimeError when what was appended and what was counted differ.
     """
     async with site.database("aggregate", population.tenants) as database:
-        appended, repeated = await _fill(database, population, events)
+        appended, repeated = await fill(database, population, events)
         connection = await asyncpg.connect(database.url)
         try:
             await connection.execute("vacuum analyze log_record")
@@ -107,7 +107,7 @@ def _result(
     )
 
 
-async def _fill(database: Database, population: Population, events: int) -> tuple[int, int]:
+async def fill(database: Database, population: Population, events: int) -> tuple[int, int]:
     """Append events as the door does, but for HTTP; returns how many, and how many of these are copies."""
     settings, clock = Settings(), SystemClock()
     limits = Limits(10_000, 256_000, 32, database.installation.max_lateness_s * SECOND, settings.max_skew_s * SECOND)

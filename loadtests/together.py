@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from loadtests.aggregate import fill
 from loadtests.client import LoadClient, plan_of, sending
 from loadtests.processes import cpu_s
 from loadtests.results import Together, Visible
 from loadtests.site import Database, Role, Site
-from loadtests.traffic import Population
+from loadtests.traffic import FAMILIES, Population
 from loadtests.visible import GIVE_UP_S, Prober
 
 MODEST_EVENTS_PER_S = 1_000
@@ -82,6 +83,8 @@ async def together(site: Site, population: Population, seconds: float) -> Measur
     """Run all roles at a modest rate, at the highest one, and at half of that."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(site.database("together", population.tenants + 1))
+        # So many that every user is among them: giving out ordinals is no part of a sustained rate.
+        await fill(database, population, population.users * sum(FAMILIES.values()) // FAMILIES["usage"])
         names = ("api", "aggregate", "evaluate")
         starting = [stack.enter_async_context(site.role(name, database.url)) for name in names]
         api, aggregator, evaluator = await asyncio.gather(*starting)
@@ -90,6 +93,7 @@ async def together(site: Site, population: Population, seconds: float) -> Measur
         prober = Prober(api, write_key=database.write_keys[-1], read_key=database.read_key, seed=population.seed)
         stack.push_async_callback(prober.close)
         stage = _Stage(site, population, database, connection, api, aggregator, evaluator, prober)
+        await _drained(connection)
         modest = await _visible(stage, seconds, MODEST_EVENTS_PER_S, MODEST_REQUEST_EVENTS)
         sustained = await _sustained(stage, seconds)
         await _drained(connection)
