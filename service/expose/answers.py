@@ -65,16 +65,15 @@ def window_body(window: Window) -> Body:
 def judged(kpi: Kpi, config: TenantConfig, window: Window, value: Value, filters: Mapping[str, Sequence[str]]) -> Body:
     """One figure with its target, status and reason."""
     statistic = kpi.statistics[value.statistic]
-    own = {name: text for name, text in value.dims.items() if name not in kpi.head.apart}
-    dims = {**{name: tuple(values) for name, values in filters.items()}, **own}
     judgement = judge(
         config,
         kpi=kpi.id,
         statistic=value.statistic or None,
-        dims=dims,
+        dims={**{name: tuple(values) for name, values in filters.items()}, **value.dims},
         window=window.name or None,
         value=value.value,
         adds_up=statistic.kind == "count",
+        apart=kpi.head.apart,
     )
     is_range = judgement.range is not None
     return {

@@ -156,10 +156,11 @@ def _row(
         config,
         kpi=kpi.id,
         statistic=selector.statistic,
-        dims=selector.where,
+        dims={**selector.where, **value.dims},
         window=window.name or None,
         value=value.value,
         adds_up=kpi.statistics[value.statistic].kind == "count",
+        apart=kpi.head.apart,
     )
     statistic = kpi.statistics[value.statistic]
     row = {

@@ -44,6 +44,21 @@ kpi = "request_latency.p95"
 window = "day"
 op = "<="
 target = "500ms"
+[[target]]
+kpi = "meter.sum"
+where = { meter = "cost", currency = "USD" }
+op = "<="
+target = 1
+[[target]]
+kpi = "meter.sum"
+where = { meter = "lcp" }
+op = ">="
+target = 5
+[[target]]
+kpi = "meter.mean"
+where = { meter = "lcp", unit = "s" }
+op = "<="
+target = 3
 """
 
 
@@ -253,6 +268,20 @@ async def test_units_of_a_meter_are_never_added_up(api: Api) -> None:
     }
     problem = await api.get("/v1/kpis/meter", 400, window="day")
     assert "meter=" in problem["detail"]
+
+
+async def test_a_meter_is_judged_by_the_target_of_its_unit_and_by_that_of_any(api: Api) -> None:
+    rows = (await api.get("/v1/kpis/meter", window="day", by="meter", stat="sum"))["rows"]
+    assert {(row["dims"]["meter"], row["unit"]): row["status"] for row in rows} == {
+        ("cost", ""): "none",
+        ("cost", "EUR"): "none",
+        ("cost", "USD"): "red",
+        ("lcp", "s"): "green",
+    }
+    mean = await api.get("/v1/kpis/meter", window="day", meter="lcp", stat="mean")
+    assert (mean["target"], mean["status"]) == (3, "green")
+    part = await api.get("/v1/kpis/meter", window="day", meter="lcp", account="acme", stat="sum")
+    assert part["reason"] == "no_target"
 
 
 async def test_a_series_has_a_point_a_step_also_where_nothing_happened(api: Api) -> None:
