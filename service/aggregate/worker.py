@@ -67,7 +67,6 @@ class Worker:
         self._stopped = asyncio.Event()
         self._backoff_s = FIRST_BACKOFF_S
         self._drained_at = float("-inf")
-        self._looked_ahead_at = float("-inf")
 
     @property
     def holding(self) -> frozenset[Partition]:
@@ -91,7 +90,8 @@ class Worker:
                 try:
                     if not beside:
                         await self._holding.join()
-                        beside = [asyncio.create_task(self._holding.keep()), asyncio.create_task(self._report.keep())]
+                        keeping = (self._holding.keep(), self._report.keep(), self._look_ahead())
+                        beside = [asyncio.create_task(each) for each in keeping]
                     await self._round()
                     self._backoff_s = FIRST_BACKOFF_S
                     for task in beside:
@@ -113,7 +113,6 @@ class Worker:
     async def _round(self) -> None:
         await self._flusher.connect()
         await self._balance()
-        await self._make_partitions()
         positions = {partition: offset for partition, offset in self._next.items() if partition not in self._parked}
         if not positions:
             await self._pause(IDLE_S)
@@ -183,15 +182,16 @@ class Worker:
                 stand = await progress.positions(connection, self._log.generation)
             self._next |= {partition: stand[partition].next_offset for partition in unknown}
 
-    async def _make_partitions(self) -> None:
+    async def _look_ahead(self) -> None:
         """Have tables for the days ahead, should no evaluator be there, and know what there is: under load, too."""
-        now_s = asyncio.get_running_loop().time()
-        if now_s - self._looked_ahead_at < LOOK_AHEAD_INTERVAL_S:
-            return
-        self._looked_ahead_at = now_s
-        async with self._pool.acquire() as connection:
-            await ensure_partitions(connection, now_us=self._clock.now_us(), settings=self._settings)
-        self._pipeline.refresh()
+        while True:
+            await asyncio.sleep(LOOK_AHEAD_INTERVAL_S)
+            try:
+                async with self._pool.acquire() as connection:
+                    await ensure_partitions(connection, now_us=self._clock.now_us(), settings=self._settings)
+            except (Transient, *FAILURES) as error:
+                log.warning("partitions.not_made", error=describe(error))
+            self._pipeline.refresh()
 
     def _let_go(self, partitions: set[Partition]) -> None:
         self._pipeline.seen.forget(partitions)

@@ -174,8 +174,8 @@ async def _turn(connection: Connection) -> AsyncIterator[None]:
     """One transaction that has the turn over partitions, and waits for locks on tables only for a while."""
     try:
         async with connection.transaction():
-            await connection.execute(TAKE_TURN, PARTITION_LOCK)
             await connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT_S}s'")
+            await connection.execute(TAKE_TURN, PARTITION_LOCK)
             yield
     except FAILURES as error:
         raise StoreUnavailable(f"partitions cannot be changed now: {str(error) or type(error).__name__}") from error
