@@ -1,17 +1,28 @@
 """Real parts for every test: one Postgres a run, one migrated database a test."""
 
 import asyncio
+import logging
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
+import structlog
 
 from service.store.embedded import EmbeddedPostgres
 from service.store.migrate import migrate
 
 TEMPLATE = "template_tidegauge"
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """What a test sets the logs to ends with it: its standard error is closed then."""
+    handlers = list(logging.getLogger().handlers)
+    yield
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")
