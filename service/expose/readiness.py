@@ -55,7 +55,9 @@ def leases(pool: asyncpg.Pool, generation: int, held: Callable[[], Collection[Pa
     async def ask() -> Part:
         async with pool.acquire() as connection:
             found = await status.partitions(connection, generation)
-        ours, free = len(held()), sum(not each.held for each in found)
+        # A lease is ours when Postgres and the worker say so: one that is just taken is known to one of them first.
+        known = held()
+        ours, free = sum(bool(each.held) and each.partition in known for each in found), sum(not each.held for each in found)
         says = f"holds {ours} of {len(found)} partitions, {free} are held by nobody"
         return Part(ready=bool(ours) or not free, says=says)
 
