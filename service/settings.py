@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import InvalidSettings
@@ -20,6 +20,32 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, description="Postgres to use (postgresql://user:password@host/database); none: the embedded one"
     )
+    kafka_bootstrap: str | None = Field(
+        None, description="Brokers that keep the event log (HOST:PORT,…); none: it lies in Postgres"
+    )
+    kafka_topic_prefix: str = Field(
+        "tidegauge-log", pattern=r"^[a-zA-Z0-9._-]{1,200}$", description="The log's topics are named PREFIX-GENERATION"
+    )
+    kafka_replication_factor: int | None = Field(
+        None, ge=1, le=32, description="Copies of the log's topics; none: 3, or 1 where a single broker is allowed"
+    )
+    kafka_min_insync_replicas: int | None = Field(
+        None, ge=1, le=32, description="Copies that must have a record before it counts as durable; none: 2, or 1 likewise"
+    )
+    allow_single_broker: bool = Field(
+        default=False, description="Take events though one broker's loss may lose acknowledged ones (fewer than 2 copies in sync)"
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How brokers are spoken to"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="How a user proves itself, with SASL_PLAINTEXT and SASL_SSL"
+    )
+    kafka_sasl_username: str | None = Field(None, description="User at the brokers")
+    kafka_sasl_password: SecretStr | None = Field(None, description="Password at the brokers")
+    kafka_ca_file: Path | None = Field(None, description="PEM file of who signs the brokers' certificates; none: the system's")
+    kafka_cert_file: Path | None = Field(None, description="PEM file of our own certificate, where brokers want one")
+    kafka_key_file: Path | None = Field(None, description="PEM file of our certificate's key")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
     log_format: Literal["json", "console"] = Field("json", description="Form of the logs")
     partitions: int = Field(4, ge=1, le=256, description="Partitions of the event log; fixed at the first start")
