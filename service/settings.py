@@ -1,9 +1,14 @@
 """Settings of a process, from the environment: TIDEGAUGE_… ."""
 
+import difflib
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import InvalidSettings
@@ -12,7 +17,7 @@ from service.errors import InvalidSettings
 class Settings(BaseSettings):
     """What an operator can set; `tidegauge settings` lists it with its meaning and value."""
 
-    model_config = SettingsConfigDict(env_prefix="TIDEGAUGE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="TIDEGAUGE_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     host: str = Field("127.0.0.1", description="Address that the API listens on")
     port: int = Field(8080, ge=0, le=65535, description="Port that the API listens on")
@@ -53,6 +58,9 @@ class Settings(BaseSettings):
     max_skew_s: int = Field(300, ge=0, le=3600, description="How far ahead of receipt an event's time may be")
     log_retention_h: int = Field(192, ge=1, description="Hours that consumed records stay in the log")
     gather_ms: float = Field(2.0, ge=0, le=100, description="How long a busy API gathers events for one append")
+    max_log_backlog_events: int = Field(
+        20_000_000, ge=1_000, description="Events in the log that no aggregator has consumed before 503 is answered"
+    )
     append_backlog_events: int = Field(200_000, ge=1_000, description="Events waiting for an append before 503 is answered")
     max_body_bytes: int = Field(10_000_000, ge=1_000, description="Largest request body, also after decompression")
     max_held_body_bytes: int = Field(
@@ -88,14 +96,50 @@ class Settings(BaseSettings):
     siblings: str = Field("", description="NAME=URL,… of other roles' /metrics that the API shows too; set by `tidegauge up`")
     parent_pid: int = Field(0, ge=0, description="Process to die with; set by `tidegauge up`")
 
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("postgresql://", "postgres://")):
+            raise PydanticCustomError("address", "an address begins with postgresql://")
+        try:
+            urlsplit(url or "").port  # noqa: B018  # asking is what checks it
+        except ValueError as error:
+            raise PydanticCustomError("address", "its port is no number from 0 to 65535") from error
+        return url
+
+
+PREFIX = "TIDEGAUGE_"
+CLIENTS_OWN = "TIDEGAUGE_KEY"
+"""The variable of clients in the documentation's examples: it may stand in the environment of a process, too."""
+NEAR = 0.7
+"""How much of a name must be right for another one to be suggested, 0 to 1."""
+
 
 def load() -> Settings:
     """Read the environment; raises InvalidSettings with one sentence a mistake."""
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    given = [name for name in sorted(os.environ) if name.upper().startswith(PREFIX) and name.upper() != CLIENTS_OWN]
+    mistakes = [_unknown(name, known) for name in given if name.upper() not in known]
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
-        sentences = [
-            f"TIDEGAUGE_{'_'.join(str(part) for part in item['loc']).upper()}={item['input']!s}: {item['msg']}"
-            for item in error.errors()
-        ]
-        raise InvalidSettings("; ".join(sentences)) from error
+        mistakes += [_wrong(str(item["loc"][0]), item["input"], item["msg"]) for item in error.errors()]
+        raise InvalidSettings("\n".join(mistakes)) from error
+    if mistakes:
+        raise InvalidSettings("\n".join(mistakes))
+    return settings
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    words = [each.removeprefix(PREFIX) for each in known]
+    near = difflib.get_close_matches(name.upper().removeprefix(PREFIX), words, n=1, cutoff=NEAR)
+    hint = f"did you mean {PREFIX}{near[0]}?" if near else "`tidegauge settings` lists those that there are"
+    return f"{name} is no setting: {hint}"
+
+
+def _wrong(field: str, value: object, trouble: str) -> str:
+    """What is wrong with a value; an address is not shown, for it may hold a password."""
+    shown = "" if field.endswith("url") else f"={value}"
+    described = Settings.model_fields[field]
+    default = "" if described.default in {None, ""} else f"; {described.default} by default"
+    return f"{PREFIX}{field.upper()}{shown}: {trouble[:1].lower()}{trouble[1:]} ({described.description}{default})"

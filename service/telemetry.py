@@ -3,9 +3,10 @@
 import logging
 import sys
 from bisect import bisect_left
+from collections.abc import Callable
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from service import __version__
 
@@ -30,6 +31,7 @@ class Telemetry:
         self.registry = registry = CollectorRegistry()
         self.build = Info("tidegauge_build", "Version and role of the process", registry=registry)
         self.build.info({"version": __version__, "role": role})
+        ProcessCollector(registry=registry)
         # ingest
         self.ingest_events = Counter(
             "tidegauge_ingest_events", "Events at the door, by outcome (accepted or the reason)", ["outcome"], registry=registry
@@ -52,6 +54,12 @@ class Telemetry:
             "tidegauge_log_append_events", "Events in one append", buckets=BATCH_BUCKETS, registry=registry
         )
         self.append_backlog = Gauge("tidegauge_log_append_backlog_events", "Events waiting for an append", registry=registry)
+        self.log_backlog = Gauge(
+            "tidegauge_log_backlog_events", "Events in the log that no aggregator has consumed", registry=registry
+        )
+        self.log_backlog_limit = Gauge(
+            "tidegauge_log_backlog_limit_events", "Events in the log above which the API takes none", registry=registry
+        )
         # aggregate
         self.consumed = Counter("tidegauge_aggregate_events", "Events consumed, by outcome", ["outcome"], registry=registry)
         self.dead_letters = Counter("tidegauge_dead_letters", "Dead letters, by reason", ["reason"], registry=registry)
@@ -94,24 +102,45 @@ class Telemetry:
             "tidegauge_evaluation_failures", "KPIs that could not be evaluated", ["kpi"], registry=registry
         )
         self.pool_connections = Gauge(
-            "tidegauge_database_pool_connections", "Connections to Postgres, by state", ["state"], registry=registry
+            "tidegauge_database_pool_connections",
+            "Connections to Postgres, by pool (general or log) and state (idle or used)",
+            ["pool", "state"],
+            registry=registry,
         )
+        self.pool_limit = Gauge(
+            "tidegauge_database_pool_limit_connections", "Most connections of a pool", ["pool"], registry=registry
+        )
+
+    def watch_pool(self, name: str, *, limit: Callable[[], int], size: Callable[[], int], idle: Callable[[], int]) -> None:
+        """Show a pool's connections, asked for at each scrape."""
+        self.pool_connections.labels(name, "idle").set_function(idle)
+        self.pool_connections.labels(name, "used").set_function(lambda: size() - idle())
+        self.pool_limit.labels(name).set(limit())
 
 
 def configure_logging(level: str, form: str) -> None:
-    """Set structlog up: one event a line on standard error."""
-    renderer = (
+    """Set the logs up: one event a line on standard error, what libraries say by the standard library included."""
+    renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
+        processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared], processors=[remove, renderer]
+        )
+    )
+    # Of libraries only what is the matter: our own events say the rest.
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

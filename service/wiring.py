@@ -8,27 +8,30 @@ from types import MappingProxyType
 
 import asyncpg
 import structlog
+from fastapi import FastAPI
 
 from service.aggregate.worker import Worker
 from service.catalog import Catalog
 from service.clock import SECOND, Clock, SystemClock
 from service.domain.identity import IdHasher
+from service.errors import StoreUnavailable
 from service.evaluate.evaluator import Evaluator
 from service.evaluate.upkeep import Upkeep
 from service.eventlog.port import EventLog
 from service.eventlog.postgres import PostgresLog
-from service.expose import kpis, live, process, records, scorecards
+from service.expose import kpis, live, process, readiness, records, scorecards
 from service.expose.process import Check
 from service.http.app import create_app
 from service.http.auth import Keyring
 from service.http.server import listen, serve
 from service.ingest import routes as ingest
 from service.ingest.append import Appender
+from service.ingest.backlog import LogBacklog
 from service.ingest.batch import Limits
 from service.ingest.decode import Decoder
 from service.lifecycle import stop_signals
 from service.settings import Settings
-from service.store.engine import QUERIES, create_pool, describe
+from service.store.engine import FAILURES, QUERIES, create_pool, describe
 from service.store.installation import Installation, ensure_installation
 from service.store.partitions import ensure_partitions
 from service.telemetry import Telemetry
@@ -60,10 +63,10 @@ async def base(
     """Connect, compare with the installation, open the log."""
     clock, telemetry = SystemClock(), Telemetry(role)
     async with contextlib.AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(_pool(url, connections, session=session))
+        pool = await stack.enter_async_context(_pool(url, connections, telemetry, "general", session=session))
         async with pool.acquire() as connection:
             installation = await ensure_installation(connection, settings, log_kind="postgres")
-        log_pool = await stack.enter_async_context(_pool(url, LOG_CONNECTIONS))
+        log_pool = await stack.enter_async_context(_pool(url, LOG_CONNECTIONS, telemetry, "log"))
         event_log = await PostgresLog.open(
             log_pool, generation=installation.generation, partitions=installation.partitions, clock=clock
         )
@@ -74,8 +77,14 @@ async def base(
 
 
 @contextlib.asynccontextmanager
-async def _pool(url: str, connections: int, session: Mapping[str, str] = MappingProxyType({})) -> AsyncIterator[asyncpg.Pool]:
-    pool = await create_pool(url, max_size=connections, session=session)
+async def _pool(
+    url: str, connections: int, telemetry: Telemetry, name: str, session: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[asyncpg.Pool]:
+    try:
+        pool = await create_pool(url, max_size=connections, session=session)
+    except FAILURES as error:
+        raise StoreUnavailable(f"{describe(url)} does not answer: {str(error) or type(error).__name__}") from error
+    telemetry.watch_pool(name, limit=pool.get_max_size, size=pool.get_size, idle=pool.get_idle_size)
     try:
         yield pool
     finally:
@@ -104,40 +113,56 @@ def appender(made: Base) -> Appender:
     )
 
 
+def backlog(made: Base) -> LogBacklog:
+    """The limit on what the log holds unread."""
+    return LogBacklog(made.event_log, made.pool, made.telemetry, most=made.settings.max_log_backlog_events)
+
+
 async def run_api(settings: Settings, url: str) -> None:
     """The role `api`: takes events in and answers queries until it is asked to stop."""
     async with base(settings, url, role="api", connections=API_CONNECTIONS, session=QUERIES) as made:
-        catalog = Catalog.load()
-        for refusal in catalog.refused:
-            log.error("kpi_refused", file=refusal.file, line=refusal.line, why=refusal.message)
-        keyring = Keyring(made.pool, made.clock, refresh_s=settings.key_refresh_s)
-        door = appender(made)
-        siblings = process.siblings_from(settings.siblings)
-        routers = [
-            ingest.router(
-                keyring=keyring,
-                decoder=decoder(made),
-                appender=door,
-                clock=made.clock,
-                telemetry=made.telemetry,
-                settings=settings,
-            ),
-            kpis.router(made.pool, catalog, clock=made.clock, settings=settings),
-            scorecards.router(made.pool, catalog, clock=made.clock, settings=settings),
-            records.router(made.pool, clock=made.clock, installation=made.installation),
-            live.router(made.pool, catalog, max_series=settings.metrics_max_series),
-            process.router(made.telemetry.registry, role="api", checks=_checks(made), siblings=siblings),
-        ]
-        app = create_app(title="tidegauge", routers=routers, telemetry=made.telemetry, keyring=keyring)
-        listening = listen(settings.host, settings.port, setting="TIDEGAUGE_PORT")
+        door, waiting = appender(made), backlog(made)
         appending = asyncio.create_task(door.run(), name="appender")
+        looking = asyncio.create_task(waiting.keep(), name="backlog")
         try:
+            app = api(made, door, waiting, _checks(made) | {"appender": readiness.appender(appending, waiting.check)})
+            listening = listen(settings.host, settings.port, setting="TIDEGAUGE_PORT")
             with stop_signals() as stop:
+                # Without its appender the door would take requests that it never answers.
+                appending.add_done_callback(lambda _: stop.set())
                 await serve(app, listening, stop)
+            if appending.done():
+                appending.result()
             await door.drain()
         finally:
             appending.cancel()
-            await asyncio.gather(appending, return_exceptions=True)
+            looking.cancel()
+            await asyncio.gather(appending, looking, return_exceptions=True)
+
+
+def api(made: Base, door: Appender, waiting: LogBacklog, checks: Mapping[str, Check]) -> FastAPI:
+    """Every route of the API."""
+    settings, catalog = made.settings, Catalog.load()
+    for refusal in catalog.refused:
+        log.error("kpi_refused", file=refusal.file, line=refusal.line, why=refusal.message)
+    keyring = Keyring(made.pool, made.clock, refresh_s=settings.key_refresh_s)
+    routers = [
+        ingest.router(
+            keyring=keyring,
+            decoder=decoder(made),
+            backlog=waiting,
+            appender=door,
+            clock=made.clock,
+            telemetry=made.telemetry,
+            settings=settings,
+        ),
+        kpis.router(made.pool, catalog, clock=made.clock, settings=settings),
+        scorecards.router(made.pool, catalog, clock=made.clock, settings=settings),
+        records.router(made.pool, clock=made.clock, installation=made.installation),
+        live.router(made.pool, catalog, max_series=settings.metrics_max_series),
+        process.router(made.telemetry.registry, role="api", checks=checks, siblings=process.siblings_from(settings.siblings)),
+    ]
+    return create_app(title="tidegauge", routers=routers, telemetry=made.telemetry, keyring=keyring)
 
 
 async def run_aggregate(settings: Settings, url: str) -> None:
@@ -154,7 +179,13 @@ async def run_aggregate(settings: Settings, url: str) -> None:
         async with made.pool.acquire() as connection:
             await ensure_partitions(connection, now_us=made.clock.now_us(), settings=settings)
         working = asyncio.create_task(worker.run(), name="worker")
-        async with _operations(made, "aggregate"):
+        generation = made.installation.generation
+        checks = {
+            "leases": readiness.leases(made.pool, generation, lambda: worker.holding),
+            "lag": readiness.lag(made.pool, generation, lambda: worker.holding, made.clock),
+            "partitions": readiness.parked(lambda: worker.parked),
+        }
+        async with _operations(made, "aggregate", checks):
             with stop_signals() as stop:
                 await _first(working, stop)
             await worker.stop()
@@ -173,7 +204,8 @@ async def run_evaluate(settings: Settings, url: str) -> None:
             installation=made.installation,
             telemetry=made.telemetry,
         )
-        async with _operations(made, "evaluate"):
+        checks = {"evaluator": readiness.evaluator(made.pool, lambda: evaluator.holds_lease)}
+        async with _operations(made, "evaluate", checks):
             with stop_signals() as stop:
                 await evaluator.run(stop)
 
@@ -187,22 +219,14 @@ async def _first(working: asyncio.Task[None], stop: asyncio.Event) -> None:
         working.result()
 
 
-def _checks(made: Base) -> Mapping[str, Check]:
-    async def database() -> str | None:
-        try:
-            async with made.pool.acquire(timeout=1.0) as connection:
-                await connection.fetchval("select 1")
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            return f"Postgres does not answer: {error!r}"
-        return None
-
-    return {"database": database}
+def _checks(made: Base) -> dict[str, Check]:
+    return {"database": readiness.database(made.pool), "log": readiness.event_log(made.event_log)}
 
 
 @contextlib.asynccontextmanager
-async def _operations(made: Base, role: str) -> AsyncIterator[None]:
+async def _operations(made: Base, role: str, checks: dict[str, Check]) -> AsyncIterator[None]:
     """/healthz, /readyz and /metrics of a role that has no API."""
-    routers = [process.router(made.telemetry.registry, role=role, checks=_checks(made), siblings={})]
+    routers = [process.router(made.telemetry.registry, role=role, checks=_checks(made) | checks, siblings={})]
     app = create_app(title=f"tidegauge {role}", routers=routers, telemetry=made.telemetry)
     listening = listen(made.settings.host, made.settings.ops_port, setting="TIDEGAUGE_OPS_PORT")
     stop = asyncio.Event()

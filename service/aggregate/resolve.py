@@ -1,16 +1,18 @@
 """From natural keys to ids: series, users, seats and features get theirs before the flush."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from itertools import starmap
+from typing import TypeAlias
 
 import asyncpg
+import numpy as np
 import polars as pl
 
 from service.aggregate.admission import Admission
-from service.aggregate.cache import Known
 from service.aggregate.deltas import Deltas
+from service.aggregate.places import NO_DAY, UNKNOWN, Ints, Places
 from service.store.engine import Connection
 from service.store.names import Series, series_ids
 from service.store.ordinals import Place, Seat, User, seat_places, user_places
@@ -22,9 +24,10 @@ KNOWN_SEATS = 500_000
 SERIES_KEY = ["tenant", "kind", "account", "dims"]
 USER_KEY = ["tenant", "user"]
 SEAT_KEY = ["tenant", "account", "user"]
+SEAT_PLACE = ["tenant", "account", "number"]
 
-K = TypeVar("K", bound=tuple[object, ...])
-V = TypeVar("V")
+Ask: TypeAlias = Callable[[Connection, pl.DataFrame], Awaitable[list[tuple[int, int]]]]
+"""Asks Postgres for keys: each one's number and first day (NO_DAY: none), in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +83,22 @@ class Resolver:
 
     pool: asyncpg.Pool
     admission: Admission
-    _series: Known[Series, int] = field(default_factory=lambda: Known(KNOWN_SERIES))
-    _users: Known[User, Place] = field(default_factory=lambda: Known(KNOWN_USERS))
-    _seats: Known[Seat, Place] = field(default_factory=lambda: Known(KNOWN_SEATS))
+    _series: Places = field(default_factory=lambda: Places(KNOWN_SERIES))
+    _users: Places = field(default_factory=lambda: Places(KNOWN_USERS))
+    _seats: Places = field(default_factory=lambda: Places(KNOWN_SEATS))
 
     async def resolve(self, deltas: Deltas) -> Resolved:
         """Find or give ids for everything that the deltas name."""
         keys = await asyncio.to_thread(wanted, deltas)
-        series = await self._ask(keys.series, Series, self._series, series_ids)
-        users = _placed(keys.users, await self._ask(keys.users.select(USER_KEY), User, self._users, user_places))
+        series, _ = await self._find(self._series, keys.series, self._ask_series)
+        users = _placed(keys.users, *await self._find(self._users, keys.users.select(USER_KEY), self._ask_users))
         seated = keys.seats.join(users.select(*USER_KEY, number="ordinal"), on=USER_KEY)
-        seats = await self._ask(seated.select("tenant", "account", "number"), Seat, self._seats, seat_places)
+        seats = await self._find(self._seats, seated.select(SEAT_PLACE), self._ask_seats)
         ids = await self.admission.feature_ids(list(keys.features.iter_rows()))
         return Resolved(
-            series=keys.series.with_columns(pl.Series("series", series, dtype=pl.Int64)),
+            series=keys.series.with_columns(pl.Series("series", series)),
             users=users,
-            seats=_placed(seated, seats),
+            seats=_placed(seated, *seats),
             features=keys.features.with_columns(
                 pl.Series("id", [ids[feature] for feature in keys.features.iter_rows()], dtype=pl.Int64)
             ),
@@ -103,34 +106,47 @@ class Resolver:
 
     def learn(self, resolved: Resolved) -> None:
         """Remember first days that have been committed."""
-        users = earlier(resolved.users).select(*USER_KEY, "ordinal", "day")
-        self._users.learn({User(*who): Place(ordinal, day) for *who, ordinal, day in users.iter_rows()})
-        seats = earlier(resolved.seats).select("tenant", "account", "number", "ordinal", "day")
-        self._seats.learn({Seat(*who): Place(ordinal, day) for *who, ordinal, day in seats.iter_rows()})
+        users, seats = earlier(resolved.users), earlier(resolved.seats)
+        self._users.learn(users.select(USER_KEY), _ints(users["ordinal"]), _ints(users["day"]))
+        self._seats.learn(seats.select(SEAT_PLACE), _ints(seats["ordinal"]), _ints(seats["day"]))
 
-    async def _ask(
-        self,
-        frame: pl.DataFrame,
-        key_type: Callable[..., K],
-        known: Known[K, V],
-        ask: Callable[[Connection, Sequence[K]], Awaitable[dict[K, V]]],
-    ) -> list[V]:
-        """Give the values of the frame's rows, in their order."""
-        # Plain tuples find what is known: they equal the named ones and are made ten times as fast.
-        keys: list[K] = frame.rows()  # type: ignore[assignment]
-        values = known.get(keys)
-        missing = [place for place, value in enumerate(values) if value is None]
-        if missing:
+    async def _find(self, known: Places, keys: pl.DataFrame, ask: Ask) -> tuple[Ints, Ints]:
+        """Give the keys' numbers and first days, in their order."""
+        numbers, days = known.find(keys)
+        missing = np.flatnonzero(numbers == UNKNOWN)
+        if missing.size:
+            new = keys[missing]
             async with self.pool.acquire() as connection:
-                found = await ask(connection, [key_type(*keys[place]) for place in missing])
-            known.learn(found)
-            for place in missing:
-                values[place] = found[keys[place]]
-        return values  # type: ignore[return-value]
+                asked = np.array(await ask(connection, new), dtype=np.int64).reshape(-1, 2)
+            numbers[missing], days[missing] = asked[:, 0], asked[:, 1]
+            known.learn(new, asked[:, 0], asked[:, 1])
+        return numbers, days
+
+    async def _ask_series(self, connection: Connection, keys: pl.DataFrame) -> list[tuple[int, int]]:
+        series = list(starmap(Series, keys.iter_rows()))
+        found = await series_ids(connection, series)
+        return [(found[one], NO_DAY) for one in series]
+
+    async def _ask_users(self, connection: Connection, keys: pl.DataFrame) -> list[tuple[int, int]]:
+        users = list(starmap(User, keys.iter_rows()))
+        found = await user_places(connection, users)
+        return [_numbered(found[user]) for user in users]
+
+    async def _ask_seats(self, connection: Connection, keys: pl.DataFrame) -> list[tuple[int, int]]:
+        seats = list(starmap(Seat, keys.iter_rows()))
+        found = await seat_places(connection, seats)
+        return [_numbered(found[seat]) for seat in seats]
 
 
-def _placed(keys: pl.DataFrame, places: list[Place]) -> pl.DataFrame:
-    return keys.with_columns(
-        pl.Series("ordinal", [place.ordinal for place in places], dtype=pl.Int32),
-        pl.Series("first_day", [place.first_day for place in places], dtype=pl.Int32),
-    )
+def _numbered(place: Place) -> tuple[int, int]:
+    return place.ordinal, NO_DAY if place.first_day is None else place.first_day
+
+
+def _placed(keys: pl.DataFrame, ordinals: Ints, days: Ints) -> pl.DataFrame:
+    first_day = pl.when(pl.col("known_day") != NO_DAY).then("known_day").cast(pl.Int32).alias("first_day")
+    placed = keys.with_columns(pl.Series("ordinal", ordinals, dtype=pl.Int32), pl.Series("known_day", days))
+    return placed.with_columns(first_day).drop("known_day")
+
+
+def _ints(column: pl.Series) -> Ints:
+    return column.to_numpy().astype(np.int64)

@@ -71,6 +71,11 @@ class Worker:
         """Partitions that this worker holds."""
         return frozenset(self._holding.held)
 
+    @property
+    def parked(self) -> frozenset[Partition]:
+        """Partitions whose next record this release cannot read."""
+        return frozenset(self._parked)
+
     async def run(self) -> None:
         """Work until `stop` is called or the task is cancelled.
 

@@ -33,5 +33,7 @@ async def database(settings: environment.Settings | None = None) -> AsyncIterato
         raise StoreUnavailable(f"{describe(url)} does not answer: {error}") from error
     try:
         yield connection
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
+        raise StoreUnavailable(f"{describe(url)} has not this version's schema: run `tidegauge migrate` ({error})") from error
     finally:
         await connection.close()

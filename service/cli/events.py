@@ -7,16 +7,19 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from service import settings as environment
 from service import wiring
 from service.cli.connect import database_url
-from service.ingest.importing import Bookmark, count_lines, import_file
+from service.ingest.importing import Bookmark, Importer
 from service.ingest.importing import Progress as Imported
 from service.settings import Settings
 from service.store.tenants import tenant_by_name
 from service.telemetry import configure_logging
+
+BROKEN_OFF = 130
+"""The exit code of a command that Ctrl-C ended, as shells have it."""
 
 
 def import_events(
@@ -26,41 +29,55 @@ def import_events(
     """Load history of any age; broken off, it goes on where it was; done twice, it counts once."""
     settings = environment.load()
     configure_logging("warning", settings.log_format)
-    asyncio.run(_import(file, tenant, settings))
+    try:
+        asyncio.run(_import(file, file.stat().st_size, tenant, settings))
+    except KeyboardInterrupt:
+        typer.echo("broken off; the same command goes on from here", err=True)
+        raise typer.Exit(BROKEN_OFF) from None
 
 
-async def _import(file: Path, tenant: str, settings: Settings) -> None:
+async def _import(file: Path, size_bytes: int, tenant: str, settings: Settings) -> None:
     console = Console(stderr=True)
     async with wiring.base(settings, database_url(settings), role="import", connections=4) as base:
         async with base.pool.acquire() as connection:
             owner = await tenant_by_name(connection, tenant)
-        bookmark = Bookmark.of(settings.data, tenant, file)
+        bookmark = Bookmark.of(settings.data, base.installation.hash_key, tenant, file)
         before = bookmark.read()
         if before.done:
-            console.print(f"{file} is imported already: {before.accepted:,} accepted, {before.rejected:,} rejected")
+            console.print(f"{file} is imported already: {_counts(before)}")
             return
         door = wiring.appender(base)
+        importer = Importer(wiring.decoder(base), door, wiring.backlog(base), base.clock, settings.max_request_events)
         appending = asyncio.create_task(door.run(), name="appender")
-        last = before
         try:
             with _bar(console) as bar:
-                task = bar.add_task(file.name, total=count_lines(file), completed=before.lines)
-                importing = import_file(file, owner.id, bookmark, decoder=wiring.decoder(base), appender=door, clock=base.clock)
-                async with contextlib.aclosing(importing):
-                    async for last in importing:
-                        bar.update(task, completed=last.lines)
+                task = bar.add_task(file.name, total=size_bytes, completed=before.position)
+                async with contextlib.aclosing(importer.run(file, owner.id, bookmark)) as importing:
+                    async for each in importing:
+                        bar.update(task, completed=each.position)
             await door.drain()
         finally:
             appending.cancel()
             await asyncio.gather(appending, return_exceptions=True)
-        _say(console, last, tenant)
+            _say(console, bookmark.read(), tenant)
 
 
-def _say(console: Console, last: Imported, tenant: str) -> None:
-    console.print(f"{last.accepted:,} events accepted, {last.rejected:,} rejected")
-    if last.rejected:
+def _counts(progress: Imported) -> str:
+    return f"{progress.accepted:,} events accepted, {progress.rejected:,} rejected"
+
+
+def _say(console: Console, reached: Imported, tenant: str) -> None:
+    console.print(_counts(reached))
+    if reached.rejected:
         console.print(f"`tidegauge dead-letters list --tenant {tenant}` shows why")
 
 
 def _bar(console: Console) -> Progress:
-    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )

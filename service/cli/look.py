@@ -1,21 +1,25 @@
 """`tidegauge status`, `check` and `settings`: looking, and changing nothing."""
 
 import asyncio
+import shlex
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from service import settings as environment
 from service.cli.connect import database
 from service.clock import SECOND, SystemClock
 from service.errors import NotFound
-from service.settings import Settings
+from service.settings import PREFIX, Settings
 from service.store import ledger, status
-from service.store.engine import Connection
-from service.store.installation import SELECT_INSTALLATION
+from service.store.engine import Connection, describe
+from service.store.installation import EVALUATE_LEASE, SELECT_INSTALLATION
 from service.store.progress import watermark_us
+from service.store.status import PartitionStatus, WorkerStatus
 
 RATE_S = 1.0
 
@@ -49,24 +53,26 @@ def show_settings(
 ) -> None:
     """List every setting with its value and meaning."""
     settings = environment.load()
-    named = {f"TIDEGAUGE_{name.upper()}": (getattr(settings, name), field) for name, field in Settings.model_fields.items()}
+    named = {f"{PREFIX}{name.upper()}": (getattr(settings, name), field) for name, field in Settings.model_fields.items()}
     if plain:
         for name, (value, _) in named.items():
-            typer.echo(f"{name}={_secret_free(name, value)}")
+            shown = _shown(value)
+            typer.echo(f"{name}={shlex.quote(shown)}" if shown == _text(value) else f"# {name} is not written: {shown}")
         return
     table = Table("setting", "value", "default", "meaning")
     for name, (value, field) in named.items():
-        table.add_row(name, _secret_free(name, value), "" if field.default is None else str(field.default), field.description)
+        table.add_row(name, escape(_shown(value)), _text(field.default), field.description)
     Console().print(table)
 
 
-def _secret_free(name: str, value: object) -> str:
-    if value is None:
-        return ""
-    if name.endswith("_URL"):
-        head, at, tail = str(value).rpartition("@")
-        return f"{head.partition('://')[0]}://…@{tail}" if at else str(value)
-    return str(value)
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _shown(value: object) -> str:
+    """A value without what is secret in it: of an address the host and the database."""
+    text = _text(value)
+    return f"postgresql://…@{describe(text)}" if text.startswith(("postgresql://", "postgres://")) else text
 
 
 async def _status() -> None:
@@ -78,6 +84,7 @@ async def _status() -> None:
         after = await status.partitions(connection, generation)
         reached_us = await watermark_us(connection, generation)
         working = await status.workers(connection)
+        evaluator = await status.holder(connection, EVALUATE_LEASE)
     now_us = SystemClock().now_us()
     table = Table("partition", "held by", "epoch", "appended", "pending", "lag", "in/s", "out/s", title="Event log")
     for was, now in zip(before, after, strict=True):
@@ -87,12 +94,28 @@ async def _status() -> None:
         rates = (f"{(now.appended - was.appended) / RATE_S:,.0f}", f"{(now.consumed - was.consumed) / RATE_S:,.0f}")
         table.add_row(str(now.partition), holder, str(now.epoch), *counts, lag, *rates)
     console.print(table)
-    people = Table("role", "process", "since", "last seen", title="Processes")
-    for each in working:
-        people.add_row(each.role, f"{each.host}:{each.pid}", f"{each.started_at:%Y-%m-%d %H:%M:%S}", f"{each.beat_at:%H:%M:%S}")
-    console.print(people)
+    console.print(_processes(working, after, evaluator))
     age = f"{max(0, now_us - reached_us) / SECOND:.1f} s ago" if reached_us else "not yet"
     console.print(f"Watermark: {age}. Everything received before it stands in the rollups.")
+
+
+def _processes(working: Sequence[WorkerStatus], partitions: Sequence[PartitionStatus], evaluator: WorkerStatus | None) -> Table:
+    """Who works, and what each one holds."""
+    held: dict[tuple[str | None, int | None], list[str]] = {}
+    for part in partitions:
+        if part.held:
+            held.setdefault((part.host, part.pid), []).append(str(part.partition))
+    people = Table("role", "process", "holds", "since", "last seen", title="Processes")
+    for each in working:
+        if each.role == EVALUATE_LEASE:
+            holds = (
+                "the lease" if evaluator and (evaluator.host, evaluator.pid) == (each.host, each.pid) else "nothing: stands by"
+            )
+        else:
+            holds = f"partitions {', '.join(held[each.host, each.pid])}" if (each.host, each.pid) in held else "nothing"
+        seen = (f"{each.started_at:%Y-%m-%d %H:%M:%S}", f"{each.beat_at:%H:%M:%S}")
+        people.add_row(each.role, f"{each.host}:{each.pid}", holds, *seen)
+    return people
 
 
 async def _generation(connection: Connection) -> int:

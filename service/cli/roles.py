@@ -4,15 +4,19 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import structlog
 import uvloop
 
 from service import settings as environment
 from service import wiring
 from service.cli.connect import database_url
+from service.errors import TidegaugeError
 from service.lifecycle import die_with_parent
 from service.settings import Settings
 from service.store.migrate import migrate as bring_forward
 from service.telemetry import configure_logging
+
+log = structlog.get_logger(__name__)
 
 
 def api() -> None:
@@ -46,4 +50,11 @@ def _prepare() -> Settings:
 
 def _run(role: Callable[[Settings, str], Coroutine[Any, Any, None]]) -> None:
     settings = _prepare()
-    uvloop.run(role(settings, database_url(settings)))
+    try:
+        uvloop.run(role(settings, database_url(settings)))
+    except TidegaugeError as error:
+        log.error("role_failed", why=str(error))  # noqa: TRY400  # a sentence says it all, a traceback nothing more
+        raise SystemExit(1) from error
+    except Exception as error:
+        log.exception("role_failed", why=str(error) or type(error).__name__)
+        raise SystemExit(1) from error

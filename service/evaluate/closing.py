@@ -10,7 +10,7 @@ import structlog
 from service.catalog import Catalog, Window, resolve_window
 from service.clock import DAY
 from service.domain.config.versions import TenantConfigs
-from service.errors import TidegaugeError
+from service.errors import LeaseLost, TidegaugeError
 from service.evaluate.ground import Ground, Grounds
 from service.evaluate.values import evaluate
 from service.store import history, live
@@ -69,13 +69,14 @@ class Closing:
                 continue
             try:
                 values = await evaluate(connection, kpi, fitting, ground)
+                async with connection.transaction():
+                    await live.fence(connection, owner, lease)
+                    await history.put(connection, kpi.id, values)
+            except LeaseLost:
+                raise
             except (TidegaugeError, asyncpg.PostgresError) as error:
                 self.telemetry.evaluation_failures.labels(kpi=kpi.id).inc()
                 log.warning("kpi_history_not_written", kpi=kpi.id, error=str(error))
-                continue
-            async with connection.transaction():
-                await live.fence(connection, owner, lease)
-                await history.put(connection, kpi.id, values)
 
 
 def _closed(each: HistoryProgress, configs: TenantConfigs, watermark_us: int) -> list[Window]:

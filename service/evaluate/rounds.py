@@ -9,7 +9,7 @@ import structlog
 
 from service.catalog import Catalog, Kpi, Window, resolve_window
 from service.clock import Clock, to_datetime
-from service.errors import TidegaugeError
+from service.errors import LeaseLost, TidegaugeError
 from service.evaluate.ground import Grounds
 from service.evaluate.values import evaluate
 from service.store import live
@@ -78,11 +78,13 @@ class LiveRound:
                 wanted = [window for each in due for window in windows[each.tenant] if window.name in _windows_of(kpi)]
                 try:
                     values = await evaluate(connection, kpi, wanted, ground)
+                    await self._write(connection, kpi, due, values, owner, lease)
+                except LeaseLost:
+                    raise
                 except (TidegaugeError, asyncpg.PostgresError) as error:
                     self.telemetry.evaluation_failures.labels(kpi=kpi.id).inc()
                     log.warning("kpi_not_evaluated", kpi=kpi.id, round=self.round.name, error=str(error))
                     continue
-                await self._write(connection, kpi, due, values, owner, lease)
                 holding |= {value.tenant for value in values if value.value}
             self._remember(due, windows, holding)
             return len(due)

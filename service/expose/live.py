@@ -1,7 +1,8 @@
 """/metrics/kpis: the live KPIs of all tenants, named and labelled by Prometheus's own conventions."""
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import asyncpg
 from fastapi import APIRouter
@@ -25,6 +26,9 @@ BASE_UNITS: Mapping[str, tuple[str, float]] = {
     "bytes": ("_bytes", 1.0),
 }
 """Suffix and factor of a unit of ours; counts and whatever a meter measures keep their number and have no suffix."""
+_OF_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
+_RESERVED = frozenset({"kpi", "stat", "process", "job", "instance", "le", "quantile"})
+_NO_LABEL = re.compile(r"[^a-zA-Z0-9_]")
 STATUS_NUMBERS: Mapping[str, int] = {"none": 0, "green": 1, "yellow": 2, "red": 3}
 
 
@@ -102,12 +106,24 @@ def _labels(one: Shown) -> dict[str, str]:
     labels = {"tenant": one.tenant, "window": one.window}
     if one.statistic:
         labels["stat"] = one.statistic
-    return labels | {name.replace(".", "_").replace("-", "_"): value for name, value in sorted(one.dims.items())}
+    for name, value in sorted(one.dims.items()):
+        labels[_label(name, labels.keys() | _RESERVED)] = value
+    return labels
+
+
+def _label(name: str, taken: Collection[str]) -> str:
+    """A dimension's name as a label: letters, digits and underscores, no leading digit or pair of underscores, not taken."""
+    label = _NO_LABEL.sub("_", name)
+    if label[0].isdigit() or label.startswith("__"):
+        label = f"dimension_{label.lstrip('_')}"
+    while label in taken:
+        label += "_"
+    return label
 
 
 def _is_local(request: Request) -> bool:
     """Whether the other end is on this machine and no proxy speaks for somebody else."""
-    if request.client is None or "x-forwarded-for" in request.headers or "forwarded" in request.headers:
+    if request.client is None or any(name in request.headers for name in _OF_PROXIES):
         return False
     try:
         return ipaddress.ip_address(request.client.host).is_loopback

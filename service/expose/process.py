@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 import httpx
 import msgspec
@@ -12,8 +13,20 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-Check = Callable[[], Awaitable[str | None]]
-"""Says what is not ready, in a sentence, or None."""
+from service.errors import TidegaugeError
+from service.store.engine import FAILURES
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How a part of the process stands: whether it is ready, and a few words about it."""
+
+    ready: bool
+    says: str = "ready"
+
+
+Check = Callable[[], Awaitable[Part]]
+"""Looks at a part; what it raises of Postgres and the tree of errors means that the part is not ready."""
 
 SIBLING_TIMEOUT_S = 1.0
 CHECK_TIMEOUT_S = 2.0
@@ -36,10 +49,14 @@ def router(registry: CollectorRegistry, *, role: str, checks: Mapping[str, Check
     @made.get("/readyz", summary="Every part is ready, or which is not")
     async def readyz() -> Response:
         found = await asyncio.gather(*(_ask(check) for check in checks.values()))
-        parts = {name: "ready" if sentence is None else sentence for name, sentence in zip(checks, found, strict=True)}
-        ready = all(sentence is None for sentence in found)
-        body = msgspec.json.encode({"status": "ready" if ready else "not ready", "parts": parts})
-        return Response(body, 200 if ready else 503, media_type="application/json")
+        parts = dict(zip(checks, found, strict=True))
+        lacking = [name for name, part in parts.items() if not part.ready]
+        body = {
+            "status": "not ready" if lacking else "ready",
+            "not_ready": lacking,
+            "parts": {name: part.says for name, part in parts.items()},
+        }
+        return Response(msgspec.json.encode(body), 503 if lacking else 200, media_type="application/json")
 
     @made.get("/metrics", summary="This process and its siblings, for Prometheus")
     async def metrics() -> Response:
@@ -53,11 +70,13 @@ def router(registry: CollectorRegistry, *, role: str, checks: Mapping[str, Check
     return made
 
 
-async def _ask(check: Check) -> str | None:
+async def _ask(check: Check) -> Part:
     try:
         return await asyncio.wait_for(check(), CHECK_TIMEOUT_S)
     except TimeoutError:
-        return f"no answer within {CHECK_TIMEOUT_S:g} s"
+        return Part(ready=False, says=f"no answer within {CHECK_TIMEOUT_S:g} s")
+    except (TidegaugeError, *FAILURES) as error:
+        return Part(ready=False, says=str(error) or type(error).__name__)
 
 
 async def _fetch(siblings: Mapping[str, str]) -> dict[str, str]:

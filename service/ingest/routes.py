@@ -21,6 +21,7 @@ from service.http.bodies import BodyReader
 from service.http.problems import Kind, Problem
 from service.ingest import openapi
 from service.ingest.append import Appender
+from service.ingest.backlog import LogBacklog
 from service.ingest.decode import Batch, Decoder, Form, Stamp
 from service.ingest.media import form_of
 from service.ingest.ratelimit import RateLimit
@@ -56,6 +57,7 @@ class Door:
     rate_limit: RateLimit
     bodies: BodyReader
     decoder: Decoder
+    backlog: LogBacklog
     appender: Appender
     clock: Clock
     telemetry: Telemetry
@@ -69,6 +71,8 @@ class Door:
         self._pace(principal)
         form, attributes = form_of(request.headers)
         dry_run = _dry_run(request)
+        if not dry_run:
+            self.backlog.check()
         async with self.bodies.body(request) as body:
             stamp = Stamp(principal.tenant, self.clock.now_us(), BACKFILL in principal.scopes)
             batch = await self._decode(body, form, stamp, attributes)
@@ -113,6 +117,7 @@ def router(
     *,
     keyring: Keyring,
     decoder: Decoder,
+    backlog: LogBacklog,
     appender: Appender,
     clock: Clock,
     telemetry: Telemetry,
@@ -124,6 +129,7 @@ def router(
         RateLimit(clock, per_s=settings.key_requests_per_s),
         BodyReader(max_bytes=settings.max_body_bytes, max_held_bytes=settings.max_held_body_bytes),
         decoder,
+        backlog,
         appender,
         clock,
         telemetry,

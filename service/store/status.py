@@ -25,6 +25,12 @@ select role, host, pid, started_at, beat_at from worker
 where beat_at > clock_timestamp() - interval '1 minute' order by role, host, pid
 """
 
+# The living process that holds a lease.
+_HOLDER = """
+select w.role, w.host, w.pid, w.started_at, w.beat_at from lease l join worker w on w.id = l.owner
+where l.resource = $1 and l.expires_at > clock_timestamp()
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
@@ -62,3 +68,9 @@ async def partitions(connection: Connection, generation: int) -> list[PartitionS
 async def workers(connection: Connection) -> list[WorkerStatus]:
     """Who works."""
     return [WorkerStatus(**dict(row)) for row in await connection.fetch(_WORKERS)]
+
+
+async def holder(connection: Connection, resource: str) -> WorkerStatus | None:
+    """Who holds a lease; None: nobody."""
+    row = await connection.fetchrow(_HOLDER, resource)
+    return None if row is None else WorkerStatus(**dict(row))

@@ -97,6 +97,16 @@ async def test_an_untimed_copy_is_recognised_for_a_day_between_arrivals(site: Si
     assert await counted(site) == (2, 1, 0)
 
 
+async def test_an_untimed_copy_is_recognised_though_it_was_received_before_the_one_that_counted(site: Site) -> None:
+    # As when one comes over HTTP, and its copy through a topic that is read later.
+    events = Events(site)
+    now = site.clock.now_us() // HOUR * HOUR + 30 * MINUTE - 3 * DAY
+    for received in (now, now - 5 * HOUR, now - DAY):
+        await site.append({"usage": [events.usage(id="one", received_us=received)]})
+        await site.consume()
+    assert await counted(site) == (1, 2, 0)
+
+
 async def test_untimed_copies_that_are_read_at_once_count_as_if_they_were_read_one_by_one(site: Site) -> None:
     events = Events(site)
     now = site.clock.now_us() // HOUR * HOUR + 30 * MINUTE - 4 * DAY

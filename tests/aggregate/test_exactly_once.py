@@ -25,7 +25,7 @@ def settings() -> Settings:
     return allowed.model_copy(update={"lease_s": 0.6})
 
 
-async def feed(site: Site, seed: int, *, count: int = 3_000, pause_s: float = 0.0, size: int = 60) -> None:
+async def feed(site: Site, seed: int, *, count: int = 1_500, pause_s: float = 0.0, size: int = 30) -> None:
     """Append a stream in small parts."""
     rows = stream(site, seed, count)
     for start in range(0, count, size):
@@ -33,10 +33,17 @@ async def feed(site: Site, seed: int, *, count: int = 3_000, pause_s: float = 0.
         await asyncio.sleep(pause_s)
 
 
-async def same_as_undisturbed(site: Site, make: MakeSite, seed: int, count: int = 3_000) -> None:
+async def undisturbed(make: MakeSite) -> Site:
+    """A site whose batches are cut as large as they come."""
+    site = await make()
+    site.settings = site.settings.model_copy(update={"flush_events": 100_000})
+    return site
+
+
+async def same_as_undisturbed(site: Site, make: MakeSite, seed: int, count: int = 1_500) -> None:
     """The rollups are those of one worker that nothing happens to."""
-    calm = await make()
-    await feed(calm, seed, count=count)
+    calm = await undisturbed(make)
+    await feed(calm, seed, count=count, size=count)
     await calm.consume()
     async with site.pool.acquire() as connection, calm.pool.acquire() as other:
         found, expected = await dump(connection), await dump(other)
@@ -147,11 +154,11 @@ async def test_a_process_that_is_stopped_beyond_its_lease_hinders_nobody_and_wri
             # It comes back as one of the crew, with what it held forgotten.
             await until(lambda: len(worker.holding) == 2)
             await asyncio.sleep(0.5)
-            await site.append(by_family(stream(site, 6, 3_000)[:100]))
+            await site.append(by_family(stream(site, 6, 1_500)[:100]))
             await site.consumed()
-    calm = await another_site()
-    await feed(calm, 6)
-    await calm.append(by_family(stream(calm, 6, 3_000)[:100]))
+    calm = await undisturbed(another_site)
+    await feed(calm, 6, size=500)
+    await calm.append(by_family(stream(calm, 6, 1_500)[:100]))
     await calm.consume()
     async with site.pool.acquire() as connection, calm.pool.acquire() as other:
         assert await dump(connection) == await dump(other)

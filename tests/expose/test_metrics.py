@@ -6,11 +6,16 @@ from contextlib import asynccontextmanager
 
 import httpx
 from fastapi import FastAPI
+from prometheus_client.parser import text_string_to_metric_families
 
+from service.catalog import Catalog
+from service.errors import StoreUnavailable
 from service.expose import live, process
+from service.expose.process import Part
 from service.http.app import create_app
 from service.http.auth import Keyring
 from service.store.keys import create_key
+from service.store.live import Shown
 from service.store.tenants import tenant_by_name
 from service.telemetry import Telemetry
 from tests.evaluate.stage import Stage, staged
@@ -92,8 +97,8 @@ async def test_others_than_this_machine_need_a_key_with_the_scope(database_url: 
 
 
 async def test_one_page_shows_all_processes_and_promtool_likes_it() -> None:
-    async def ready() -> str | None:
-        return None
+    async def ready() -> Part:
+        return Part(ready=True)
 
     other = Telemetry("aggregate")
     other.consumed.labels(outcome="stored").inc(7)
@@ -117,12 +122,12 @@ async def test_one_page_shows_all_processes_and_promtool_likes_it() -> None:
     assert 'tidegauge_build_info{process="api",role="api"' in answer.text
     assert 'process="gone"' not in answer.text
     assert lint(answer.text) == ""
-    assert health.json() == {"status": "ready", "parts": {"part": "ready"}}
+    assert health.json() == {"status": "ready", "not_ready": [], "parts": {"part": "ready"}}
 
 
 async def test_what_is_not_ready_is_named() -> None:
-    async def away() -> str | None:
-        return "Postgres does not answer"
+    async def away() -> Part:
+        raise StoreUnavailable("Postgres does not answer")
 
     telemetry = Telemetry("api")
     router = process.router(telemetry.registry, role="api", checks={"database": away}, siblings={})
@@ -130,4 +135,43 @@ async def test_what_is_not_ready_is_named() -> None:
         answer = await client.get("/readyz")
         assert (await client.get("/healthz")).is_success
     assert answer.status_code == 503
-    assert answer.json() == {"status": "not ready", "parts": {"database": "Postgres does not answer"}}
+    assert answer.json() == {"status": "not ready", "not_ready": ["database"], "parts": {"database": "Postgres does not answer"}}
+
+
+def every_kpi(**dims: str) -> list[Shown]:
+    """A series of every statistic of the whole catalog, plain and split."""
+    return [
+        Shown("acme", kpi.id, statistic, "5m", split, 1.5, 2.0, 3.0, "green", 10)
+        for kpi in Catalog.load().kpis.values()
+        for statistic in kpi.statistics
+        for split in ({}, dims)
+    ]
+
+
+def test_every_kpi_of_the_catalog_is_exposed_as_promtool_likes_it() -> None:
+    catalog = Catalog.load()
+    shown = every_kpi(service='a "b" \\ c\nd', **{"user.region": "eu"})
+    text = live.exposition(shown, catalog, max_series=5_000).decode()
+    assert lint(text) == ""
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    named = {sample.name for sample in samples}
+    for kpi in catalog.kpis.values():
+        for statistic in kpi.statistics:
+            assert live.metric_name(kpi, statistic)[0] in named
+    [one] = [each for each in samples if each.name == "tidegauge_dau" and "service" in each.labels]
+    assert one.labels == {"tenant": "acme", "window": "5m", "service": 'a "b" \\ c\nd', "user_region": "eu"}
+
+
+def test_odd_names_of_dimensions_are_labels_that_never_meet() -> None:
+    odd = {"a.b": "1", "a-b": "2", "größe": "3", "grösse": "4", "1st": "5", "__x": "6", "tenant": "7", "window": "8", "kpi": "9"}
+    text = live.exposition(every_kpi(**odd), Catalog.load(), max_series=5_000).decode()
+    assert lint(text) == ""
+    seen: set[tuple[str, frozenset[tuple[str, str]]]] = set()
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            key = (sample.name, frozenset(sample.labels.items()))
+            assert key not in seen
+            seen.add(key)
+            if "a_b" in sample.labels:
+                assert {*odd.values(), "acme", "5m"} <= {*sample.labels.values()}
+                assert (sample.labels["tenant"], sample.labels["window"]) == ("acme", "5m")

@@ -17,6 +17,7 @@ from service.eventlog.postgres import PostgresLog
 from service.http.app import create_app
 from service.http.auth import Keyring
 from service.ingest.append import Appender
+from service.ingest.backlog import LogBacklog
 from service.ingest.decode import Decoder, Limits
 from service.ingest.routes import router
 from service.settings import Settings
@@ -84,6 +85,7 @@ async def opened(database_url: str, settings: Settings) -> AsyncIterator[Door]:
     routes = router(
         keyring=keyring,
         decoder=Decoder(IdHasher(installation.hash_key), limits),
+        backlog=LogBacklog(log, pool, telemetry, most=settings.max_log_backlog_events),
         appender=appender,
         clock=clock,
         telemetry=telemetry,

@@ -15,7 +15,7 @@ def minutes_ago(minutes: float) -> str:
 
 def usage(event_id: str, **more: Any) -> dict[str, Any]:
     """A user did something."""
-    return envelope(event_id, "usage", {"feature": "dashboard"}, subject="ada", **more)
+    return envelope(event_id, "usage", {"feature": "dashboard"}, **{"subject": "ada"} | more)
 
 
 def request(event_id: str, *, status: int = 200, **more: Any) -> dict[str, Any]:

@@ -10,11 +10,8 @@ import httpx
 
 from service import wiring
 from service.aggregate.worker import Worker
-from service.catalog import Catalog
-from service.expose import kpis, live, records, scorecards
-from service.http.app import create_app
-from service.http.auth import Keyring
-from service.ingest import routes
+from service.expose import readiness
+from service.ingest.backlog import LogBacklog
 from service.settings import Settings
 from service.store import ledger
 from service.store.keys import create_key
@@ -33,6 +30,8 @@ class Running:
     tenant: Tenant
     keys: Mapping[str, str]
     client: httpx.AsyncClient
+    backlog: LogBacklog
+    worker: Worker
 
     async def send(self, events: Any, status: int = 202, *, key: str = "write") -> Any:
         """Send events as JSON."""
@@ -73,24 +72,9 @@ async def running(database_url: str, settings: Settings) -> AsyncIterator[Runnin
             tenant = await create_tenant(connection, "acme", "America/New_York")
             scopes = {"write": ["ingest"], "history": ["ingest", "backfill"], "read": ["read"], "metrics": ["metrics"]}
             keys = {name: (await create_key(connection, tenant, wanted))[1] for name, wanted in scopes.items()}
-        keyring = Keyring(base.pool, base.clock, refresh_s=1)
-        catalog = Catalog.load()
-        door = wiring.appender(base)
-        routers = [
-            routes.router(
-                keyring=keyring,
-                decoder=wiring.decoder(base),
-                appender=door,
-                clock=base.clock,
-                telemetry=base.telemetry,
-                settings=settings,
-            ),
-            kpis.router(base.pool, catalog, clock=base.clock, settings=settings),
-            scorecards.router(base.pool, catalog, clock=base.clock, settings=settings),
-            records.router(base.pool, clock=base.clock, installation=base.installation),
-            live.router(base.pool, catalog, max_series=settings.metrics_max_series),
-        ]
-        app = create_app(title="test", routers=routers, telemetry=base.telemetry, keyring=keyring)
+        door, waiting = wiring.appender(base), wiring.backlog(base)
+        tasks = [asyncio.create_task(door.run())]
+        app = wiring.api(base, door, waiting, {"appender": readiness.appender(tasks[0], waiting.check)})
         worker = Worker(
             log=base.event_log,
             pool=base.pool,
@@ -99,11 +83,11 @@ async def running(database_url: str, settings: Settings) -> AsyncIterator[Runnin
             telemetry=base.telemetry,
             installation=base.installation,
         )
-        tasks = [asyncio.create_task(door.run()), asyncio.create_task(worker.run())]
+        tasks.append(asyncio.create_task(worker.run()))
         try:
             headers = {"authorization": f"Bearer {keys['read']}"}
             async with serving(app) as address, httpx.AsyncClient(base_url=address, headers=headers, trust_env=False) as client:
-                yield Running(base, tenant, keys, client)
+                yield Running(base, tenant, keys, client, waiting, worker)
         finally:
             await worker.stop()
             tasks[0].cancel()

@@ -21,9 +21,11 @@ def _user(pick: random.Random) -> str:
     return f"u{pick.randrange(8)}" if pick.random() < 0.6 else f"v{pick.randrange(90)}"
 
 
-def _usage(pick: random.Random, at_us: int) -> Body:  # noqa: ARG001  # bodies are made alike
+def _usage(pick: random.Random, at_us: int) -> Body:  # bodies are made alike
     if pick.random() < 0.12:
-        phase: dict[str, Any] = pick.choice(({"phase": "start"}, {"phase": "end", "duration_ms": 60_000}, {"duration_ms": 90_000.5}))
+        phase: dict[str, Any] = pick.choice(
+            ({"phase": "start"}, {"phase": "end", "duration_ms": 60_000}, {"duration_ms": 90_000.5})
+        )
         return _user(pick), {"feature": "session", **phase}
     return _user(pick), {
         "feature": pick.choice(FEATURES),
@@ -33,17 +35,21 @@ def _usage(pick: random.Random, at_us: int) -> Body:  # noqa: ARG001  # bodies a
     }
 
 
-def _about_user(pick: random.Random, at_us: int) -> Body:  # noqa: ARG001
+def _about_user(pick: random.Random, at_us: int) -> Body:
     data = {
         **_maybe(pick, 0.4, status=pick.choice(("provisioned", "active", "deactivated"))),
         **_maybe(pick, 0.5, milestone=pick.choice(("first_login", "first_value", "first_value", "signed_up"))),
-        **_maybe(pick, 0.5, traits={"role": pick.choice(("admin", "member"))} | _maybe(pick, 0.5, region=pick.choice(("eu", "us")))),
+        **_maybe(
+            pick, 0.5, traits={"role": pick.choice(("admin", "member"))} | _maybe(pick, 0.5, region=pick.choice(("eu", "us")))
+        ),
     }
     return _user(pick), data or {"status": "provisioned"}
 
 
-def _delivery(pick: random.Random, at_us: int) -> Body:  # noqa: ARG001
-    outcome = pick.choice(("accepted", "retrying", "delivered", "delivered", "delivered", "failed", "dead_lettered", "redelivered"))
+def _delivery(pick: random.Random, at_us: int) -> Body:
+    outcome = pick.choice(
+        ("accepted", "retrying", "delivered", "delivered", "delivered", "failed", "dead_lettered", "redelivered")
+    )
     latency = pick.choice((299.9999995, 300, 300.000001, 500, 500.1, pick.randrange(1, 2_000)))
     return f"d{pick.randrange(40)}", {
         "integration": pick.choice(("sap", "workday", "benevity")),
@@ -58,11 +64,15 @@ def _delivery(pick: random.Random, at_us: int) -> Body:  # noqa: ARG001
     }
 
 
-def _request(pick: random.Random, at_us: int) -> Body:  # noqa: ARG001
+def _request(pick: random.Random, at_us: int) -> Body:
     return "", {
         "service": pick.choice(("api", "web")),
         "latency_ms": pick.choice((0, 0.0000005, 12.25, pick.randrange(1, 900_000) / 7, 400 * 86_400_000)),
-        **(_maybe(pick, 0.5, status=200) | {"timeout": True} if pick.random() < 0.15 else {"status": pick.choice((200, 200, 301, 404, 500, 503))}),
+        **(
+            _maybe(pick, 0.5, status=200) | {"timeout": True}
+            if pick.random() < 0.15
+            else {"status": pick.choice((200, 200, 301, 404, 500, 503))}
+        ),
         **_maybe(pick, 0.5, route=pick.choice(("/orders/{id}", "/"))),
         **_maybe(pick, 0.5, method=pick.choice(("GET", "POST"))),
         **_maybe(pick, 0.3, region="eu"),
@@ -87,7 +97,7 @@ def _probe(pick: random.Random, at_us: int) -> Body:
     }
 
 
-def _measurement(pick: random.Random, at_us: int) -> Body:  # noqa: ARG001
+def _measurement(pick: random.Random, at_us: int) -> Body:
     meter = pick.choice(("lcp", "cost", "lcp"))
     unit: dict[str, Any] = {"currency": pick.choice(("USD", "EUR"))} if meter == "cost" else _maybe(pick, 0.7, unit="s")
     return "", {
@@ -99,7 +109,7 @@ def _measurement(pick: random.Random, at_us: int) -> Body:  # noqa: ARG001
     }
 
 
-def _incident(pick: random.Random, at_us: int) -> Body:  # noqa: ARG001
+def _incident(pick: random.Random, at_us: int) -> Body:
     action = pick.choices(ACTIONS, weights=[4, 3, 3, 1, 1, 1, 1, 4, 2, 1, 0.5])[0]
     needs = action in ("opened", "severity_changed")
     return f"i{pick.randrange(9)}", {

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time
-from itertools import count
+from itertools import count, cycle
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -37,7 +37,7 @@ FAMILIES = ("usage", "user", "delivery", "request", "probe", "measurement", "inc
 _numbers = count()
 
 
-@dataclass
+@dataclass(repr=False)
 class Running:
     """An installation whose clock stands in one season."""
 
@@ -54,7 +54,9 @@ class Running:
         async with self.site.pool.acquire() as connection:
             tenant = await create_tenant(connection, name, scene.zone)
             for text, limit_ms in ((FIRST_VERSION, 500), (SECOND_VERSION, 300)):
-                toml = text.format(zone=scene.zone, limit_ms=limit_ms, valid_from=begins, holiday=scene.change.isoformat(), **choices)
+                toml = text.format(
+                    zone=scene.zone, limit_ms=limit_ms, valid_from=begins, holiday=scene.change.isoformat(), **choices
+                )
                 await apply_config(connection, name, toml, now_us=scene.midnight(-100), known_kpis={})
             self.configs[tenant.id] = (await load_configs(connection, [tenant.id]))[tenant.id].newest
         return tenant.id
@@ -92,14 +94,14 @@ def in_log_order(batches: Sequence[Sequence[Sent]]) -> list[Sent]:
 
 def cut(sent: Sequence[Sent], sizes: Sequence[int]) -> list[Sequence[Sent]]:
     """Batches of these sizes, over and over."""
-    batches, start = [], 0
-    for number in count():
+    batches: list[Sequence[Sent]] = []
+    start = 0
+    for size in cycle(sizes):
         if start >= len(sent):
-            return batches
-        size = sizes[number % len(sizes)]
+            break
         batches.append(sent[start : start + size])
         start += size
-    raise AssertionError
+    return batches
 
 
 @asynccontextmanager
@@ -130,10 +132,11 @@ async def move_partitions(url: str, now_us: int) -> None:
     """Let the tables that are cut by time be those of an installation that runs at that time."""
     connection = await asyncpg.connect(url, server_settings=SERVER_SETTINGS)
     try:
-        names = await connection.fetch(
-            "select inhrelid::regclass::text as name from pg_inherits i join pg_class c on c.oid = i.inhrelid where c.relkind = 'r'"
+        cut_off = await connection.fetchval(
+            "select string_agg(c.oid::regclass::text, ', ') from pg_inherits i join pg_class c on c.oid = i.inhrelid"
+            " where c.relkind = 'r'"
         )
-        await connection.execute("drop table " + ", ".join(row["name"] for row in names))
+        await connection.execute(f"drop table {cut_off}")
         await ensure_partitions(connection, now_us=now_us, settings=SETTINGS)
     finally:
         await connection.close()

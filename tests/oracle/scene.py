@@ -64,6 +64,13 @@ SCENES = (
     Scene("Asia/Kathmandu", date(2025, 11, 1)),
     Scene("Asia/Kathmandu", date(2026, 4, 1)),
 )
+CHOICES = {
+    "start": ("first_login", "signed_up"),
+    "activated": ("first_use", "signed_up"),
+    "mttr_from": ("detected", "opened"),
+    "critical": ("true", "false"),
+}
+"""What is declared in one way or another."""
 LATENESS_US, SKEW_US = 7 * DAY, 300 * SECOND
 
 INTEGRATIONS = {"sap": ("inbound", 500), "workday": ("outbound", 300), "unused": ("inbound", 100)}

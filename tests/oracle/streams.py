@@ -11,6 +11,8 @@ from tests.oracle.bodies import BODIES, WEIGHTS
 from tests.oracle.scene import LATENESS_US, SKEW_US, Scene
 
 SOURCES = ("/a", "/B", "/shop/web", "/é")
+LIMITS_US = (-LATENESS_US, -LATENESS_US - 1, 1 - LATENESS_US, SKEW_US, SKEW_US + 1, 0)
+INITIALS = ("a", "B", "_", "9", "é")
 OFFSETS_MIN = (None, 0, 345, -240, 630, -300)
 
 
@@ -36,8 +38,9 @@ def stream(seeds: Sequence[int], scene: Scene, *, copies_differ: bool = True) ->
     made: list[Sent] = []
     for number, seed in enumerate(seeds):
         pick = random.Random(seed)
-        if made and pick.random() < 0.2:
-            made.append(_copy(pick, made[pick.randrange(len(made))], scene, differ=copies_differ))
+        if made and pick.random() < 0.25:
+            of = made[pick.randrange(len(made))]
+            made.append(_copy(pick, number, of, scene) if copies_differ else of)
         else:
             made.append(_fresh(pick, number, scene))
     return made
@@ -50,7 +53,7 @@ def _fresh(pick: random.Random, number: int, scene: Scene) -> Sent:
     subject, data = BODIES[family](pick, time_us or received_us)
     event = {
         "specversion": "1.0",
-        "id": f"{pick.choice(('a', 'B', '_', '9', 'é'))}{number}",
+        "id": f"{pick.choice(INITIALS)}{number}",
         "source": pick.choice(SOURCES),
         "type": f"io.tidegauge.{family}.v1",
         "data": data,
@@ -68,13 +71,15 @@ def _fresh(pick: random.Random, number: int, scene: Scene) -> Sent:
 def _time(pick: random.Random, scene: Scene) -> int | None:
     """Mostly near a border, some in between, some at the limits of lateness, some long ago, some none."""
     kind = pick.random()
-    if kind < 0.04:
+    if kind < 0.06:
         return None
     if kind < 0.5:
         near = pick.choice((0, 0, -1, 1, 999_999, -SECOND, pick.randrange(-HOUR, HOUR), pick.randrange(-4 * HOUR, 4 * HOUR)))
         return pick.choice(scene.borders()) + near
     if kind < 0.65:
-        return pick.choice(scene.receipts()) + pick.choice((-LATENESS_US, -LATENESS_US - 1, SKEW_US, SKEW_US + 1, 0, 1 - LATENESS_US))
+        return pick.choice(scene.receipts()) + pick.choice(
+            (-LATENESS_US, -LATENESS_US - 1, SKEW_US, SKEW_US + 1, 0, 1 - LATENESS_US)
+        )
     if kind < 0.75:
         return scene.midnight(-6) - pick.randrange(34 * DAY)
     return scene.midnight(-5) + pick.randrange(8 * DAY)
@@ -88,31 +93,35 @@ def _receipt(pick: random.Random, time_us: int | None, scene: Scene) -> tuple[in
     return received, pick.random() < (0.6 if is_old else 0.15)
 
 
-def _copy(pick: random.Random, of: Sent, scene: Scene, *, differ: bool) -> Sent:
-    if not differ:
-        return of
+def _copy(pick: random.Random, number: int, of: Sent, scene: Scene) -> Sent:
+    """A copy as it comes, in another request, with another text or source or time or content, or a twin of the same time."""
     event, kind = dict(of.event), pick.random()
-    if of.refused or kind < 0.4:
+    if of.refused or kind < (0.1 if of.time_us is None else 0.35):
         return of
-    if kind < 0.6:
-        received = pick.choice([at for at in scene.receipts() if of.time_us is None or at >= of.time_us - SKEW_US] or [of.received_us])
-        return replace(of, received_us=received, backfill=pick.random() < 0.3)
-    if kind < 0.7 and of.time_us is not None:
+    if kind < 0.5:
+        after = [at for at in scene.receipts() if of.time_us is None or at >= of.time_us - SKEW_US]
+        return replace(of, received_us=pick.choice(after or [of.received_us]), backfill=pick.random() < 0.3)
+    if kind < 0.6 and of.time_us is not None:
         return replace(of, event=event | {"time": written(of.time_us, pick)})
-    if kind < 0.8:
+    if kind < 0.7:
         return replace(of, event=event | {"source": pick.choice(SOURCES)})
-    if kind < 0.9 and of.time_us is not None:
+    if kind < 0.77 and of.time_us is not None:
         later = of.time_us + pick.choice((-1, 1, HOUR))
         return replace(of, event=event | {"time": written(later, pick)}, time_us=later)
-    family = pick.choices(list(WEIGHTS), list(WEIGHTS.values()))[0] if kind > 0.97 else of.family
+    if kind < 0.9:
+        data = BODIES[of.family](pick, of.time_us or of.received_us)[1]
+        return replace(of, event=event | {"id": pick.choice(INITIALS) + str(number), "data": data})
+    family = pick.choices(list(WEIGHTS), list(WEIGHTS.values()))[0] if kind > 0.98 else of.family
     subject, data = BODIES[family](pick, of.time_us or of.received_us)
-    event |= {"type": f"io.tidegauge.{family}.v1", "subject": subject or "s", "data": data, "account": pick.choice(("acme", "beta"))}
+    event |= {"type": f"io.tidegauge.{family}.v1", "subject": subject or "s", "data": data, "account": "acme"}
     return replace(of, event=event)
 
 
 def _spoilt(pick: random.Random, sent: Sent) -> Sent:
     event: dict[str, Any] = dict(sent.event)
-    reason = pick.choice(("missing_field", "bad_time", "too_long", "unknown_type", "wrong_type", "out_of_range", "bad_name", "not_allowed"))
+    reason = pick.choice(
+        ("missing_field", "bad_time", "too_long", "unknown_type", "wrong_type", "out_of_range", "bad_name", "not_allowed")
+    )
     usage = {"type": "io.tidegauge.usage.v1", "subject": "u1"}
     match reason:
         case "missing_field":

@@ -1,0 +1,55 @@
+"""Asking the catalog for what the oracle knows, and saying where the two differ."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from service.catalog import Catalog, Question, Value, Window, run
+from tests.oracle.questions import Asked, Subject
+from tests.oracle.running import Running
+from tests.oracle.wanted import WITHIN, Dims, agrees
+from tests.oracle.world import World
+
+
+async def differences(
+    running: Running,
+    catalog: Catalog,
+    world: World,
+    windows: Sequence[Window],
+    subject: Subject,
+    asked: Asked,
+) -> list[str]:
+    """Every figure of a question that is not what the oracle says, a sentence each."""
+    by, filters = asked
+    question = Question(by=by, filters=filters, within=WITHIN, parameters=dict(subject.parameters))
+    async with running.site.pool.acquire() as connection:
+        found = await _found(connection, running, catalog, windows, subject, question)
+    said: list[str] = []
+    for window in windows:
+        wanted, here = subject.figures(world, window, by, filters), found[window.key]
+        for key in wanted.keys() | here.keys():
+            if key not in here or key not in wanted or not agrees(wanted[key], here[key]):
+                bounds = f"{window.name or 'own'} {window.start_us}..{window.end_us}"
+                said.append(f"{subject.kpi} {asked} {bounds} {key}: wanted {wanted.get(key, '-')}, found {here.get(key, '-')}")
+    return said
+
+
+async def _found(
+    connection: asyncpg.pool.PoolConnectionProxy,
+    running: Running,
+    catalog: Catalog,
+    windows: Sequence[Window],
+    subject: Subject,
+    question: Question,
+) -> dict[Any, dict[tuple[Dims, str], Value]]:
+    tenant = windows[0].tenant
+    values = await run(
+        connection, catalog.kpis[subject.kpi], windows, question, declared=running.declared(tenant), kept=running.kept
+    )
+    found: dict[Any, dict[tuple[Dims, str], Value]] = {window.key: {} for window in windows}
+    names = (*question.by, *subject.apart)
+    for value in values:
+        if value.reason != "mixed_units":
+            found[value.window][tuple(value.dims.get(name, "") for name in names), value.statistic] = value
+    return found

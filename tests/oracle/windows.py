@@ -1,0 +1,62 @@
+"""Windows of every kind around the change of a scene."""
+
+from typing import Any
+
+from service.catalog import Window, resolve_window
+from service.clock import DAY, HOUR, MINUTE, QUARTER
+from tests.oracle.scene import Scene
+
+
+def windows_of_days(scene: Scene, tenant: int) -> list[Window]:
+    """Windows of whole local days around the change, some of them open."""
+    change, noon = scene.midnight(), scene.midnight() + 12 * HOUR
+    spans: list[dict[str, Any]] = [
+        *({"name": name, "end_us": noon} for name in ("day", "7d", "week", "month")),
+        *({"name": name, "end_us": scene.now_us} for name in ("28d", "week", "month")),
+        {"name": "7d", "end_us": change},
+        {"start_us": scene.midnight(-3) + 1, "end_us": change + 1},
+    ]
+    return [
+        resolve_window(tenant, scene.zone, now_us=scene.now_us, whole_days=True, key=key, **span)
+        for key, span in enumerate(spans)
+    ]
+
+
+def windows_of_a_day(scene: Scene, tenant: int) -> list[Window]:
+    """Days around the change."""
+    return [
+        resolve_window(tenant, scene.zone, now_us=scene.now_us, name="day", end_us=scene.midnight(day), whole_days=True, key=day)
+        for day in range(-2, 5)
+    ]
+
+
+def windows_of_quarters(scene: Scene, tenant: int) -> list[Window]:
+    """Windows that begin and end on quarters of an hour."""
+    change = scene.midnight()
+    spans: list[dict[str, Any]] = [
+        {"name": "1h", "end_us": change + 3 * HOUR},
+        {"name": "24h", "end_us": change + 27 * HOUR},
+        *({"name": name, "end_us": change + 1} for name in ("day", "7d", "week", "month")),
+        {"name": "28d", "end_us": scene.now_us},
+        {"start_us": scene.midnight(-2) + 5 * QUARTER, "end_us": change + 11 * QUARTER},
+    ]
+    return [resolve_window(tenant, scene.zone, now_us=scene.now_us, key=key, **span) for key, span in enumerate(spans)]
+
+
+def counted_windows(scene: Scene, tenant: int) -> list[Window]:
+    """Windows of every kind around the change, cut into minutes, quarters and days."""
+    noon, change = scene.midnight() + 12 * HOUR, scene.midnight()
+    spans: list[dict[str, Any]] = [
+        {"name": "1h", "end_us": change + 3 * HOUR},
+        {"name": "5m", "end_us": change + 1},
+        {"name": "24h", "end_us": noon + 12 * MINUTE + 1},
+        *({"name": name, "end_us": noon} for name in ("day", "1d", "7d", "week", "month")),
+        {"name": "28d", "end_us": scene.now_us},
+        {"start_us": change - 7 * DAY + QUARTER, "end_us": change + 5 * QUARTER},
+        {"start_us": change + 30 * MINUTE + 1, "end_us": change + 25 * HOUR + 7},
+        {"start_us": scene.midnight(-40), "end_us": scene.midnight(4)},
+    ]
+    return [resolve_window(tenant, scene.zone, now_us=scene.now_us, key=key, **span) for key, span in enumerate(spans)]
+
+
+WINDOWS = {"any": counted_windows, "days": windows_of_days, "day": windows_of_a_day, "quarters": windows_of_quarters}
