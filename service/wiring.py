@@ -17,8 +17,9 @@ from service.domain.identity import IdHasher
 from service.errors import StoreUnavailable
 from service.evaluate.evaluator import Evaluator
 from service.evaluate.upkeep import Upkeep
+from service.eventlog.balance import LogCounts
+from service.eventlog.opening import POSTGRES, log_kind, open_log
 from service.eventlog.port import EventLog
-from service.eventlog.postgres import PostgresLog
 from service.expose import kpis, live, process, readiness, records, scorecards
 from service.expose.process import Check
 from service.http.app import create_app
@@ -65,10 +66,15 @@ async def base(
     async with contextlib.AsyncExitStack() as stack:
         pool = await stack.enter_async_context(_pool(url, connections, telemetry, "general", session=session))
         async with pool.acquire() as connection:
-            installation = await ensure_installation(connection, settings, log_kind="postgres")
+            installation = await ensure_installation(connection, settings, log_kind=log_kind(settings))
         log_pool = await stack.enter_async_context(_pool(url, LOG_CONNECTIONS, telemetry, "log"))
-        event_log = await PostgresLog.open(
-            log_pool, generation=installation.generation, partitions=installation.partitions, clock=clock
+        event_log = await open_log(
+            settings,
+            log_pool,
+            generation=installation.generation,
+            partitions=installation.partitions,
+            clock=clock,
+            kind=installation.log_kind,
         )
         stack.push_async_callback(event_log.close)
         log.info("role_starts", role=role, database=describe(url), partitions=installation.partitions)
@@ -158,7 +164,7 @@ def api(made: Base, door: Appender, waiting: LogBacklog, checks: Mapping[str, Ch
         ),
         kpis.router(made.pool, catalog, clock=made.clock, settings=settings),
         scorecards.router(made.pool, catalog, clock=made.clock, settings=settings),
-        records.router(made.pool, clock=made.clock, installation=made.installation),
+        records.router(made.pool, clock=made.clock, installation=made.installation, counts=_counts(made)),
         live.router(made.pool, catalog, max_series=settings.metrics_max_series),
         process.router(made.telemetry.registry, role="api", checks=checks, siblings=process.siblings_from(settings.siblings)),
     ]
@@ -217,6 +223,11 @@ async def _first(working: asyncio.Task[None], stop: asyncio.Event) -> None:
     stopping.cancel()
     if working.done():
         working.result()
+
+
+def _counts(made: Base) -> LogCounts | None:
+    """What the ledger cannot find in Postgres."""
+    return None if made.installation.log_kind == POSTGRES else LogCounts(made.event_log, from_records=False)
 
 
 def _checks(made: Base) -> dict[str, Check]:

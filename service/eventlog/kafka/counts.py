@@ -14,7 +14,7 @@ from service.domain.ids import Offset, Partition
 from service.errors import LogUnavailable
 from service.eventlog.kafka.offsets import KafkaOffsets
 from service.eventlog.kafka.reader import KafkaReader
-from service.eventlog.port import Backlog, Stored
+from service.eventlog.port import Backlog, Draft, Stored
 from service.eventlog.postgres_statements import ADVANCE_COUNTS, COUNT_PARTITIONS, SELECT_COUNTS
 from service.eventlog.refusals import check_count, check_offset
 
@@ -30,9 +30,9 @@ class Counted:
     next: Offset
     events: int
 
-    def and_(self, record: Stored) -> "Counted":
+    def and_(self, events: int) -> "Counted":
         """The same with the record that follows."""
-        return Counted(Offset(record.offset + 1), self.events + record.events)
+        return Counted(Offset(self.next + 1), self.events + events)
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class _Tally:
     def add(self, record: Stored) -> None:
         self.at = Offset(record.offset + 1)
         if record.offset == self.counted.next:
-            self.counted = self.counted.and_(record)
+            self.counted = self.counted.and_(record.events)
         if record.offset >= self.position:
             self.pending += record.events
             self.oldest_us = record.appended_us if self.oldest_us is None else self.oldest_us
@@ -69,9 +69,17 @@ class KafkaCounts:
     def note(self, records: Iterable[Stored]) -> None:
         """Count what was read anyway, where it goes on from what is known."""
         for record in records:
-            known = self._known.get(record.partition)
-            if known is not None and known.next == record.offset:
-                self._known[record.partition] = known.and_(record)
+            self._note(record.partition, record.offset, record.events)
+
+    def note_appended(self, drafts: Iterable[Draft], offsets: Iterable[Offset]) -> None:
+        """Count what this process appended itself, where it goes on from what is known."""
+        for draft, offset in zip(drafts, offsets, strict=True):
+            self._note(draft.partition, offset, draft.events)
+
+    def _note(self, partition: Partition, offset: Offset, events: int) -> None:
+        known = self._known.get(partition)
+        if known is not None and known.next == offset:
+            self._known[partition] = known.and_(events)
 
     async def check_partitions(self, partitions: int) -> None:
         """Raise LogMismatch where the generation was made with another number of partitions, LogUnavailable."""

@@ -72,7 +72,9 @@ class KafkaLog(EventLog):
         check_drafts(drafts, generation=self._generation, partitions=self._partitions)
         if not drafts:
             return []
-        return await self._writer.append(drafts, now_us=self._clock.now_us())
+        offsets = await self._writer.append(drafts, now_us=self._clock.now_us())
+        self._counts.note_appended(drafts, offsets)
+        return offsets
 
     async def read(self, positions: Mapping[Partition, Offset], *, max_bytes: int, wait_s: float) -> Sequence[Stored]:
         """Records from these offsets on, in offset order within a partition, no gap stepped over.
