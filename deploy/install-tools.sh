@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# What the tests use beside Python: promtool (Debian package prometheus), and a Kafka broker (Java, jars by Maven). Never
-# starts a service.
+# What the tests use beside Python: promtool (Debian package prometheus), openssl, and a Kafka broker (Java, jars by Maven).
+# Never starts a service.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 jars=build/kafka/lib
 missing=()
 command -v promtool >/dev/null || missing+=(prometheus)
+command -v openssl >/dev/null || missing+=(openssl)
 command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
 # A copy is whole when it is newer than what declares it: Maven fetches into a directory of its own first.
 fetch=false

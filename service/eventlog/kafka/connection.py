@@ -1,6 +1,6 @@
 """How clients reach the brokers, and what their errors mean to us."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ssl import SSLError
@@ -13,9 +13,6 @@ from aiokafka.helpers import create_ssl_context
 from service.errors import InvalidSettings, LogUnavailable
 from service.settings import Settings
 
-REQUEST_TIMEOUT_S = 5.0
-"""How long a broker may take over one request before the connection is given up."""
-
 FAILURES = (KafkaError, ConsumerStoppedError, IllegalOperation, OSError, TimeoutError)
 """Anything that a broker, the connection to it or the client may say."""
 
@@ -25,7 +22,22 @@ class KafkaConnection:
     """The brokers to begin with, and the words that every client is made with."""
 
     bootstrap: str
-    options: dict[str, Any]
+    security: Mapping[str, Any]
+    """Protocol, user, password and certificates, in the client's words."""
+    request_timeout_s: float = 5.0
+    """How long a broker may take over one request before the connection is given up."""
+    append_timeout_s: float = 9.0
+    """How long an append may take, its retries included."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The words that every client is made with."""
+        return {
+            "bootstrap_servers": self.bootstrap.split(","),
+            "client_id": "tidegauge",
+            "request_timeout_ms": int(self.request_timeout_s * 1_000),
+            **self.security,
+        }
 
     @classmethod
     def of(cls, settings: Settings) -> "KafkaConnection":
@@ -33,19 +45,14 @@ class KafkaConnection:
         if settings.kafka_bootstrap is None:
             raise InvalidSettings("no Kafka is configured: set TIDEGAUGE_KAFKA_BOOTSTRAP=HOST:PORT,…")
         password = settings.kafka_sasl_password
-        options: dict[str, Any] = {
-            "bootstrap_servers": settings.kafka_bootstrap.split(","),
-            "client_id": "tidegauge",
-            "request_timeout_ms": int(REQUEST_TIMEOUT_S * 1_000),
-            "security_protocol": settings.kafka_security_protocol,
-        }
+        security: dict[str, Any] = {"security_protocol": settings.kafka_security_protocol}
         if settings.kafka_security_protocol.startswith("SASL"):
-            options["sasl_mechanism"] = settings.kafka_sasl_mechanism
-            options["sasl_plain_username"] = settings.kafka_sasl_username
-            options["sasl_plain_password"] = password.get_secret_value() if password else None
+            security["sasl_mechanism"] = settings.kafka_sasl_mechanism
+            security["sasl_plain_username"] = settings.kafka_sasl_username
+            security["sasl_plain_password"] = password.get_secret_value() if password else None
         if settings.kafka_security_protocol.endswith("SSL"):
-            options["ssl_context"] = _tls(settings)
-        return cls(settings.kafka_bootstrap, options)
+            security["ssl_context"] = _tls(settings)
+        return cls(settings.kafka_bootstrap, security)
 
     def consumer(self, **options: Any) -> AIOKafkaConsumer:
         """Make a consumer that neither resets nor commits offsets by itself; not started yet."""

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from service.domain.ids import Offset, Partition
 from service.errors import LogUnavailable
-from service.eventlog.kafka.connection import KafkaConnection, failures_named
+from service.eventlog.kafka.connection import FAILURES, KafkaConnection, failures_named
 
 GROUP = "tidegauge-aggregate"
 COMMIT_INTERVAL_S = 1.0
@@ -65,8 +65,9 @@ class KafkaGroup:
                 await asyncio.sleep(COMMIT_INTERVAL_S)
         except asyncio.CancelledError:
             if self._changed.is_set() and self._offsets().keys() <= assigned:
-                async with asyncio.timeout(COMMIT_INTERVAL_S):
-                    await consumer.commit(self._offsets())
+                with contextlib.suppress(*FAILURES):
+                    async with asyncio.timeout(COMMIT_INTERVAL_S):
+                        await consumer.commit(self._offsets())
             raise
 
     def _assign(self, consumer: AIOKafkaConsumer, assigned: set[TopicPartition]) -> set[TopicPartition]:

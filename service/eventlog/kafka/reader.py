@@ -10,7 +10,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 
 from service.domain.ids import Offset, Partition
 from service.errors import LogUnavailable, OffsetOutOfRange
-from service.eventlog.kafka.connection import REQUEST_TIMEOUT_S, KafkaConnection, failures_named
+from service.eventlog.kafka.connection import KafkaConnection, failures_named
 from service.eventlog.kafka.offsets import KafkaOffsets
 from service.eventlog.kafka.record import stored
 from service.eventlog.port import Stored
@@ -110,7 +110,7 @@ class KafkaReader:
         if any(positions[partition] > ends[partition] for partition in behind):
             raise await self._out_of_range(positions)
         share = max_bytes // len(behind)
-        deadline_s = asyncio.get_running_loop().time() + REQUEST_TIMEOUT_S
+        deadline_s = asyncio.get_running_loop().time() + self._connection.request_timeout_s
         while lacking := [p for p in behind if self._ahead[p].next < ends[p] and self._ahead[p].size < share]:
             left_s = deadline_s - asyncio.get_running_loop().time()
             if left_s <= 0:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 
 from service.domain.ids import Offset
 from service.errors import LogUnavailable
@@ -14,7 +13,6 @@ from service.eventlog.kafka.record import OVERHEAD_BYTES, headers, timestamp_ms
 from service.eventlog.kafka.topic import MAX_BATCH_BYTES
 from service.eventlog.port import Draft
 
-APPEND_TIMEOUT_S = 9.0
 _BATCH_BYTES = MAX_BATCH_BYTES - OVERHEAD_BYTES
 
 
@@ -22,9 +20,10 @@ class _Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no type
     """A producer that can be given up: by itself an idempotent one tries for ever."""
 
     async def abandon(self) -> None:
-        """Deliver nothing more and close; what is in flight may still arrive."""
-        self._message_accumulator.fail_all(KafkaError("the producer was given up"))
-        await self.stop()
+        """Send nothing more and close; what is in flight may still arrive, and what is not is never answered."""
+        self._closed = True
+        await self._sender.close()
+        await self.client.close()
 
 
 class KafkaWriter:
@@ -43,7 +42,7 @@ class KafkaWriter:
             producer = await self._started()
         try:
             with failures_named(self._connection):
-                async with asyncio.timeout(APPEND_TIMEOUT_S):
+                async with asyncio.timeout(self._connection.append_timeout_s):
                     return await self._send(producer, drafts, now_us)
         except BaseException:
             self._give_up(producer)
@@ -85,7 +84,7 @@ class KafkaWriter:
                     **self._connection.options,
                 )
                 try:
-                    async with asyncio.timeout(APPEND_TIMEOUT_S):
+                    async with asyncio.timeout(self._connection.append_timeout_s):
                         await producer.start()
                 except BaseException:
                     self._end(producer)
@@ -94,7 +93,7 @@ class KafkaWriter:
             return self._producer
 
     def _give_up(self, producer: _Producer) -> None:
-        """Make a new producer next time; others' appends through this one fail as well, and are tried again."""
+        """Make a new producer next time; others' appends through this one fail as well, at their time-out."""
         if self._producer is producer:
             self._producer = None
             self._end(producer)
