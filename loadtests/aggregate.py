@@ -30,6 +30,9 @@ RECEIVED_PER_S = 25_000
 REPEATED = 0.01
 """The share of requests that a client sent twice."""
 WARM_UP = 0.3
+FLUSHES = 8
+"""At least so many in a run."""
+FEWEST_IN_A_FLUSH = 100
 POLL_S = 0.05
 STUCK_S = 60.0
 
@@ -54,12 +57,12 @@ async def aggregate(site: Site, population: Population, events: int) -> Aggregat
     Raises RuntimeError when what was appended and what was counted differ.
     """
     async with site.database("aggregate", population.tenants) as database:
-        appended, repeated = await _fill(database, population, events)
+        appended, repeated = await fill(database, population, events)
         connection = await asyncpg.connect(database.url)
         try:
             await connection.execute("vacuum analyze log_record")
             await connection.execute("checkpoint")
-            async with site.role("aggregate", database.url) as role:
+            async with site.role("aggregate", database.url, {"flush_events": str(_flush_events(appended))}) as role:
                 began_s = asyncio.get_running_loop().time()
                 warm = await _until(connection, site, role, int(appended * WARM_UP))
                 done = await _until(connection, site, role, appended)
@@ -72,6 +75,11 @@ async def aggregate(site: Site, population: Population, events: int) -> Aggregat
             f"{appended} events were appended, {repeated} of them twice; {stored} are stored, {duplicate} duplicate, {dead} dead"
         )
     return _result(appended, repeated, began_s, warm, done, used, metrics)
+
+
+def _flush_events(events: int) -> int:
+    """As the settings have it, but fewer where so many would leave nothing after the warm-up."""
+    return min(Settings().flush_events, max(FEWEST_IN_A_FLUSH, events // FLUSHES))
 
 
 def _result(
@@ -99,7 +107,7 @@ def _result(
     )
 
 
-async def _fill(database: Database, population: Population, events: int) -> tuple[int, int]:
+async def fill(database: Database, population: Population, events: int) -> tuple[int, int]:
     """Append events as the door does, but for HTTP; returns how many, and how many of these are copies."""
     settings, clock = Settings(), SystemClock()
     limits = Limits(10_000, 256_000, 32, database.installation.max_lateness_s * SECOND, settings.max_skew_s * SECOND)

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtests.aggregate import aggregate
-from loadtests.ingest import ingest, singles
-from loadtests.results import Report, begin
+from loadtests.ingest import door
+from loadtests.results import RESULTS, Report, begin
 from loadtests.site import Site, open_site
 from loadtests.table import table
 from loadtests.together import together
 from loadtests.traffic import Population
 from service.clock import SystemClock
 
-STAGES = ("ingest", "singles", "aggregate", "together")
+STAGES = ("door", "aggregate", "together")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,31 +30,32 @@ class Extent:
     """Of each measurement over HTTP."""
     events: int
     """In the aggregator's backlog."""
+    users: int
+    """Of all tenants."""
 
 
 DEFAULT = Population()
-FULL = Extent(seconds=10.0, events=2_000_000)
-QUICK = Extent(seconds=3.0, events=400_000)
+FULL = Extent(seconds=10.0, events=1_500_000, users=200_000)
+QUICK = Extent(seconds=2.0, events=200_000, users=20_000)
 
 
-async def run(stages: Sequence[str], extent: Extent, population: Population) -> Report:
-    """Run the stages one after another."""
+async def run(stages: Sequence[str], extent: Extent, population: Population, name: str) -> Report:
+    """Run the stages one after another; what is known by then is written after each."""
     began_s = time.perf_counter()
     async with open_site() as site:
         report = await begin(SystemClock(), site.address)
         for stage in stages:
             print(f"{stage} …", flush=True)
             await _measure(stage, site, report, extent, population)
-    report.seconds = time.perf_counter() - began_s
+            report.seconds = time.perf_counter() - began_s
+            report.write(name)
     return report
 
 
 async def _measure(stage: str, site: Site, report: Report, extent: Extent, population: Population) -> None:
     match stage:
-        case "ingest":
-            report.ingest = await ingest(site, population, extent.seconds)
-        case "singles":
-            report.singles = await singles(site, population, extent.seconds / 2)
+        case "door":
+            report.ingest, report.singles = await door(site, population, extent.seconds)
         case "aggregate":
             report.aggregate = await aggregate(site, population, extent.events)
         case "together":
@@ -69,16 +70,16 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="under a minute: figures are rough")
     parser.add_argument("--seconds", type=float, help="of each measurement over HTTP")
     parser.add_argument("--events", type=int, help="in the aggregator's backlog")
-    parser.add_argument("--users", type=int, default=DEFAULT.users, help="of all tenants")
+    parser.add_argument("--users", type=int, help="of all tenants")
     parser.add_argument("--accounts", type=int, default=DEFAULT.accounts, help="a tenant; 0: events name none")
     parser.add_argument("--name", default="latest", help="of the JSON file in loadtests/results")
     asked = parser.parse_args()
     extent = QUICK if asked.quick else FULL
-    extent = Extent(seconds=asked.seconds or extent.seconds, events=asked.events or extent.events)
-    population = Population(users=asked.users, accounts=asked.accounts)
-    report = asyncio.run(run(asked.only, extent, population))
+    extent = Extent(asked.seconds or extent.seconds, asked.events or extent.events, asked.users or extent.users)
+    population = Population(users=extent.users, accounts=asked.accounts)
+    report = asyncio.run(run(asked.only, extent, population, asked.name))
     print(table(report))
-    print(f"\nwritten to {report.write(asked.name)}")
+    print(f"\nwritten to {RESULTS / asked.name}.json")
 
 
 if __name__ == "__main__":

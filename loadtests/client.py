@@ -13,6 +13,7 @@ from loadtests.traffic import FAMILIES, Population
 PATIENCE_S = 60.0
 """How much longer than its plan a client may take."""
 ACCEPTED = "202"
+LONGEST_WARM_UP_S = 3.0
 
 
 class LoadClient:
@@ -66,6 +67,11 @@ async def sending(plan: Plan) -> AsyncIterator[LoadClient]:
         await process.wait()
 
 
+def warm_up_s(seconds: float) -> float:
+    """How long to warm up before so long a measurement."""
+    return min(LONGEST_WARM_UP_S, seconds / 4)
+
+
 def plan_of(
     population: Population,
     *,
@@ -76,7 +82,6 @@ def plan_of(
     connections: int = 8,
     requests_per_s: float | None = None,
     families: frozenset[str] = frozenset(FAMILIES),
-    warm_up_s: float = 1.0,
 ) -> Plan:
     """A plan for all keys of a database."""
     return Plan(
@@ -87,6 +92,6 @@ def plan_of(
         connections=connections,
         events_a_request=events_a_request,
         requests_per_s=requests_per_s,
-        warm_up_s=warm_up_s,
+        warm_up_s=warm_up_s(seconds),
         seconds=seconds,
     )

@@ -85,7 +85,7 @@ class _Connection(asyncio.Protocol):
         self._load.answered(self, int(head[9:12]), body)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._load.lost(exc)
+        self._load.lost(self, exc)
 
 
 class _Load:
@@ -104,6 +104,7 @@ class _Load:
         ]
         self._turn = 0
         self._idle: deque[_Connection] = deque()
+        self._missing = plan.connections
         self._due: deque[float] = deque()
         self._paused = False
         self._running = True
@@ -125,9 +126,13 @@ class _Load:
         self._idle.append(connection)
         self._send()
 
-    def lost(self, error: Exception | None) -> None:
-        if self._running:
-            self._failure = error or ConnectionError("the server closed a connection")
+    def lost(self, connection: _Connection, error: Exception | None) -> None:
+        """The server closes what has been idle for long, as in a pause; with a request under way it may not."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+            self._missing += 1
+        elif self._running:
+            self._failure = error or ConnectionError("the server closed a connection with a request under way")
 
     def obey(self, word: bytes) -> None:
         """`pause` or `go`."""
@@ -136,11 +141,7 @@ class _Load:
 
     async def run(self) -> None:
         """Send from now on for the plan's time; raises what ended a connection."""
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            for _ in range(self._plan.connections):
-                _, made = await loop.create_connection(lambda: _Connection(self), "127.0.0.1", self._plan.port)
-                self._idle.append(made)
+        await self._connect()
         began_s = time.perf_counter()
         end_s = began_s + self._plan.warm_up_s + self._plan.seconds
         planned = 0
@@ -149,6 +150,8 @@ class _Load:
                 self._begin()
             if self._failure is not None:
                 raise self._failure
+            if self._missing and not self._paused:
+                await self._connect()
             if self._plan.requests_per_s is not None:
                 while planned / self._plan.requests_per_s <= now_s - began_s:
                     self._schedule(began_s + planned / self._plan.requests_per_s)
@@ -158,6 +161,14 @@ class _Load:
         self.counting = self._running = False
         self.seconds = time.perf_counter() - self._begun_s
         self.cpu_s = time.process_time() - self._begun_cpu_s
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            while self._missing:
+                _, made = await loop.create_connection(lambda: _Connection(self), "127.0.0.1", self._plan.port)
+                self._missing -= 1
+                self._idle.append(made)
 
     def _begin(self) -> None:
         self.counting = True

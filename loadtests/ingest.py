@@ -8,7 +8,7 @@ from loadtests.client import plan_of, sending
 from loadtests.http_client import Outcome
 from loadtests.processes import cpu_s
 from loadtests.results import Ingest, Singles
-from loadtests.site import Role, Site
+from loadtests.site import Database, Role, Site
 from loadtests.traffic import Population
 
 USAGE = frozenset({"usage"})
@@ -27,10 +27,17 @@ class _Sent:
     wal_bytes: int
 
 
-async def ingest(site: Site, population: Population, seconds: float) -> Ingest:
-    """Batches of 500 usage events on few connections."""
-    async with site.database("ingest", population.tenants) as database, site.role("api", database.url) as api:
-        sent = await _send(site, population, api, database.url, database.write_keys, seconds, BATCH_EVENTS, BATCH_CONNECTIONS)
+async def door(site: Site, population: Population, seconds: float) -> tuple[Ingest, Singles]:
+    """Batches of 500 usage events on few connections; single ones as fast as they go, then at half of that rate."""
+    async with site.database("door", population.tenants) as database, site.role("api", database.url) as api:
+        batches = await _send(site, population, api, database, seconds, BATCH_EVENTS, BATCH_CONNECTIONS)
+        peak = await _send(site, population, api, database, seconds / 2, 1, SINGLE_CONNECTIONS)
+        rate = peak.outcome.requests / peak.outcome.seconds
+        half = await _send(site, population, api, database, seconds / 2, 1, SINGLE_CONNECTIONS, requests_per_s=rate / 2)
+    return _ingest(batches), _singles(peak, half)
+
+
+def _ingest(sent: _Sent) -> Ingest:
     outcome = sent.outcome
     a_million = 1e6 / outcome.events
     return Ingest(
@@ -48,15 +55,9 @@ async def ingest(site: Site, population: Population, seconds: float) -> Ingest:
     )
 
 
-async def singles(site: Site, population: Population, seconds: float) -> Singles:
-    """Single events: as fast as they go, then at half of that rate."""
-    async with site.database("singles", population.tenants) as database, site.role("api", database.url) as api:
-        keys = database.write_keys
-        peak = await _send(site, population, api, database.url, keys, seconds, 1, SINGLE_CONNECTIONS)
-        rate = peak.outcome.requests / peak.outcome.seconds
-        half = await _send(site, population, api, database.url, keys, seconds, 1, SINGLE_CONNECTIONS, requests_per_s=rate / 2)
+def _singles(peak: _Sent, half: _Sent) -> Singles:
     return Singles(
-        requests_per_s=rate,
+        requests_per_s=peak.outcome.requests / peak.outcome.seconds,
         peak_p50_ms=peak.outcome.p50_ms,
         peak_p99_ms=peak.outcome.p99_ms,
         half_requests_per_s=half.outcome.requests / half.outcome.seconds,
@@ -71,8 +72,7 @@ async def _send(
     site: Site,
     population: Population,
     api: Role,
-    url: str,
-    keys: tuple[str, ...],
+    database: Database,
     seconds: float,
     events: int,
     connections: int,
@@ -82,14 +82,14 @@ async def _send(
     plan = plan_of(
         population,
         port=api.port,
-        keys=keys,
+        keys=database.write_keys,
         seconds=seconds,
         events_a_request=events,
         connections=connections,
         requests_per_s=requests_per_s,
         families=USAGE,
     )
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(database.url)
     try:
         async with sending(plan) as client:
             await client.begun()

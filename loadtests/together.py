@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from loadtests.aggregate import fill
 from loadtests.client import LoadClient, plan_of, sending
 from loadtests.processes import cpu_s
 from loadtests.results import Together, Visible
 from loadtests.site import Database, Role, Site
-from loadtests.traffic import Population
-from loadtests.visible import Prober
+from loadtests.traffic import FAMILIES, Population
+from loadtests.visible import GIVE_UP_S, Prober
 
 MODEST_EVENTS_PER_S = 1_000
 MODEST_REQUEST_EVENTS = 50
@@ -21,7 +22,6 @@ REQUEST_EVENTS = 500
 HOLD_EVENTS = 200_000
 """So much backlog makes the client pause, half of it lets it go on: two flushes of the default size."""
 LOOK_S = 0.1
-WARM_UP_S = 3.0
 DRAIN_TIMEOUT_S = 120.0
 
 BACKLOG = """
@@ -63,9 +63,9 @@ class _Stage:
 
     @contextlib.asynccontextmanager
     async def background(
-        self, seconds: float, *, events_per_s: float | None, events_a_request: int, warm_up_s: float = 1.0
+        self, seconds: float, *, events_per_s: float | None, events_a_request: int, linger_s: float = 0.0
     ) -> AsyncIterator[LoadClient]:
-        """Load by all tenants but the prober's own; None: as fast as it goes."""
+        """Load by all tenants but the prober's own (`events_per_s` None: as fast as it goes), `linger_s` longer than measured."""
         plan = plan_of(
             self.population,
             port=self.api.port,
@@ -73,8 +73,8 @@ class _Stage:
             seconds=seconds,
             events_a_request=events_a_request,
             requests_per_s=None if events_per_s is None else events_per_s / events_a_request,
-            warm_up_s=warm_up_s,
         )
+        plan.seconds += linger_s
         async with sending(plan) as client:
             yield client
 
@@ -83,14 +83,17 @@ async def together(site: Site, population: Population, seconds: float) -> Measur
     """Run all roles at a modest rate, at the highest one, and at half of that."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(site.database("together", population.tenants + 1))
-        api, aggregator, evaluator = [
-            await stack.enter_async_context(site.role(name, database.url)) for name in ("api", "aggregate", "evaluate")
-        ]
+        # So many that every user is among them: giving out ordinals is no part of a sustained rate.
+        await fill(database, population, population.users * sum(FAMILIES.values()) // FAMILIES["usage"])
+        names = ("api", "aggregate", "evaluate")
+        starting = [stack.enter_async_context(site.role(name, database.url)) for name in names]
+        api, aggregator, evaluator = await asyncio.gather(*starting)
         connection = await asyncpg.connect(database.url)
         stack.push_async_callback(connection.close)
         prober = Prober(api, write_key=database.write_keys[-1], read_key=database.read_key, seed=population.seed)
         stack.push_async_callback(prober.close)
         stage = _Stage(site, population, database, connection, api, aggregator, evaluator, prober)
+        await _drained(connection)
         modest = await _visible(stage, seconds, MODEST_EVENTS_PER_S, MODEST_REQUEST_EVENTS)
         sustained = await _sustained(stage, seconds)
         await _drained(connection)
@@ -99,18 +102,18 @@ async def together(site: Site, population: Population, seconds: float) -> Measur
 
 
 async def _visible(stage: _Stage, seconds: float, events_per_s: float, events_a_request: int) -> Visible:
-    # The load goes on for as long as the last probe may take.
-    lasting = stage.background(seconds + WARM_UP_S, events_per_s=events_per_s, events_a_request=events_a_request)
-    async with lasting as client:
+    # The load goes on for as long as the last probe may take, and ends with it.
+    async with stage.background(
+        seconds, events_per_s=events_per_s, events_a_request=events_a_request, linger_s=GIVE_UP_S
+    ) as client:
         await client.begun()
-        await asyncio.sleep(WARM_UP_S)
         return await stage.prober.measure(seconds, background_events_per_s=events_per_s)
 
 
 async def _sustained(stage: _Stage, seconds: float) -> Together:
     """The client sends as fast as it can, and pauses while the backlog is long."""
     loop = asyncio.get_running_loop()
-    async with stage.background(seconds, events_per_s=None, events_a_request=REQUEST_EVENTS, warm_up_s=WARM_UP_S) as client:
+    async with stage.background(seconds, events_per_s=None, events_a_request=REQUEST_EVENTS) as client:
         holding = asyncio.create_task(_hold(stage.connection, client))
         try:
             await client.begun()

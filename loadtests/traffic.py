@@ -11,6 +11,8 @@ from service.clock import SECOND
 FAMILIES: Final = {"usage": 7, "request": 2, "delivery": 1}
 """The mix: how many of ten events are of each family."""
 MILLISECOND = 1_000
+STRIDE = 7_919
+"""A prime: uses walk through all users of a tenant, each once, before one comes again."""
 SHAPES = 4_096
 """Different events a tenant, but for id, time and user."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,10 +33,9 @@ class Population:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """An event in three pieces: up to its id, from there to its time, from there to its user (if it has one), the rest."""
+    """An event without id, time and user: what comes before these, and what comes after."""
 
     head: str
-    account: int
     has_user: bool
     tail: str
 
@@ -44,12 +45,12 @@ class Traffic:
 
     def __init__(self, population: Population, tenant: int, *, families: frozenset[str] = frozenset(FAMILIES)) -> None:
         self._random = Random(population.seed * 1_000 + tenant)
-        self._accounts = max(1, population.accounts)
-        self._users_an_account = max(1, population.users // population.tenants // self._accounts)
+        self._accounts = population.accounts
+        self._users = max(1, population.users // population.tenants)
         mix = [family for family, weight in FAMILIES.items() if family in families for _ in range(weight)]
         self._shapes = [self._shape(mix[place % len(mix)], population) for place in range(SHAPES)]
         self._random.shuffle(self._shapes)
-        self._made = 0
+        self._made = self._uses = 0
         # Ids must differ between runs of one client as well as between tenants.
         self._prefix = f"{tenant:04x}{self._random.getrandbits(32):08x}"
 
@@ -59,24 +60,28 @@ class Traffic:
 
     def events(self, count: int, now_us: int) -> list[str]:
         """So many envelopes as JSON texts."""
-        shapes, prefix, first = self._shapes, self._prefix, self._made
-        self._made += count
-        randrange, users, accounts = self._random.random, self._users_an_account, self._accounts
+        shapes, prefix, first, uses = self._shapes, self._prefix, self._made, self._uses
+        random, users, accounts = self._random.random, self._users, self._accounts
         texts = []
         for number in range(first, first + count):
             shape = shapes[number % SHAPES]
-            time = _time_text((now_us - int(randrange() * 2 * SECOND)) // MILLISECOND)
-            who = f'"subject":"user-{shape.account + accounts * int(randrange() * users):06d}",' if shape.has_user else ""
+            time = _time_text((now_us - int(random() * 2 * SECOND)) // MILLISECOND)
+            who = ""
+            if shape.has_user:
+                user = uses * STRIDE % users
+                uses += 1
+                who = f'"subject":"user-{user:06d}",' + (f'"account":"account-{user % accounts:03d}",' if accounts else "")
             texts.append(f'{shape.head}"id":"{prefix}{number:08x}","time":"{time}",{who}{shape.tail}')
+        self._made, self._uses = first + count, uses
         return texts
 
     def _shape(self, family: str, population: Population) -> _Shape:
         random = self._random
-        account = random.randrange(self._accounts)
-        named = f'"account":"account-{account:03d}",' if population.accounts else ""
+        named = f'"account":"account-{random.randrange(population.accounts):03d}",' if population.accounts else ""
         latency_ms = round(random.lognormvariate(4.0, 0.8), 3)
         match family:
             case "usage":
+                named = ""  # it is the user's
                 feature, session = random.randrange(population.features), random.getrandbits(40)
                 data = f'{{"feature":"feature-{feature:02d}","session":"{session:010x}","duration_ms":{latency_ms}}}'
             case "request":
@@ -94,7 +99,7 @@ class Traffic:
                     f'"outcome":"{outcome}","attempt":{random.choices((1, 2), (95, 5))[0]}{took}}}'
                 )
         head = f'{{"specversion":"1.0","type":"io.tidegauge.{family}.v1","source":"/services/{family}",'
-        return _Shape(head, account, family == "usage", f'{named}"data":{data}}}')
+        return _Shape(head, family == "usage", f'{named}"data":{data}}}')
 
 
 @lru_cache(maxsize=8_192)

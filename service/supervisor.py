@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 import sys
 from asyncio.subprocess import Process
@@ -12,11 +11,14 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from service.errors import StoreUnavailable
 from service.store.embedded import EmbeddedPostgres
+from service.store.engine import FAILURES
 
 FIRST_BACKOFF_S = 0.2
 LONGEST_BACKOFF_S = 10.0
 HEALTHY_S = 30.0
+LOOK_INTERVAL_S = 0.5
 STOP_TIMEOUT_S = 20.0
 
 log = structlog.get_logger(__name__)
@@ -64,9 +66,7 @@ class Supervisor:
         """Stop the roles with SIGTERM all at once (they drain and flush), and those that stay with SIGKILL."""
         self._stopping.set()
         for child in self._children.values():
-            if child.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    child.terminate()
+            _terminate(child)
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT_S)
             for child in self._children.values():
@@ -82,9 +82,15 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
             began = loop.time()
-            child = await self._spawn(role)
-            self._children[role.name] = child
-            code = await child.wait()
+            try:
+                child = await self._spawn(role)
+            except OSError as error:  # no process, memory or file is to be had: that passes
+                code: int | str = str(error)
+            else:
+                self._children[role.name] = child
+                if self._stopping.is_set():  # `stop` came too early to see this child
+                    _terminate(child)
+                code = await child.wait()
             if self._stopping.is_set():
                 return
             lived_s = loop.time() - began
@@ -105,18 +111,28 @@ class Supervisor:
         )
 
     async def _keep_postgres(self, postgres: EmbeddedPostgres) -> None:
+        backoff_s = FIRST_BACKOFF_S
         while not self._stopping.is_set():
-            if not postgres.running():
-                log.warning("postgres_died", restart=True)
+            if postgres.running():
+                backoff_s = FIRST_BACKOFF_S
+                await self._pause(LOOK_INTERVAL_S)
+                continue
+            log.warning("postgres_died", restart=True)
+            try:
                 await postgres.start()
-            await self._pause(0.5)
+            except (StoreUnavailable, *FAILURES) as error:
+                # A full disk, say: it starts again once there is room, and nobody else would try.
+                log.error("postgres_does_not_start", error=str(error), again_in_s=backoff_s)  # noqa: TRY400
+                await self._pause(backoff_s)
+                backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
 
-def interrupt(pid: int) -> None:
-    """Ask a process to stop; it may be gone."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
+def _terminate(child: Process) -> None:
+    """Ask a child to stop; it may be gone."""
+    if child.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            child.terminate()

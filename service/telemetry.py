@@ -6,9 +6,12 @@ from bisect import bisect_left
 from collections.abc import Callable
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, disable_created_metrics
 
 from service import __version__
+
+# A series more for every counter, which says when the process began: build info and restarts say it.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 VISIBLE_BUCKETS_S = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -25,21 +28,24 @@ class ManyHistogram(Histogram):
 
 
 class Telemetry:
-    """The metrics of one process, on a registry of its own."""
+    """The metrics of one process, on a registry of its own; those of other roles are there and are not shown."""
 
     def __init__(self, role: str) -> None:
         self.registry = registry = CollectorRegistry()
+        door = None if role in {"aggregate", "evaluate"} else registry
+        fold = None if role in {"api", "evaluate", "import"} else registry
+        live = None if role in {"api", "aggregate", "import"} else registry
         self.build = Info("tidegauge_build", "Version and role of the process", registry=registry)
         self.build.info({"version": __version__, "role": role})
         ProcessCollector(registry=registry)
         # ingest
         self.ingest_events = Counter(
-            "tidegauge_ingest_events", "Events at the door, by outcome (accepted or the reason)", ["outcome"], registry=registry
+            "tidegauge_ingest_events", "Events at the door, by outcome (accepted or the reason)", ["outcome"], registry=door
         )
         self.ingest_unknown_fields = Counter(
-            "tidegauge_ingest_unknown_fields", "Fields of `data` that the contract does not know", registry=registry
+            "tidegauge_ingest_unknown_fields", "Fields of `data` that the contract does not know", registry=door
         )
-        self.ingest_rounded = Counter("tidegauge_ingest_rounded", "Numbers rounded to their last kept digit", registry=registry)
+        self.ingest_rounded = Counter("tidegauge_ingest_rounded", "Numbers rounded to their last kept digit", registry=door)
         self.http_requests = Histogram(
             "tidegauge_http_request_duration_seconds",
             "Requests to the API",
@@ -48,47 +54,47 @@ class Telemetry:
             registry=registry,
         )
         self.append_seconds = Histogram(
-            "tidegauge_log_append_duration_seconds", "Appends to the event log", buckets=LATENCY_BUCKETS_S, registry=registry
+            "tidegauge_log_append_duration_seconds", "Appends to the event log", buckets=LATENCY_BUCKETS_S, registry=door
         )
         self.append_events = Histogram(
-            "tidegauge_log_append_events", "Events in one append", buckets=BATCH_BUCKETS, registry=registry
+            "tidegauge_log_append_events", "Events in one append", buckets=BATCH_BUCKETS, registry=door
         )
-        self.append_backlog = Gauge("tidegauge_log_append_backlog_events", "Events waiting for an append", registry=registry)
+        self.append_backlog = Gauge("tidegauge_log_append_backlog_events", "Events waiting for an append", registry=door)
         self.log_backlog = Gauge(
-            "tidegauge_log_backlog_events", "Events in the log that no aggregator has consumed", registry=registry
+            "tidegauge_log_backlog_events", "Events in the log that no aggregator has consumed", registry=door
         )
         self.log_backlog_limit = Gauge(
-            "tidegauge_log_backlog_limit_events", "Events in the log above which the API takes none", registry=registry
+            "tidegauge_log_backlog_limit_events", "Events in the log above which the API takes none", registry=door
         )
         # aggregate
-        self.consumed = Counter("tidegauge_aggregate_events", "Events consumed, by outcome", ["outcome"], registry=registry)
-        self.dead_letters = Counter("tidegauge_dead_letters", "Dead letters, by reason", ["reason"], registry=registry)
+        self.consumed = Counter("tidegauge_aggregate_events", "Events consumed, by outcome", ["outcome"], registry=fold)
+        self.dead_letters = Counter("tidegauge_dead_letters", "Dead letters, by reason", ["reason"], registry=fold)
         self.flush_seconds = Histogram(
-            "tidegauge_flush_duration_seconds", "Flush transactions", buckets=LATENCY_BUCKETS_S, registry=registry
+            "tidegauge_flush_duration_seconds", "Flush transactions", buckets=LATENCY_BUCKETS_S, registry=fold
         )
-        self.flush_events = Histogram("tidegauge_flush_events", "Events in one flush", buckets=BATCH_BUCKETS, registry=registry)
+        self.flush_events = Histogram("tidegauge_flush_events", "Events in one flush", buckets=BATCH_BUCKETS, registry=fold)
         self.flush_failures = Counter(
-            "tidegauge_flush_failures", "Flushes that were rolled back, by cause", ["cause"], registry=registry
+            "tidegauge_flush_failures", "Flushes that were rolled back, by cause", ["cause"], registry=fold
         )
         self.visible_seconds = ManyHistogram(
             "tidegauge_event_visible_delay_seconds",
             "Receipt to commit in the rollups",
             buckets=VISIBLE_BUCKETS_S,
-            registry=registry,
+            registry=fold,
         )
         self.lag_events = Gauge(
-            "tidegauge_aggregate_lag_events", "Events appended and not yet consumed", ["partition"], registry=registry
+            "tidegauge_aggregate_lag_events", "Events appended and not yet consumed", ["partition"], registry=fold
         )
         self.lag_seconds = Gauge(
-            "tidegauge_aggregate_lag_seconds", "Age of the oldest event not yet consumed", ["partition"], registry=registry
+            "tidegauge_aggregate_lag_seconds", "Age of the oldest event not yet consumed", ["partition"], registry=fold
         )
-        self.watermark_age = Gauge("tidegauge_watermark_age_seconds", "Age of the watermark", registry=registry)
-        self.log_gaps = Counter("tidegauge_log_gaps", "Sequences of a producer that are missing in the log", registry=registry)
-        self.leases = Gauge("tidegauge_leases", "Partitions held by this process", registry=registry)
-        self.dedupe_ids = Gauge("tidegauge_dedupe_cached_ids", "Ids held in memory", registry=registry)
-        self.dedupe_bytes = Gauge("tidegauge_dedupe_cached_bytes", "Memory of the ids held", registry=registry)
+        self.watermark_age = Gauge("tidegauge_watermark_age_seconds", "Age of the watermark", registry=fold)
+        self.log_gaps = Counter("tidegauge_log_gaps", "Sequences of a producer that are missing in the log", registry=fold)
+        self.leases = Gauge("tidegauge_leases", "Partitions held by this process", registry=fold)
+        self.dedupe_ids = Gauge("tidegauge_dedupe_cached_ids", "Ids held in memory", registry=fold)
+        self.dedupe_bytes = Gauge("tidegauge_dedupe_cached_bytes", "Memory of the ids held", registry=fold)
         self.names_over_limit = Counter(
-            "tidegauge_names_over_limit", "Events counted under ~other, by kind of name", ["kind"], registry=registry
+            "tidegauge_names_over_limit", "Events counted under ~other, by kind of name", ["kind"], registry=fold
         )
         # evaluate, store
         self.evaluations = Histogram(
@@ -96,10 +102,10 @@ class Telemetry:
             "One round of the evaluator",
             ["round"],
             buckets=LATENCY_BUCKETS_S,
-            registry=registry,
+            registry=live,
         )
         self.evaluation_failures = Counter(
-            "tidegauge_evaluation_failures", "KPIs that could not be evaluated", ["kpi"], registry=registry
+            "tidegauge_evaluation_failures", "KPIs that could not be evaluated", ["kpi"], registry=live
         )
         self.pool_connections = Gauge(
             "tidegauge_database_pool_connections",

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from service.domain.foldconfig import TenantFoldConfig
 
+NEVER_US = 1 << 62
+
 
 @dataclass(frozen=True, slots=True)
 class FoldContext:
@@ -16,3 +18,6 @@ class FoldContext:
     """Minutes that begin before this have no partition: the grain is skipped."""
     quarter_from_us: int
     """Quarters of an hour (facts and probes) that begin before this have no partition."""
+    minute_until_us: int = NEVER_US
+    """Nor have minutes that begin at this or after it: only a clock that is days ahead gives such receipts."""
+    quarter_until_us: int = NEVER_US

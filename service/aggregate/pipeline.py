@@ -63,6 +63,8 @@ class Pipeline:
     seen: SeenIds
     _configs: Known[int, TenantFoldConfig] = field(default_factory=lambda: Known(KNOWN_CONFIGS))
     _kept_from: KeptFrom | None = None
+    _doubtful: bool = False
+    """A batch met a closed hour in its flush: the next one asks about every hour."""
     _number: int = 0
 
     @classmethod
@@ -94,11 +96,16 @@ class Pipeline:
 
     def committed(self, prepared: Prepared) -> None:
         """Keep what the batch brought to the caches."""
+        self._doubtful = False
         self.seen.commit(prepared.number)
         self.resolver.learn(prepared.resolved)
 
-    def reset(self) -> None:
-        """Drop what batches under way have left, after a failure; configurations and partitions are read anew."""
+    def reset(self, *, stale: bool = False) -> None:
+        """Drop what batches under way have left, after a failure; configurations and partitions are read anew.
+
+        `stale`: the flush met what had changed since the batch was decided, a closed hour perhaps.
+        """
+        self._doubtful = stale
         self.seen.drop_pending()
         self._configs = Known(KNOWN_CONFIGS)
         self._kept_from = None
@@ -118,10 +125,15 @@ class Pipeline:
             self.seen.pin(number, missing)
 
     async def _closed(self, batch: Batch) -> Mask:
-        """Mark backfilled events whose hour is closed for their tenant; only old hours can be."""
+        """Mark events whose hour is closed for their tenant.
+
+        Only hours of backfill can be; and, where the clock of a receiver is weeks behind, of what it received.
+        """
         heads = batch.heads
         closed = np.zeros(len(heads), dtype=np.bool_)
-        old = np.flatnonzero(heads.backfill & (heads.received_us - heads.time_us > self.policy.max_lateness_us))
+        old = np.flatnonzero(
+            (heads.backfill & (heads.received_us - heads.time_us > self.policy.max_lateness_us)) | self._doubtful
+        )
         if old.size:
             tenants, days = heads.tenant[old], heads.time_us[old] // DAY
             wanted = {TenantDay(*key) for key in set(zip(tenants.tolist(), days.tolist(), strict=True))}
@@ -152,7 +164,8 @@ class Pipeline:
         if self._kept_from is None:
             async with self.pool.acquire() as connection:
                 self._kept_from = await kept_from(connection)
-        return FoldContext(configs, self._kept_from.minute_from_us, self._kept_from.quarter_from_us)
+        kept = self._kept_from
+        return FoldContext(configs, kept.minute_from_us, kept.quarter_from_us, kept.minute_until_us, kept.quarter_until_us)
 
     def _stage(self, batch: Batch, groups: list[Group], outcomes: Outcomes, deltas: Deltas, resolved: Resolved) -> Staged:
         return Staged(

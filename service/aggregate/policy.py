@@ -36,10 +36,10 @@ class TimePolicy:
     max_skew_us: int
 
     def judge(self, time_us: Ints, received_us: Ints, backfill: Mask, closed: Mask) -> Outcomes:
-        """STORED where nothing speaks against it. `backfill` is exempt from lateness, and refused for `closed` hours."""
+        """STORED where nothing speaks against it: no `closed` hour, and lateness only for what is no `backfill`."""
         age = received_us - time_us
         verdicts = np.full(len(age), Outcome.STORED, dtype=np.int8)
-        verdicts[backfill & closed] = Outcome.HOUR_CLOSED
+        verdicts[closed] = Outcome.HOUR_CLOSED
         verdicts[age < -self.max_skew_us] = Outcome.IN_FUTURE
         verdicts[~backfill & (age > self.max_lateness_us)] = Outcome.TOO_LATE
         return verdicts

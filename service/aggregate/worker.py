@@ -15,13 +15,14 @@ from service.aggregate.policy import TimePolicy
 from service.aggregate.report import Report, describe
 from service.clock import SECOND, Clock
 from service.domain.ids import Offset, Partition
-from service.errors import LeaseLost, Transient
+from service.errors import BatchStale, LeaseLost, Transient
 from service.eventlog.port import EventLog
 from service.settings import Settings
 from service.store import progress
 from service.store.engine import FAILURES
 from service.store.flush import Move
 from service.store.installation import Installation
+from service.store.partitions import ensure_partitions
 from service.telemetry import Telemetry
 
 READ_WAIT_S = 0.2
@@ -31,6 +32,7 @@ EVENT_BYTES = 150
 """About what an event takes in the log: bounds a batch in bytes before it is counted."""
 FIRST_BACKOFF_S = 0.1
 LONGEST_BACKOFF_S = 5.0
+LOOK_AHEAD_INTERVAL_S = 600.0
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +90,8 @@ class Worker:
                 try:
                     if not beside:
                         await self._holding.join()
-                        beside = [asyncio.create_task(self._holding.keep()), asyncio.create_task(self._report.keep())]
+                        keeping = (self._holding.keep(), self._report.keep(), self._look_ahead())
+                        beside = [asyncio.create_task(each) for each in keeping]
                     await self._round()
                     self._backoff_s = FIRST_BACKOFF_S
                     for task in beside:
@@ -180,6 +183,17 @@ class Worker:
                 stand = await progress.positions(connection, self._log.generation)
             self._next |= {partition: stand[partition].next_offset for partition in unknown}
 
+    async def _look_ahead(self) -> None:
+        """Have tables for the days ahead, should no evaluator be there, and know what there is: under load, too."""
+        while True:
+            await asyncio.sleep(LOOK_AHEAD_INTERVAL_S)
+            try:
+                async with self._pool.acquire() as connection:
+                    await ensure_partitions(connection, now_us=self._clock.now_us(), settings=self._settings)
+            except (Transient, *FAILURES) as error:
+                log.warning("partitions.not_made", error=describe(error))
+            self._pipeline.refresh()
+
     def _let_go(self, partitions: set[Partition]) -> None:
         self._pipeline.seen.forget(partitions)
         self._parked -= partitions
@@ -199,7 +213,7 @@ class Worker:
         if isinstance(error, FAILURES):
             # What state a connection is in after an error of its own is not worth finding out.
             await self._flusher.disconnect()
-        self._pipeline.reset()
+        self._pipeline.reset(stale=isinstance(error, BatchStale))
         self._next.clear()
         await self._pause(self._backoff_s)
         self._backoff_s = min(LONGEST_BACKOFF_S, self._backoff_s * 2)

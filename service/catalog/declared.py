@@ -27,15 +27,18 @@ class Declared:
         return self.feature_groups.get(name, (name,))
 
     def integration_rows(self, question: Question) -> list[dict[str, str]]:
-        """The dimensions of each declared integration, where they are all that is split and filtered by."""
+        """The dimensions of each declared integration, where it is split by them alone.
+
+        Each of the accounts that are filtered by could have deliveries of it.
+        """
         known = {"integration", "direction"}
-        if "integration" not in question.by or not {*question.by, *question.filters} <= known:
+        if "integration" not in question.by or not known >= {*question.by} or not known | {"account"} >= {*question.filters}:
             return []
         rows = [{"integration": name, "direction": direction} for name, direction in self.integrations.items()]
         return [
             {name: row[name] for name in question.by}
             for row in rows
-            if all(row[name] in values for name, values in question.filters.items())
+            if all(row[name] in values for name, values in question.filters.items() if name in known)
         ]
 
 

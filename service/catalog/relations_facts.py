@@ -74,6 +74,8 @@ def _conditions(head: Head, facts: Facts, by: Sequence[str], filtered: Sequence[
     """What series are read, and what of them is `counted`."""
     read, counted = "", []
     for number, name in enumerate(filtered):
+        # What has no value of a dimension shows under "" in a split, so it is found by it too.
+        allowed = f"coalesce(s.dims ->> :filter_name_{number}, '') = any(:filter_value_{number})"
         if name == "account":
             own = "" if not head.platform_wide or "account" in by else " or s.account = ''"
             read += f" and (s.account = any(:filter_value_{number}){own})"
@@ -81,9 +83,9 @@ def _conditions(head: Head, facts: Facts, by: Sequence[str], filtered: Sequence[
             if name not in by:
                 read += " and (s.tenant, s.dims ->> 'feature') in (select l.tenant, l.feature from labels l)"
         elif name in facts.counted_by:
-            counted.append(f"s.dims ->> :filter_name_{number} = any(:filter_value_{number})")
+            counted.append(allowed)
         else:
-            read += f" and s.dims ->> :filter_name_{number} = any(:filter_value_{number})"
+            read += f" and {allowed}"
     if "account" in by:
         read += " and s.account <> ''"
     if facts.where:

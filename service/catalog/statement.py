@@ -26,6 +26,7 @@ RELATIONS: dict[str, str] = {
         " extract(isodow from g.day) < 6"
         " and not exists (select from holidays h where h.tenant = w.tenant and h.day = g.day::date) as business"
         " from wins w cross join lateral generate_series(w.first_day, w.last_day, interval '1 day') as g(day)"
+        " where w.until_at > w.start_at"
     ),
     "declared": "select * from unnest(:config_tenant, :config_json) as d(tenant, config)",
     "labels": "select * from unnest(:label_tenant, :label_feature, :label_name) as l(tenant, feature, label)",

@@ -45,14 +45,16 @@ def judge(
     window: str | None,
     value: float | None,
     adds_up: bool = False,
+    apart: Collection[str] = (),
 ) -> Judgement:
     """Judge a value by the most specific target that speaks of it; `config` is the version of the window's time.
 
     `dims` are the dimensions that the value is filtered or split by, each with its value or values.
     `window` is its name, None for bounds of one's own: then only targets of any window count.
-    `adds_up` is said of counts and sums: a part is not judged by what the whole should reach.
+    `adds_up` is said of counts and sums: a part is not judged by what the whole should reach. `apart` are
+    dimensions of which every value stands for itself (units): no part by them is one of a whole.
     """
-    found = target_for(config, kpi=kpi, statistic=statistic, dims=dims, window=window, adds_up=adds_up)
+    found = target_for(config, kpi=kpi, statistic=statistic, dims=dims, window=window, adds_up=adds_up, apart=apart)
     if found is None:
         reason: Literal["no_data", "no_target"] = "no_data" if value is None else "no_target"
         return Judgement(Status.NONE, reason)
@@ -78,17 +80,20 @@ def target_for(
     dims: Mapping[str, str | Collection[str]],
     window: str | None,
     adds_up: bool = False,
+    apart: Collection[str] = (),
 ) -> Target | None:
     """The most specific target that speaks of a value, of equals the later one in the file; None: there is none.
 
     A target speaks of a value when its window is the value's or any, and when for each dimension that it
     names, the value is of some of the named ones and of no others: a target of P0 and P1 speaks of P0 alone.
-    Of a KPI that adds up it speaks only of the very part that it names.
+    Of a KPI that adds up it speaks only of the very part that it names, whichever the unit if it names none.
     """
     values = {key: frozenset([one] if isinstance(one, str) else one) for key, one in dims.items()}
     for each in config.targets_by_kpi.get((kpi, statistic or None), ()):
         named = {key: frozenset(ones) for key, ones in each.selector.where.items()}
-        if each.window in {None, window} and (values == named if adds_up else _within(values, named)):
+        if each.window not in {None, window} or not _within(values, named):
+            continue
+        if not adds_up or all(values[key] == named.get(key) for key in values if key in named or key not in apart):
             return each
     return None
 

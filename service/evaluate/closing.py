@@ -1,5 +1,6 @@
 """History: the values of windows that have closed, written again where a late event touched them."""
 
+import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -15,14 +16,17 @@ from service.evaluate.ground import Ground, Grounds
 from service.evaluate.values import evaluate
 from service.store import history, live
 from service.store.dirty import touched_tenants
+from service.store.engine import PASSING
 from service.store.history import HistoryProgress
 from service.store.leases import Lease
 from service.telemetry import Telemetry
 
 WINDOWS = ("day", "week", "month")
 MAX_WINDOWS = 400
-"""Windows of one statement; a long backfill is done in so many at a time."""
+"""Windows of one statement."""
 MAX_TENANTS = 100
+MAX_TENANT_WINDOWS = 50
+"""Windows of a tenant at a time, about: a long backfill is done little by little, and delays no other tenant for long."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +40,7 @@ class Closing:
     grounds: Grounds
 
     async def once(self, pool: asyncpg.Pool, owner: UUID, lease: Lease, *, watermark_us: int) -> int:
-        """Write what has closed or was touched since; returns how many windows were looked at. Raises LeaseLost."""
+        """Write what has closed or was touched since; returns how many windows were looked at. Raises LeaseLost and PASSING."""
         async with pool.acquire() as connection:
             async with connection.transaction():
                 await live.fence(connection, owner, lease)
@@ -45,6 +49,8 @@ class Closing:
             ground = await self.grounds.now(connection, tenants, at_us=watermark_us)
             behind = [each for each in await history.progress(connection) if each.tenant in ground.configs]
             windows = {each.tenant: _closed(each, ground.configs[each.tenant], watermark_us) for each in behind}
+            # Those that have waited the longest: late events that keep coming for some let the others not wait for ever.
+            behind.sort(key=lambda each: each.closed_until_us)
             due = [each for each in behind if windows[each.tenant]][:MAX_TENANTS]
             wanted = [window for each in due for window in windows[each.tenant]]
             for start in range(0, len(wanted), MAX_WINDOWS):
@@ -52,7 +58,11 @@ class Closing:
             async with connection.transaction():
                 await live.fence(connection, owner, lease)
                 for each in due:
-                    await history.done(connection, each, closed_until_us=watermark_us)
+                    written = windows[each.tenant]
+                    # A full measure may have been all that there was: the next time tells.
+                    left_us = written[-1].end_us if len(written) >= MAX_TENANT_WINDOWS else None
+                    until_us = watermark_us if left_us is None else left_us
+                    await history.done(connection, each, until_us=until_us, left_from_us=left_us)
             return len(wanted)
 
     async def _write(
@@ -72,23 +82,30 @@ class Closing:
                 async with connection.transaction():
                     await live.fence(connection, owner, lease)
                     await history.put(connection, kpi.id, values)
-            except LeaseLost:
+            except (LeaseLost, *PASSING):
                 raise
-            except (TidegaugeError, asyncpg.PostgresError) as error:
+            except (TidegaugeError, asyncpg.PostgresError, TimeoutError) as error:
                 self.telemetry.evaluation_failures.labels(kpi=kpi.id).inc()
-                log.warning("kpi_history_not_written", kpi=kpi.id, error=str(error))
+                log.warning("kpi_history_not_written", kpi=kpi.id, error=str(error) or type(error).__name__)
 
 
 def _closed(each: HistoryProgress, configs: TenantConfigs, watermark_us: int) -> list[Window]:
-    """Windows that have closed since the history was last written, and closed ones that were touched since."""
-    touched_us = watermark_us if each.touched_from_us is None else each.touched_from_us
-    closed_us = max(each.closed_until_us, each.first_day * DAY - DAY)
-    return [
-        window
-        for name in WINDOWS
-        for window in _from(each.tenant, configs.timezone, name, min(touched_us, closed_us), watermark_us)
-        if window.end_us > closed_us or window.end_us > touched_us
-    ]
+    """Windows that have closed since the history was last written, and closed ones that were touched since.
+
+    In the order of their ends, about MAX_TENANT_WINDOWS at the most: those of one end come together.
+    """
+    from_us = max(each.closed_until_us, each.first_day * DAY - DAY)
+    if each.touched_from_us is not None:
+        from_us = min(from_us, each.touched_from_us)
+    windows = heapq.merge(
+        *(_from(each.tenant, configs.timezone, name, from_us, watermark_us) for name in WINDOWS), key=lambda window: window.end_us
+    )
+    found: list[Window] = []
+    for window in windows:
+        if len(found) >= MAX_TENANT_WINDOWS and window.end_us != found[-1].end_us:
+            break
+        found.append(window)
+    return found
 
 
 def _from(tenant: int, zone: str, name: str, from_us: int, until_us: int) -> Iterator[Window]:

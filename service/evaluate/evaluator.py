@@ -1,6 +1,7 @@
 """The evaluator: one process of an installation keeps live values and does the upkeep; others stand by."""
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,7 @@ from service.evaluate.rounds import ROUNDS, LiveRound
 from service.evaluate.upkeep import Task, Upkeep
 from service.settings import Settings
 from service.store import leases
+from service.store.engine import FAILURES
 from service.store.installation import EVALUATE_LEASE, Installation
 from service.store.leases import Backend, Lease, Member
 from service.store.progress import watermark_us
@@ -66,7 +68,7 @@ class Evaluator:
                 await self._term(stop)
             except LeaseLost as error:
                 log.info("evaluator_stands_by", why=str(error))
-            except (TidegaugeError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except (TidegaugeError, *FAILURES) as error:
                 log.warning("evaluator_interrupted", error=repr(error))
             finally:
                 self._lease = None
@@ -114,7 +116,8 @@ class Evaluator:
         async def close_windows() -> None:
             async with self._pool.acquire() as other:
                 reached_us = await watermark_us(other, self._installation.generation)
-            await closing.once(self._pool, self._member.id, lease, watermark_us=reached_us)
+            # A receipt from a clock that is ahead closes nothing before its time.
+            await closing.once(self._pool, self._member.id, lease, watermark_us=min(reached_us, self._clock.now_us()))
 
         def live(of: LiveRound) -> Callable[[], Awaitable[None]]:
             async def once() -> None:
@@ -145,7 +148,7 @@ class Evaluator:
                 await task.once()
             except LeaseLost:
                 raise
-            except (TidegaugeError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except (TidegaugeError, *FAILURES) as error:
                 if task.name == "lease":
                     raise LeaseLost(f"{EVALUATE_LEASE}: could not be prolonged: {error}") from error
                 log.warning("task_failed", task=task.name, error=repr(error))
@@ -154,8 +157,9 @@ class Evaluator:
             await _pause(stop, max(0.05, task.every_s - took_s))
 
     async def _leave(self) -> None:
-        async with self._pool.acquire() as connection:
-            await leases.leave(connection, self._member)
+        with contextlib.suppress(*FAILURES):  # a Postgres that is away forgets us by itself
+            async with self._pool.acquire() as connection:
+                await leases.leave(connection, self._member)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

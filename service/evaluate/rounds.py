@@ -14,6 +14,7 @@ from service.evaluate.ground import Grounds
 from service.evaluate.values import evaluate
 from service.store import live
 from service.store.dirty import Touched, touched_tenants
+from service.store.engine import PASSING
 from service.store.leases import Lease
 from service.store.live import LiveValue
 from service.telemetry import Telemetry
@@ -65,7 +66,7 @@ class LiveRound:
     seen: dict[int, Seen] = field(default_factory=dict)
 
     async def once(self, pool: asyncpg.Pool, owner: UUID, lease: Lease) -> int:
-        """Evaluate what is due; returns of how many tenants. Raises LeaseLost when another one evaluates."""
+        """Evaluate what is due; returns of how many tenants. Raises LeaseLost when another one evaluates, and PASSING."""
         async with pool.acquire() as connection:
             tenants = await touched_tenants(connection)
             windows = {each.tenant: self._windows(each) for each in tenants}
@@ -79,11 +80,11 @@ class LiveRound:
                 try:
                     values = await evaluate(connection, kpi, wanted, ground)
                     await self._write(connection, kpi, due, values, owner, lease)
-                except LeaseLost:
+                except (LeaseLost, *PASSING):
                     raise
-                except (TidegaugeError, asyncpg.PostgresError) as error:
+                except (TidegaugeError, asyncpg.PostgresError, TimeoutError) as error:
                     self.telemetry.evaluation_failures.labels(kpi=kpi.id).inc()
-                    log.warning("kpi_not_evaluated", kpi=kpi.id, round=self.round.name, error=str(error))
+                    log.warning("kpi_not_evaluated", kpi=kpi.id, round=self.round.name, error=str(error) or type(error).__name__)
                     continue
                 holding |= {value.tenant for value in values if value.value}
             self._remember(due, windows, holding)

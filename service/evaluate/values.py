@@ -41,6 +41,7 @@ def _judged(kpi: Kpi, values: Iterable[Value], windows: Mapping[Hashable, Window
             window=window.name or None,
             value=value.value,
             adds_up=kpi.statistics[value.statistic].kind == "count",
+            apart=kpi.head.apart,
         )
         yield LiveValue(
             tenant=value.tenant,

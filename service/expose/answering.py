@@ -79,6 +79,7 @@ def etag_of(request: Request, ground: Ground, windows: Sequence[Window], *, move
         wants_csv(request),
         (windows[0].start_us, last.end_us, last.until_us if moves else 0, ground.is_provisional(last)),
         (ground.standing.flush, ground.standing.config_version, ground.kept.minute_from_us, ground.kept.quarter_from_us),
+        ground.config(last).valid_from,  # a version that was planned counts without anything being written
     )
     return f'"{hashlib.blake2b(msgspec.json.encode(followed), digest_size=16).hexdigest()}"'
 

@@ -65,24 +65,22 @@ def window_body(window: Window) -> Body:
 def judged(kpi: Kpi, config: TenantConfig, window: Window, value: Value, filters: Mapping[str, Sequence[str]]) -> Body:
     """One figure with its target, status and reason."""
     statistic = kpi.statistics[value.statistic]
-    own = {name: text for name, text in value.dims.items() if name not in kpi.head.apart}
-    dims = {**{name: tuple(values) for name, values in filters.items()}, **own}
     judgement = judge(
         config,
         kpi=kpi.id,
         statistic=value.statistic or None,
-        dims=dims,
+        dims={**{name: tuple(values) for name, values in filters.items()}, **value.dims},
         window=window.name or None,
         value=value.value,
         adds_up=statistic.kind == "count",
+        apart=kpi.head.apart,
     )
-    unit = statistic.unit or (value.dims.get("unit") or value.dims.get("currency", "") if value.statistic != "count" else "")
     is_range = judgement.range is not None
     return {
         "value": value.value,
         "numerator": number(value.numerator),
         "denominator": number(value.denominator),
-        "unit": unit,
+        "unit": unit_of(kpi, value),
         "op": judgement.op or None,
         "target": judgement.range if is_range else judgement.target,
         "limit": judgement.range_limit if is_range else judgement.limit,
@@ -91,6 +89,12 @@ def judged(kpi: Kpi, config: TenantConfig, window: Window, value: Value, filters
         "reason": value.reason or judgement.reason or None,
         "note": value.note or None,
     }
+
+
+def unit_of(kpi: Kpi, value: Value) -> str:
+    """The unit of a figure: its statistic's, else that which a meter's events name; counts have none."""
+    own = kpi.statistics[value.statistic].unit
+    return own or (value.dims.get("unit") or value.dims.get("currency", "") if value.statistic != "count" else "")
 
 
 def with_statistics(figures: Mapping[str, Body], statistics: Sequence[str]) -> Body:

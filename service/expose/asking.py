@@ -27,6 +27,8 @@ RESERVED = frozenset({"window", "start", "end", "stat", "by", "limit_ms", "limit
 MAX_DIMENSIONS = 8
 MAX_FILTER_VALUES = 1_000
 MAX_NAME_CHARACTERS = 256
+NOTHING = '""'
+"""A filter's value for what has none of a dimension."""
 MAX_AHEAD_US = 400 * DAY
 """How far ahead of now bounds may lie: the year that has begun ends later than now."""
 _MAX_DAY = 50_000
@@ -67,7 +69,7 @@ def read_question(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Set
     for name in named:
         if len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
             raise InvalidQuery("by", f"a parameter's name has at most {MAX_NAME_CHARACTERS} printable characters")
-    filters = {name: _listed(name, parameters.getlist(name), MAX_FILTER_VALUES) for name in named}
+    filters = {name: _filter(name, parameters.getlist(name)) for name in named}
     by = _listed("by", parameters.getlist("by"), MAX_DIMENSIONS)
     if len(set(by)) < len(by):
         raise InvalidQuery("by", "names a dimension twice: name each once")
@@ -138,6 +140,14 @@ def read_number(name: str, text: str) -> Fraction:
     if not _NUMBER.fullmatch(text):
         raise InvalidQuery(name, f"{text!r} is no number of at most 18 digits and 9 decimals, such as 500 or 0.25")
     return Fraction(text)
+
+
+def _filter(name: str, given: Sequence[str]) -> tuple[str, ...]:
+    """The values of a filter; `""` alone finds what a split shows under nothing. No account is no account's figure."""
+    nothing = [text for text in given if text.strip() == NOTHING]
+    if not nothing or name == "account":
+        return _listed(name, given, MAX_FILTER_VALUES)
+    return ("", *_listed(name, [text for text in given if text.strip() != NOTHING], MAX_FILTER_VALUES))
 
 
 def _listed(name: str, given: Sequence[str], most: int) -> tuple[str, ...]:

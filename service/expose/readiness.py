@@ -21,7 +21,7 @@ def database(pool: asyncpg.Pool) -> Check:
 
     async def ask() -> Part:
         async with pool.acquire() as connection:
-            await connection.fetchval("select 1")
+            await status.answers(connection)
         return Part(ready=True)
 
     return ask

@@ -20,7 +20,7 @@ from service.domain.targets import Judgement, judge
 from service.errors import InvalidQuery, NotFound
 from service.expose import documents
 from service.expose.answering import etag_of, headers_of, is_known, unchanged
-from service.expose.answers import window_body
+from service.expose.answers import number, unit_of, window_body
 from service.expose.asking import Asker, read_instant
 from service.expose.ground import Ground, Grounds
 from service.expose.tables import MEDIA_TYPE, to_csv, wants_csv
@@ -156,19 +156,20 @@ def _row(
         config,
         kpi=kpi.id,
         statistic=selector.statistic,
-        dims=selector.where,
+        dims={**selector.where, **value.dims},
         window=window.name or None,
         value=value.value,
         adds_up=kpi.statistics[value.statistic].kind == "count",
+        apart=kpi.head.apart,
     )
     statistic = kpi.statistics[value.statistic]
     row = {
         "row": str(selector),
         "title": statistic.title,
         "value": value.value,
-        "numerator": value.numerator,
-        "denominator": value.denominator,
-        "unit": statistic.unit,
+        "numerator": number(value.numerator),
+        "denominator": number(value.denominator),
+        "unit": unit_of(kpi, value),
         "before": before.value,
         **_target(judgement),
         "status": judgement.status,

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 from service.catalog import Kpi, Question, Value, run
 from service.catalog.kpi import MAIN
-from service.expose.answers import PLAIN, Body, grouped, judged, window_body, with_statistics
+from service.expose.answers import PLAIN, Body, grouped, judged, row_text, window_body, with_statistics
 from service.expose.asking import Asked
 from service.expose.cursors import write_cursor
 from service.expose.ground import Ground
@@ -51,10 +52,12 @@ async def _whole(connection: Connection, asked: Asked, ground: Ground) -> Body:
 
 async def _rows(connection: Connection, asked: Asked, ground: Ground) -> tuple[list[Body], str | None]:
     """A page of rows in the order of their text, and the cursor to the next one."""
-    if asked.kpi.head.declared:
-        # Declared names without data are rows too: few enough to be taken whole and cut here.
-        found = sorted(grouped(await _run(connection, asked, asked.question, ground)).items())
-        groups = [group for group in found if asked.after is None or group[0] > asked.after]
+    if asked.kpi.head.declared or asked.kpi.head.apart:
+        # Rows that the statement does not give, declared names without data and what is in several units, have
+        # their place among the others: the rows are taken whole and cut here.
+        found = grouped(await _run(connection, asked, asked.question, ground)).values()
+        placed = sorted(((_place(asked, values), values) for values in found), key=itemgetter(0))
+        groups = [group for group in placed if asked.after is None or group[0] > asked.after]
     else:
         rows_each = 1 if asked.kpi.head.kind in {"distribution", "durations"} else len(_of_file(asked.kpi))
         page = replace(asked.question, rows=(asked.limit + 1) * rows_each, after=asked.after)
@@ -69,6 +72,13 @@ async def _rows(connection: Connection, asked: Asked, ground: Ground) -> tuple[l
     ]
     more = len(groups) > asked.limit
     return bodies, write_cursor(groups[asked.limit - 1][0]) if more else None
+
+
+def _place(asked: Asked, values: Sequence[Value]) -> str:
+    """Where a row stands, once in an answer: by its dimensions, before its units what says that there are several."""
+    first = values[0]
+    apart = first.row if asked.kpi.head.apart else ""
+    return row_text({name: first.dims[name] for name in asked.question.by if name in first.dims}) + apart
 
 
 async def _run(connection: Connection, asked: Asked, question: Question, ground: Ground) -> list[Value]:

@@ -15,6 +15,8 @@ from service.http.protocol import ProblemProtocol
 
 BACKLOG = 2_048
 DRAIN_TIMEOUT_S = 15
+KEEP_ALIVE_S = 75
+"""Longer than clients keep idle connections (5 to 60 s), so that none is closed under a request."""
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +50,7 @@ async def serve(app: FastAPI, listening: socket.socket, stop: asyncio.Event) -> 
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_TIMEOUT_S,
     )
     server = _Server(config)

@@ -21,7 +21,7 @@ class Touched:
     timezone: str
     config_version: int
     flush: int
-    """Flushes that touched it, ever."""
+    """Flushes that touched it, and rebuilt segments, ever."""
 
 
 async def touched_tenants(connection: Connection) -> list[Touched]:

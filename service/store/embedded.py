@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import asyncpg
 
@@ -85,7 +86,7 @@ class EmbeddedPostgres:
 
     def url_of(self, database: str) -> str:
         """The address of one database of the cluster."""
-        return f"postgresql://{SUPERUSER}@/{database}?host={self._sockets}"
+        return f"postgresql://{SUPERUSER}@/{database}?host={quote(str(self._sockets))}"
 
     @property
     def _cluster(self) -> Path:
@@ -94,14 +95,15 @@ class EmbeddedPostgres:
     @property
     def _sockets(self) -> Path:
         path = self._home / "run"
-        if len(str(path)) > MAX_SOCKET_PATH:
+        # Both ends take a comma for the end of a path, and clients a colon for that of a host.
+        if len(os.fsencode(path)) > MAX_SOCKET_PATH or set(",:") & set(str(path)):
             return Path(tempfile.gettempdir()) / f"tidegauge-{_short(str(self._home))}"
         return path
 
     async def start(self) -> None:
         """Make the cluster if there is none, start the server or adopt a running one, wait for it.
 
-        Raises StoreUnavailable when it does not answer in time.
+        Waits for a recovery as long as it goes on. Raises StoreUnavailable when it does not answer in time.
         """
         self._make_directories()
         if not (self._cluster / "PG_VERSION").exists():
@@ -143,14 +145,24 @@ class EmbeddedPostgres:
             path.chmod(0o700)
 
     def _initdb(self) -> None:
-        shutil.rmtree(self._cluster, ignore_errors=True)
+        """Make the cluster beside its place, for a kill in the middle leaves one that never starts.
+
+        Raises StoreUnavailable, also where something lies in its place: it might be somebody's data.
+        """
+        if self._cluster.exists() and any(self._cluster.iterdir()):
+            raise StoreUnavailable(
+                f"{self._cluster} is not empty and no cluster of Postgres: restore it, move it away, or set TIDEGAUGE_DATA"
+            )
+        unfinished = self._home / "postgres.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
         options = ["-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums"]
-        command = [str(self._binaries / "initdb"), "-D", str(self._cluster), *options]
+        command = [str(self._binaries / "initdb"), "-D", str(unfinished), *options]
         if not self._fsync:
             command.append("--no-sync")
         done = subprocess.run(command, capture_output=True, check=False, cwd="/", env=_environment(), **self._identity())
         if done.returncode != 0:
             raise StoreUnavailable(f"initdb failed: {done.stderr.decode(errors='replace').strip()}")
+        unfinished.replace(self._cluster)
 
     def _spawn(self) -> None:
         settings = {**SETTINGS, "unix_socket_directories": str(self._sockets), "unix_socket_permissions": "0700"}
@@ -191,6 +203,10 @@ class EmbeddedPostgres:
                 raise StoreUnavailable(f"Postgres stopped at once: see {self._home / 'postgres.log'}")
             try:
                 connection = await asyncpg.connect(self.url_of("postgres"), timeout=5)
+            except asyncpg.CannotConnectNowError:
+                # It replays what was not yet in its files, however long that takes: starting over would begin anew.
+                await asyncio.sleep(0.2)
+                continue
             except (OSError, asyncpg.PostgresError, TimeoutError) as error:
                 if asyncio.get_running_loop().time() > deadline:
                     raise StoreUnavailable(f"Postgres does not answer: see {self._home / 'postgres.log'}") from error

@@ -14,6 +14,14 @@ Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 """What Postgres, the connection to it or the pool may raise: to the rest of the service, StoreUnavailable."""
 
+PASSING = (
+    asyncpg.TransactionRollbackError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.OperatorInterventionError,
+)
+"""What Postgres says when the same statement may well succeed later: deadlocks, a full disk, locks, a shut-down."""
+
 STATEMENT_TIMEOUT_S = 60
 QUERIES = MappingProxyType({"plan_cache_mode": "force_generic_plan"})
 """For sessions that run the catalog's statements: their plans do not depend on the parameters, and planning anew costs

@@ -9,9 +9,12 @@ from service.store.engine import Connection
 from service.store.live import LiveValue
 
 # Hands the oldest events that flushes noted over to the history, so that nothing is forgotten when the evaluator dies.
+# Tenants are locked in the order in which a flush locks them: neither waits for the other in a circle.
 _TAKE_TOUCHED = """
-with taken as (
-    update tenant_dirty set oldest_us = 0 where oldest_us <> 0 returning tenant, old.oldest_us as from_us
+with touched as (
+    select tenant, oldest_us as from_us from tenant_dirty where oldest_us <> 0 order by tenant for update
+), taken as (
+    update tenant_dirty d set oldest_us = 0 from touched t where d.tenant = t.tenant returning t.tenant, t.from_us
 )
 insert into history_progress as h (tenant, touched_from_us)
 select tenant, from_us from taken
@@ -27,10 +30,11 @@ where f.first_day is not null
 order by h.tenant
 """
 
-# The history stands up to here; what came meanwhile is still to be done.
+# The history stands up to here; what is left and what came meanwhile is still to be done.
 _DONE = """
 update history_progress
-set closed_until_us = $2, touched_from_us = case when touched_from_us is distinct from $3 then touched_from_us end
+set closed_until_us = greatest(closed_until_us, $2),
+    touched_from_us = least($4, case when touched_from_us is distinct from $3 then touched_from_us end)
 where tenant = $1
 """
 
@@ -72,9 +76,9 @@ async def progress(connection: Connection) -> list[HistoryProgress]:
     return [HistoryProgress(**dict(row)) for row in await connection.fetch(_PROGRESS)]
 
 
-async def done(connection: Connection, was: HistoryProgress, *, closed_until_us: int) -> None:
-    """Say that the history of `was` has been brought up to an instant."""
-    await connection.execute(_DONE, was.tenant, closed_until_us, was.touched_from_us)
+async def done(connection: Connection, was: HistoryProgress, *, until_us: int, left_from_us: int | None) -> None:
+    """Say that the history of `was` has been brought up to an instant, and from where on windows are left (None: none are)."""
+    await connection.execute(_DONE, was.tenant, until_us, was.touched_from_us, left_from_us)
 
 
 async def put(connection: Connection, kpi: str, values: Sequence[LiveValue]) -> None:

@@ -2,26 +2,14 @@
 
 from dataclasses import dataclass
 
+from service.domain.families.incident import ACTIONS
 from service.store.engine import Connection
 
-ACTIONS = (
-    "opened",
-    "detected",
-    "acknowledged",
-    "escalated",
-    "severity_changed",
-    "updated",
-    "mitigated",
-    "resolved",
-    "reopened",
-    "postmortem_completed",
-    "false_positive",
-)
-"""In the order in which steps of one instant are taken."""
-
+# Bytes decide, whatever collation the database was made with.
+_NEWEST = 'time_us desc, rank desc, source collate "C" desc, id collate "C" desc'
 _RANKS = ", ".join(f"'{action}'" for action in ACTIONS)
 
-# One row an incident of the tenants in `tenants(tenant)`: what describes it is the newest by (time, source, id);
+# One row an incident of the tenants in `tenants(tenant)`: what describes it is the newest by (time, action, source, id);
 # its moments are the first of their kind; `resolved_us` is the last one, null while it is open;
 # `idle_us` is the time between `resolved` and `reopened`, which does not count.
 CASES = f"""
@@ -42,34 +30,34 @@ cross join lateral (
          bool_or(fields ->> 'action' = 'false_positive') as false_positive,
          {
     ", ".join(
-        f"(array_agg(fields ->> '{field}' order by time_us desc, source desc, id desc)"
-        f" filter (where fields ? '{field}'))[1] as {field}"
+        f"(array_agg(fields ->> '{field}' order by {_NEWEST}) filter (where fields ? '{field}'))[1] as {field}"
         for field in ("severity", "service", "title", "kind", "cause")
     )
 },
          {
     ", ".join(
-        f"(array_agg((fields ->> '{field}')::{kind} order by time_us desc, source desc, id desc)"
-        f" filter (where fields ? '{field}'))[1] as {field}"
+        f"(array_agg((fields ->> '{field}')::{kind} order by {_NEWEST}) filter (where fields ? '{field}'))[1] as {field}"
         for field, kind in (("outage", "boolean"), ("affected_users", "bigint"), ("action_items", "bigint"))
     )
 },
-         coalesce((array_agg(account order by time_us, source, id) filter (where account <> ''))[1], '') as account
-  from step s
+         coalesce(
+           (array_agg(account order by time_us, source collate "C", id collate "C") filter (where account <> ''))[1], ''
+         ) as account
+  from step s cross join lateral (select array_position(array[{_RANKS}], fields ->> 'action') as rank) r
   where s.tenant = tenants.tenant and s.family = 'incident'
   group by s.tenant, s.subject
 ) c
 left join lateral (
   select sum(time_us - before_us) filter (where move = 'reopened' and before = 'resolved') as idle_us,
-         (array_agg(move order by time_us desc, rank desc, source desc, id desc))[1] as last_move,
-         (array_agg(time_us order by time_us desc, rank desc, source desc, id desc))[1] as last_us
+         (array_agg(move order by {_NEWEST}))[1] as last_move,
+         (array_agg(time_us order by {_NEWEST}))[1] as last_us
   from (
     select fields ->> 'action' as move, time_us, source, id, rank,
            lag(fields ->> 'action') over steps as before, lag(time_us) over steps as before_us
     from step s cross join lateral (select array_position(array[{_RANKS}], fields ->> 'action') as rank) r
     where s.tenant = c.tenant and s.family = 'incident' and s.subject = c.subject
       and fields ->> 'action' in ('resolved', 'reopened')
-    window steps as (order by time_us, rank, source, id)
+    window steps as (order by time_us, rank, source collate "C", id collate "C")
   ) moves
 ) t on true
 left join lateral (

@@ -18,8 +18,9 @@ MIGRATION_LOCK = 7_419_001
 
 def _scripts() -> Path:
     package = Path(__file__).resolve().parents[1]
-    beside = package.parent / "migrations"
-    return beside if beside.is_dir() else package / "_migrations"
+    installed = package / "_migrations"
+    # First what a wheel brought: beside an installed package may lie anybody's `migrations`.
+    return installed if installed.is_dir() else package.parent / "migrations"
 
 
 def config() -> Config:

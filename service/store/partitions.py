@@ -80,10 +80,12 @@ _FIRST_DAY = re.compile(r"_p(\d{8})$")
 
 @dataclass(frozen=True, slots=True)
 class KeptFrom:
-    """The least buckets that there are partitions for, in microseconds; a fold skips older ones in that grain."""
+    """The buckets that there are partitions for, in microseconds; a fold skips others in that grain."""
 
     minute_from_us: int
     quarter_from_us: int
+    minute_until_us: int
+    quarter_until_us: int
 
 
 async def ensure_partitions(connection: Connection, *, now_us: int, settings: Settings) -> list[str]:
@@ -127,15 +129,15 @@ async def kept_from(connection: Connection) -> KeptFrom:
     take nothing more. Raises StoreUnavailable.
     """
     try:
-        minute = _reach(MINUTES, await _present(connection, MINUTES.table))
+        from_us, until_us = _reach(MINUTES, await _present(connection, MINUTES.table))
         quarters = [_reach(ranges, await _present(connection, ranges.table)) for ranges in QUARTERS]
     except FAILURES as error:
         raise StoreUnavailable(f"partitions cannot be listed: {str(error) or type(error).__name__}") from error
-    return KeptFrom(minute_from_us=minute, quarter_from_us=max(quarters))
+    return KeptFrom(from_us, max(first for first, _ in quarters), until_us, min(until for _, until in quarters))
 
 
-def _reach(ranges: Ranges, present: list[date]) -> int:
-    """The beginning of the run of partitions that the newest one ends."""
+def _reach(ranges: Ranges, present: list[date]) -> tuple[int, int]:
+    """The run of partitions that the newest one ends: its beginning and its end."""
     if not present:
         raise StoreUnavailable(f"{ranges.table} has no partitions: make them with `tidegauge migrate`")
     first = present[-1]
@@ -143,7 +145,7 @@ def _reach(ranges: Ranges, present: list[date]) -> int:
         if ranges.following(earlier) != first:
             break
         first = earlier
-    return to_us(_midnight(first))
+    return to_us(_midnight(first)), to_us(_midnight(ranges.following(present[-1])))
 
 
 def _retention(settings: Settings) -> Iterator[tuple[Ranges, int]]:
@@ -172,8 +174,8 @@ async def _turn(connection: Connection) -> AsyncIterator[None]:
     """One transaction that has the turn over partitions, and waits for locks on tables only for a while."""
     try:
         async with connection.transaction():
-            await connection.execute(TAKE_TURN, PARTITION_LOCK)
             await connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT_S}s'")
+            await connection.execute(TAKE_TURN, PARTITION_LOCK)
             yield
     except FAILURES as error:
         raise StoreUnavailable(f"partitions cannot be changed now: {str(error) or type(error).__name__}") from error

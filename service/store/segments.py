@@ -27,9 +27,18 @@ from (
   from unnest($1::int[], $2::int[]) as c(tenant, chunk)
   join app_user u on u.tenant = c.tenant and u.ordinal >= c.chunk * 2048 and u.ordinal < (c.chunk + 1) * 2048
   join state s on s.tenant = u.tenant and s.kind = 'user' and s.who = u.user_id and s.field like 'trait.%'
-  order by u.tenant, u.ordinal, s.field, s.time_us desc, s.source desc, s.id desc
+  order by u.tenant, u.ordinal, s.field, s.time_us desc, s.source collate "C" desc, s.id collate "C" desc
 ) newest
 group by tenant, dimension, value, chunk
+"""
+
+# Figures by trait are others from now on: answers that were given are no longer known, live values are due again.
+# Tenants in their order, as a flush takes them, so that the two never wait for each other.
+_TOUCH = """
+with held as materialized (
+  select tenant from tenant_dirty where tenant = any($1::int[]) order by tenant for update
+)
+update tenant_dirty d set flush = d.flush + 1 from held h where d.tenant = h.tenant
 """
 
 
@@ -45,4 +54,5 @@ async def rebuild(connection: Connection) -> int:
         keys = ([row["tenant"] for row in taken], [row["chunk"] for row in taken])
         await connection.execute(_FORGET, *keys)
         await connection.execute(_BUILD, *keys)
+        await connection.execute(_TOUCH, keys[0])
     return len(taken)

@@ -79,3 +79,8 @@ async def holder(connection: Connection, resource: str) -> WorkerStatus | None:
     """Who holds a lease; None: nobody."""
     row = await connection.fetchrow(_HOLDER, resource)
     return None if row is None else WorkerStatus(**dict(row))
+
+
+async def answers(connection: Connection) -> None:
+    """Ask Postgres for nothing but an answer."""
+    await connection.execute("select true")

@@ -21,7 +21,7 @@ class Standing:
 
     config_version: int
     flush: int
-    """Flushes that touched the tenant, ever."""
+    """Flushes that touched the tenant, and rebuilt segments, ever."""
     watermark_us: int
     """Everything received before this instant stands in the rollups."""
 

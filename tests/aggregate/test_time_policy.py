@@ -3,6 +3,7 @@
 import pytest
 
 from service.clock import DAY, HOUR, MINUTE
+from service.domain.families.rows import ProbeRow
 from service.store import ids
 from tests.aggregate.conftest import Site
 from tests.aggregate.events import Events
@@ -104,3 +105,27 @@ async def test_compaction_makes_one_row_of_many_and_keeps_every_id(site: Site) -
     await site.append({"request": rows})
     await site.consume()
     assert await counted(site) == (400, 400, 0)
+
+
+async def test_a_receiver_whose_clock_is_months_ahead_stops_no_partition(site: Site) -> None:
+    events = Events(site)
+    ahead = site.clock.now_us() + 200 * DAY
+    await site.append({"request": [events.request(received_us=ahead, time_us=ahead), events.request()]})
+    await site.append({"probe": [events.make(ProbeRow, received_us=ahead, component="api", interval_s=60)]})
+    await site.consume()
+    assert await site.pool.fetchval("select sum(stored) from ledger") == 3
+
+
+async def test_a_receiver_whose_clock_is_months_behind_stops_no_partition(site: Site) -> None:
+    events = Events(site)
+    behind = site.clock.now_us() - 60 * DAY
+    async with site.pool.acquire() as connection:
+        everything = (1 << 24) - 1
+        for day in (behind // DAY - 1, behind // DAY):
+            await connection.execute(
+                "insert into tenant_hours values ($1, date '1970-01-01' + $2::int, $3, $3)", site.tenant, day, everything
+            )
+    await site.append({"request": [events.request(received_us=behind, time_us=behind - HOUR), events.request()]})
+    await site.consume()
+    assert await reasons(site) == ["hour_closed"]
+    assert await counted(site) == (1, 0, 1)

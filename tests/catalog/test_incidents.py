@@ -14,7 +14,7 @@ import pytest
 from service.catalog import Catalog, Question, Window, declared_of, resolve_window, run
 from service.clock import DAY, HOUR, MINUTE, to_us
 from service.domain.config import TenantConfig
-from service.store.incidents import ACTIONS
+from service.domain.families.incident import ACTIONS
 from tests.catalog.health import store_steps
 from tests.catalog.rollups import make_tenant
 
@@ -78,8 +78,8 @@ class Case:
         return sum(b[0] - a[0] for a, b in pairwise(moves) if (a[2], b[2]) == ("resolved", "reopened"))
 
     def newest(self, name: str) -> str:
-        said = [(at, number, f[name]) for number, (at, f) in enumerate(self.steps) if name in f]
-        return max(said)[2] if said else ""
+        said = [(at, ACTIONS.index(f["action"]), number, f[name]) for number, (at, f) in enumerate(self.steps) if name in f]
+        return max(said)[3] if said else ""
 
     @property
     def accounts(self) -> set[str]:

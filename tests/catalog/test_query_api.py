@@ -19,8 +19,10 @@ from service.settings import Settings
 from service.store.config import apply_config
 from service.store.engine import create_pool
 from service.store.keys import create_key
+from service.store.segments import rebuild
 from service.store.tenants import create_tenant
 from service.telemetry import Telemetry
+from tests.catalog.people import Use, store_people
 from tests.catalog.rollups import Observation, store
 
 NOW = SystemClock().now_us() // DAY * DAY - DAY // 2
@@ -42,6 +44,21 @@ kpi = "request_latency.p95"
 window = "day"
 op = "<="
 target = "500ms"
+[[target]]
+kpi = "meter.sum"
+where = { meter = "cost", currency = "USD" }
+op = "<="
+target = 1
+[[target]]
+kpi = "meter.sum"
+where = { meter = "lcp" }
+op = ">="
+target = 5
+[[target]]
+kpi = "meter.mean"
+where = { meter = "lcp", unit = "s" }
+op = "<="
+target = 3
 """
 
 
@@ -168,6 +185,39 @@ async def test_rows_go_on_behind_the_cursor_until_all_were_shown(api: Api) -> No
     assert seen == [("api", 0.2), ("web", 0.0)]
 
 
+@pytest.mark.parametrize("limit", ["1", "2", "3"])
+async def test_pages_of_meters_in_several_units_end_and_show_each_row_once(api: Api, limit: str) -> None:
+    whole = (await api.get("/v1/kpis/meter", window="day", by="meter", stat="sum"))["rows"]
+    assert [(row["dims"], row["value"]) for row in whole] == [
+        ({"meter": "cost"}, None),
+        ({"meter": "cost", "currency": "EUR"}, 3),
+        ({"meter": "cost", "currency": "USD"}, 2),
+        ({"meter": "lcp", "unit": "s"}, 8),
+    ]
+    seen: list[Any] = []
+    cursor: dict[str, Any] = {}
+    while len(seen) <= len(whole):
+        body = await api.get("/v1/kpis/meter", window="day", by="meter", stat="sum", limit=limit, **cursor)
+        seen += body["rows"]
+        if body["cursor"] is None:
+            break
+        cursor = {"cursor": body["cursor"]}
+    assert seen == whole
+
+
+async def test_declared_integrations_are_rows_of_one_account_too(api: Api) -> None:
+    body = await api.get("/v1/kpis/deliveries", window="day", by="integration,direction", account="acme")
+    assert {tuple(row["dims"].values()): row["value"] for row in body["rows"]} == {
+        ("benevity", "inbound"): 0,
+        ("sap", "inbound"): 0,
+    }
+
+
+async def test_a_mean_over_days_that_have_not_begun_has_no_value(api: Api) -> None:
+    ahead = to_datetime(NOW + 30 * DAY).isoformat()
+    assert (await api.get("/v1/kpis/average_dau", window="7d", end=ahead))["reason"] == "no_data"
+
+
 async def test_declared_integrations_are_rows_though_nothing_was_delivered(api: Api) -> None:
     pages = []
     cursor: dict[str, Any] = {}
@@ -184,6 +234,16 @@ async def test_declared_integrations_are_rows_though_nothing_was_delivered(api: 
         "sap": (None, "no_data"),
     }
     assert "no limit" in rates["note"]
+
+
+async def test_what_names_no_value_of_a_dimension_is_found_by_an_empty_text_in_quotes(api: Api) -> None:
+    split = await api.get("/v1/kpis/requests", window="28d", by="region,service")
+    shown = {(row["dims"]["region"], row["dims"]["service"]): row["value"] for row in split["rows"]}
+    assert shown == {("", "api"): 10, ("", "web"): 5}
+    assert (await api.get("/v1/kpis/requests", window="28d", region='""'))["value"] == 15
+    assert (await api.get("/v1/kpis/requests", window="28d", region="eu"))["value"] == 0
+    assert (await api.get("/v1/kpis/requests", 400, window="28d", region=""))["parameter"] == "region"
+    assert (await api.get("/v1/kpis/requests", 400, window="28d", account='""'))["parameter"] == "account"
 
 
 async def test_a_group_of_features_stands_where_a_feature_can(api: Api) -> None:
@@ -208,6 +268,20 @@ async def test_units_of_a_meter_are_never_added_up(api: Api) -> None:
     }
     problem = await api.get("/v1/kpis/meter", 400, window="day")
     assert "meter=" in problem["detail"]
+
+
+async def test_a_meter_is_judged_by_the_target_of_its_unit_and_by_that_of_any(api: Api) -> None:
+    rows = (await api.get("/v1/kpis/meter", window="day", by="meter", stat="sum"))["rows"]
+    assert {(row["dims"]["meter"], row["unit"]): row["status"] for row in rows} == {
+        ("cost", ""): "none",
+        ("cost", "EUR"): "none",
+        ("cost", "USD"): "red",
+        ("lcp", "s"): "green",
+    }
+    mean = await api.get("/v1/kpis/meter", window="day", meter="lcp", stat="mean")
+    assert (mean["target"], mean["status"]) == (3, "green")
+    part = await api.get("/v1/kpis/meter", window="day", meter="lcp", account="acme", stat="sum")
+    assert part["reason"] == "no_target"
 
 
 async def test_a_series_has_a_point_a_step_also_where_nothing_happened(api: Api) -> None:
@@ -308,6 +382,37 @@ async def test_an_answer_that_has_not_changed_is_a_304_until_the_next_flush(api:
     assert (await api.client.get("/v1/kpis/error_rate", params={"window": "7d"}, headers=again)).status_code == 200
     await api.flush()
     assert (await api.client.get("/v1/kpis/error_rate", params={"window": "day"}, headers=again)).status_code == 200
+
+
+async def test_an_answer_is_no_longer_known_when_a_planned_version_has_begun(api: Api) -> None:
+    begins = to_datetime(NOW + 10 * MINUTE).isoformat().replace("+00:00", "Z")
+    planned = f"valid_from = {begins}\n{CONFIG}".replace('"10%"', '"1%"')
+    async with api.pool.acquire() as connection:
+        await apply_config(connection, "pilot", planned, now_us=NOW, known_kpis=Catalog.load().shapes())
+    first = await api.client.get("/v1/kpis/error_rate", params={"window": "day"})
+    assert first.json()["target"] == 0.1
+    api.clock.us += 11 * MINUTE
+    again = {"if-none-match": first.headers["etag"]}
+    second = await api.client.get("/v1/kpis/error_rate", params={"window": "day"}, headers=again)
+    assert (second.status_code, second.json()["target"]) == (200, 0.01)
+
+
+async def test_an_answer_by_trait_is_no_longer_known_when_traits_have_changed(api: Api) -> None:
+    async with api.pool.acquire() as connection:
+        yesterday = to_datetime(NOW - DAY).date()
+        await store_people(connection, api.tenant, [Use(yesterday, "ada", "dashboard")], traits={"ada": {"region": "eu"}})
+        await api.flush()
+        parameters = {"start": yesterday.isoformat(), "end": to_datetime(NOW).date().isoformat(), "by": "user.region"}
+        first = await api.client.get("/v1/kpis/wau", params=parameters)
+        assert first.json()["rows"][0]["dims"] == {"user.region": "eu"}
+        await connection.execute(
+            "insert into state values ($1, 'user', 'ada', '', 'trait.region', 1, 's', 'e', 'us')", api.tenant
+        )
+        await connection.execute("insert into segment_dirty values ($1, 0)", api.tenant)
+        assert await rebuild(connection) == 1
+    again = await api.client.get("/v1/kpis/wau", params=parameters, headers={"if-none-match": first.headers["etag"]})
+    assert again.status_code == 200
+    assert again.json()["rows"][0]["dims"] == {"user.region": "us"}
 
 
 async def test_a_rate_of_an_open_window_is_never_taken_for_unchanged(api: Api) -> None:

@@ -252,3 +252,18 @@ def test_names_go_unchecked_where_no_catalog_is_at_hand() -> None:
     assert parse("[scorecard.a]\nrows = ['anything.at_all{x=y}']\n").scorecards["a"].rows == ("anything.at_all{x=y}",)
     with pytest.raises(InvalidConfiguration, match="did you mean availability"):
         parse("[scorecard.a]\nrows = ['availabilty']\n", known_kpis={"availability"})
+
+
+def test_a_list_of_mistakes_is_not_said_to_be_too_short() -> None:
+    assert mistakes_of('[scorecard.a]\nrows = ["nope"]\n[scorecard.b]\nrows = []\n[feature_groups]\ng = ["a,b"]') == [
+        ("scorecard.a.rows[0]", 2),
+        ("scorecard.b.rows", 4),
+        ("feature_groups.g[0]", 6),
+    ]
+
+
+def test_a_share_within_a_limit_that_cannot_be_named_is_a_mistake() -> None:
+    row = "request_latency.share_within"
+    text = f'[scorecard.a]\nrows = ["{row}"]\n[[target]]\nkpi = "{row}"\nop = ">="\ntarget = 0.9'
+    assert mistakes_of(text) == [("scorecard.a.rows[0]", 2), ("target[0]", 3)]
+    assert "another statistic" in message_of(text)

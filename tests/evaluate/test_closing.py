@@ -1,6 +1,15 @@
 """History has a row for every closed window, and a late event writes it again."""
 
+import asyncio
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
 from service.clock import DAY, HOUR, SECOND
+from service.evaluate.closing import MAX_TENANT_WINDOWS, WINDOWS
+from service.store import history
+from tests.catalog.rollups import make_tenant
 from tests.evaluate.stage import Stage, staged
 
 
@@ -53,3 +62,62 @@ async def test_a_late_event_rewrites_its_own_windows_only(database_url: str) -> 
         again = await stage.values("kpi_history", "requests", window="day")
         assert [row["value"] for row in again[-3:]] == [3, 5, 0]
         assert [row["at"] for row in again if row["value"] == 3] == [row["at"] for row in first if row["value"] == 3]
+
+
+async def test_the_history_of_decades_is_written_little_by_little(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        now = stage.clock.now_us()
+        await stage.requests([(now - 90 * DAY, "200", 3), (now - DAY, "200", 1)])
+        looked: list[int] = []
+        while count := await close(stage):
+            looked.append(count)
+        assert max(looked) <= MAX_TENANT_WINDOWS + len(WINDOWS)
+        days = await stage.values("kpi_history", "requests", window="day")
+        assert sum(row["value"] for row in days) == 4
+        assert len({row["end_at"] for row in days}) == len(days) >= 90
+
+
+async def test_an_event_that_comes_while_decades_are_written_is_not_forgotten(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        now = stage.clock.now_us()
+        await stage.requests([(now - 90 * DAY, "200", 3)])
+        await close(stage)
+        await stage.requests([(now - 89 * DAY, "200", 2)])
+        while await close(stage):
+            pass
+        days = await stage.values("kpi_history", "requests", window="day")
+        assert sum(row["value"] for row in days) == 5
+
+
+async def test_tenants_with_late_events_all_the_time_keep_no_other_waiting(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.evaluate.closing.MAX_TENANTS", 1)
+    async with staged(database_url) as stage:
+        now = stage.clock.now_us()
+        async with stage.pool.acquire() as connection:
+            other = replace(stage, tenant=await make_tenant(connection, "globex", stage.zone))
+        await other.requests([(now - 2 * DAY, "200", 7)])
+        await stage.requests([(now - 2 * DAY, "200", 1)])
+        for _ in range(3):
+            async with stage.pool.acquire() as connection:
+                await stage.touch(connection, [now - 2 * DAY])
+            await close(stage)
+        days = await other.values("kpi_history", "requests", window="day")
+        assert sum(row["value"] for row in days) == 7
+
+
+async def test_handing_over_to_the_history_waits_for_no_flush_in_a_circle(database_url: str) -> None:
+    first, second = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
+    try:
+        await first.execute("insert into tenant_dirty values (2, 1, 5, 5), (1, 1, 5, 5)")
+        async with first.transaction():
+            await first.execute("update tenant_dirty set flush = 2 where tenant = 1")
+            taking = asyncio.create_task(history.take_touched(second))
+            await asyncio.sleep(0.3)
+            await first.execute("update tenant_dirty set flush = 2 where tenant = 2")
+        await taking
+        assert await first.fetchval("select count(*) from history_progress where touched_from_us = 5") == 2
+    finally:
+        await first.close()
+        await second.close()

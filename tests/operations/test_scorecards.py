@@ -9,7 +9,7 @@ from service.clock import DAY, HOUR, SystemClock
 from service.domain.localtime import day_of, start_of_day_us
 from service.expose.moments import rfc3339
 from service.store.config import apply_config
-from tests.operations.events import request, usage
+from tests.operations.events import envelope, minutes_ago, request, usage
 from tests.operations.running import Running
 
 ZONE = "America/New_York"
@@ -135,3 +135,21 @@ async def test_a_scorecard_is_a_table_and_has_an_etag(declared: Running) -> None
         "/v1/scorecards/small", params=yesterday(), headers={"if-none-match": first.headers["etag"]}
     )
     assert other.status_code == 200
+
+
+async def test_a_row_has_plain_numbers_and_the_unit_that_its_events_name(site: Running) -> None:
+    await declare(site, '[scorecard.mixed]\nrows = ["feature_uses", "meter.mean{meter=lcp}", "meter.count{meter=lcp}"]')
+    at = minutes_ago(1)
+    await site.send(
+        [
+            usage("u", time=at, data={"feature": "dashboard", "quantity": 2.5}),
+            envelope("m", "measurement", {"meter": "lcp", "value": 1.5, "unit": "s"}, time=at),
+        ]
+    )
+    await site.consumed()
+    card = await site.get("/v1/scorecards/mixed", window="1h")
+    assert [(row["value"], row["numerator"], row["unit"]) for row in card["rows"]] == [
+        (2.5, 2.5, "uses"),
+        (1.5, 1.5, "s"),
+        (1, 1, ""),
+    ]

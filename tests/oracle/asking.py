@@ -1,6 +1,6 @@
 """Asking the catalog for what the oracle knows, and saying where the two differ."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -15,7 +15,7 @@ from tests.oracle.world import World
 async def differences(
     running: Running,
     catalog: Catalog,
-    world: World,
+    worlds: Mapping[int, World],
     windows: Sequence[Window],
     subject: Subject,
     asked: Asked,
@@ -27,7 +27,7 @@ async def differences(
         found = await _found(connection, running, catalog, windows, subject, question)
     said: list[str] = []
     for window in windows:
-        wanted, here = subject.figures(world, window, by, filters), found[window.key]
+        wanted, here = subject.figures(worlds[window.tenant], window, by, filters), found[window.key]
         for key in wanted.keys() | here.keys():
             if key not in here or key not in wanted or not agrees(wanted[key], here[key]):
                 bounds = f"{window.name or 'own'} {window.start_us}..{window.end_us}"
@@ -43,10 +43,7 @@ async def _found(
     subject: Subject,
     question: Question,
 ) -> dict[Any, dict[tuple[Dims, str], Value]]:
-    tenant = windows[0].tenant
-    values = await run(
-        connection, catalog.kpis[subject.kpi], windows, question, declared=running.declared(tenant), kept=running.kept
-    )
+    values = await run(connection, catalog.kpis[subject.kpi], windows, question, declared=running.declared(), kept=running.kept)
     found: dict[Any, dict[tuple[Dims, str], Value]] = {window.key: {} for window in windows}
     names = (*question.by, *subject.apart)
     for value in values:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.clock import DAY, SECOND
-from service.store.incidents import ACTIONS
+from service.domain.families.incident import ACTIONS
 
 Body = tuple[str, dict[str, Any]]
 FEATURES = ("dashboard", "csv_export", "pdf_export", "audit", "heartbeat", "search")
@@ -37,7 +37,7 @@ def _usage(pick: random.Random, at_us: int) -> Body:  # bodies are made alike
 
 def _about_user(pick: random.Random, at_us: int) -> Body:
     data = {
-        **_maybe(pick, 0.4, status=pick.choice(("provisioned", "active", "deactivated"))),
+        **_maybe(pick, 0.6, status=pick.choice(("provisioned", "active", "deactivated"))),
         **_maybe(pick, 0.5, milestone=pick.choice(("first_login", "first_value", "first_value", "signed_up"))),
         **_maybe(
             pick, 0.5, traits={"role": pick.choice(("admin", "member"))} | _maybe(pick, 0.5, region=pick.choice(("eu", "us")))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.catalog import Window
-from service.store.incidents import ACTIONS
+from service.domain.families.incident import ACTIONS
 from tests.oracle.stored import Event
 from tests.oracle.wanted import WITHIN, Dims, Filters, Wanted, durations
 from tests.oracle.world import World
@@ -34,8 +34,8 @@ class Case:
 
     def newest(self, name: str) -> object:
         """What describes it, as known now."""
-        told = [(step.rank, step.data[name]) for step in self.steps if name in step.data]
-        return max(told)[1] if told else ""
+        told = [step.data[name] for step in self.steps if name in step.data]
+        return told[-1] if told else ""
 
     @property
     def accounts(self) -> set[str]:

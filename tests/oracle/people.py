@@ -55,15 +55,15 @@ def kpi_active(world: World, window: Window, by: Sequence[str], filters: Filters
 
 
 def _user_days(world: World, chosen: Iterable[date], by: Sequence[str], filters: Filters) -> Counter[Dims]:
-    total: Counter[Dims] = Counter()
+    total: Counter[Dims] = Counter() if by else Counter({(): 0})
     for day in chosen:
         total.update(counts(world, day, day, by, filters))
     return total
 
 
-def kpi_average_dau(world: World, window: Window, by: Sequence[str], filters: Filters) -> Wanted:
-    chosen = each_day(window)
-    return {(dims, ""): Ratio(n, len(chosen)) for dims, n in _user_days(world, chosen, by, filters).items()}
+def average_dau(world: World, window: Window, by: Sequence[str], filters: Filters, *, kind: str) -> Wanted:
+    chosen = [day for day in each_day(window) if kind == "all" or business(world, day)]
+    return {(dims, ""): Ratio(n, len(chosen)) for dims, n in _user_days(world, chosen, by, filters).items() if n or not by}
 
 
 def stickiness(world: World, window: Window, by: Sequence[str], filters: Filters, *, kind: str) -> Wanted:

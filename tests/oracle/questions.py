@@ -23,6 +23,7 @@ OF_REQUESTS: tuple[Asked, ...] = (
     (("region", "method"), {"account": ("acme", "beta")}),
     ((), {"service": ("api",), "status": ("404", "timeout")}),
     (("account",), {"route": ("/",)}),
+    (("route",), {"region": ("",), "method": ("", "GET")}),
 )
 OF_DELIVERIES: tuple[Asked, ...] = (
     ((), {}),
@@ -48,6 +49,7 @@ OF_METERS: tuple[Asked, ...] = (
     (("attribute.page",), {"meter": ("lcp",)}),
     ((), {"meter": ("cost",), "account": ("acme",)}),
     ((), {"meter": ("cost",), "currency": ("EUR",)}),
+    ((), {"meter": ("lcp",), "attribute.page": ("", "home"), "unit": ("",)}),
 )
 OF_USERS: tuple[Asked, ...] = (
     ((), {}),
@@ -114,7 +116,8 @@ COUNTED = (
 OF_DAYS = (
     Subject("wau", people.kpi_active, OF_USERS),
     Subject("mau", people.kpi_active, OF_USERS),
-    Subject("average_dau", people.kpi_average_dau, OF_USERS),
+    Subject("average_dau", partial(people.average_dau, kind="all"), OF_USERS),
+    Subject("average_dau", partial(people.average_dau, kind="business"), OF_USERS, parameters=(("days", "business"),)),
     Subject("stickiness_weekly", partial(people.stickiness, kind="business"), OF_USERS),
     Subject("stickiness_monthly", partial(people.stickiness, kind="all"), OF_USERS),
     Subject("new_users", people.kpi_new_users, OF_PEOPLE),

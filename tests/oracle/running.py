@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time
-from itertools import count, cycle
+from itertools import count, cycle, zip_longest
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -47,6 +47,10 @@ class Running:
     kept: Kept
     configs: dict[int, TenantConfig] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """Short: a failing example shows it."""
+        return f"Running({len(self.configs)} tenants)"
+
     async def tenant(self, scene: Scene, choices: dict[str, Any]) -> int:
         """A tenant that declared two versions, the second of which begins with the scene's change."""
         name = f"t{next(_numbers)}"
@@ -61,18 +65,19 @@ class Running:
             self.configs[tenant.id] = (await load_configs(connection, [tenant.id]))[tenant.id].newest
         return tenant.id
 
-    def declared(self, tenant: int) -> dict[int, Declared]:
-        """What the tenant declares, as statements read it."""
-        return {tenant: declared_of(self.configs[tenant])}
+    def declared(self) -> dict[int, Declared]:
+        """What the tenants declare, as statements read it."""
+        return {tenant: declared_of(config) for tenant, config in self.configs.items()}
 
-    async def send(self, tenant: int, batches: Sequence[Sequence[Sent]]) -> None:
-        """Append batch by batch; the events of a batch come by as many requests as they have stamps."""
-        for batch in batches:
+    async def send(self, batches: Mapping[int, Sequence[Sequence[Sent]]]) -> None:
+        """Append batch by batch, those of several tenants together; a batch comes by as many requests as it has stamps."""
+        for together in zip_longest(*batches.values(), fillvalue=()):
             rows: dict[str, list[Row | RejectedRow]] = {}
-            for stamp, events in requests(tenant, batch):
-                decoded = self.decoder.decode(json.dumps(events).encode(), Form.ARRAY, stamp)
-                for family, several in decoded.rows.items():
-                    rows.setdefault(family, []).extend(several)
+            for tenant, batch in zip(batches, together, strict=True):
+                for stamp, events in requests(tenant, batch):
+                    decoded = self.decoder.decode(json.dumps(events).encode(), Form.ARRAY, stamp)
+                    for family, several in decoded.rows.items():
+                        rows.setdefault(family, []).extend(several)
             await self.appender.append(rows)
 
 

@@ -64,6 +64,8 @@ SCENES = (
     Scene("Asia/Kathmandu", date(2025, 11, 1)),
     Scene("Asia/Kathmandu", date(2026, 4, 1)),
 )
+PAIRS = tuple((one, other) for one in SCENES for other in SCENES if one != other and one.season == other.season)
+"""Of tenants that live at the same time, in different zones."""
 CHOICES = {
     "start": ("first_login", "signed_up"),
     "activated": ("first_use", "signed_up"),

@@ -49,7 +49,8 @@ def stream(seeds: Sequence[int], scene: Scene, *, copies_differ: bool = True) ->
 def _fresh(pick: random.Random, number: int, scene: Scene) -> Sent:
     time_us = _time(pick, scene)
     received_us, backfill = _receipt(pick, time_us, scene)
-    family = pick.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+    is_crowd = pick.random() < 0.25
+    family = "usage" if is_crowd else pick.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
     subject, data = BODIES[family](pick, time_us or received_us)
     event = {
         "specversion": "1.0",
@@ -60,7 +61,10 @@ def _fresh(pick: random.Random, number: int, scene: Scene) -> Sent:
     }
     if subject:
         event["subject"] = subject
-    if account := pick.choice(("", "", "acme", "beta", "core")):
+    if is_crowd:
+        # Each of them comes once: more than a block of seats for one account.
+        event |= {"subject": f"w{number}", "account": "acme"}
+    elif account := pick.choice(("", "", "acme", "beta", "core")):
         event["account"] = account
     if time_us is not None:
         event["time"] = written(time_us, pick)
@@ -105,10 +109,10 @@ def _copy(pick: random.Random, number: int, of: Sent, scene: Scene) -> Sent:
         return replace(of, event=event | {"time": written(of.time_us, pick)})
     if kind < 0.7:
         return replace(of, event=event | {"source": pick.choice(SOURCES)})
-    if kind < 0.77 and of.time_us is not None:
+    if kind < 0.75 and of.time_us is not None:
         later = of.time_us + pick.choice((-1, 1, HOUR))
         return replace(of, event=event | {"time": written(later, pick)}, time_us=later)
-    if kind < 0.9:
+    if kind < 0.94:
         data = BODIES[of.family](pick, of.time_us or of.received_us)[1]
         return replace(of, event=event | {"id": pick.choice(INITIALS) + str(number), "data": data})
     family = pick.choices(list(WEIGHTS), list(WEIGHTS.values()))[0] if kind > 0.98 else of.family

@@ -17,16 +17,17 @@ def windows_of_days(scene: Scene, tenant: int) -> list[Window]:
         {"start_us": scene.midnight(-3) + 1, "end_us": change + 1},
     ]
     return [
-        resolve_window(tenant, scene.zone, now_us=scene.now_us, whole_days=True, key=key, **span)
+        resolve_window(tenant, scene.zone, now_us=scene.now_us, whole_days=True, key=(tenant, key), **span)
         for key, span in enumerate(spans)
     ]
 
 
 def windows_of_a_day(scene: Scene, tenant: int) -> list[Window]:
     """Days around the change."""
+    ends = {day: scene.midnight(day) for day in range(-2, 5)}
     return [
-        resolve_window(tenant, scene.zone, now_us=scene.now_us, name="day", end_us=scene.midnight(day), whole_days=True, key=day)
-        for day in range(-2, 5)
+        resolve_window(tenant, scene.zone, now_us=scene.now_us, name="day", end_us=end_us, key=(tenant, day))
+        for day, end_us in ends.items()
     ]
 
 
@@ -40,7 +41,7 @@ def windows_of_quarters(scene: Scene, tenant: int) -> list[Window]:
         {"name": "28d", "end_us": scene.now_us},
         {"start_us": scene.midnight(-2) + 5 * QUARTER, "end_us": change + 11 * QUARTER},
     ]
-    return [resolve_window(tenant, scene.zone, now_us=scene.now_us, key=key, **span) for key, span in enumerate(spans)]
+    return [resolve_window(tenant, scene.zone, now_us=scene.now_us, key=(tenant, key), **span) for key, span in enumerate(spans)]
 
 
 def counted_windows(scene: Scene, tenant: int) -> list[Window]:
@@ -56,7 +57,7 @@ def counted_windows(scene: Scene, tenant: int) -> list[Window]:
         {"start_us": change + 30 * MINUTE + 1, "end_us": change + 25 * HOUR + 7},
         {"start_us": scene.midnight(-40), "end_us": scene.midnight(4)},
     ]
-    return [resolve_window(tenant, scene.zone, now_us=scene.now_us, key=key, **span) for key, span in enumerate(spans)]
+    return [resolve_window(tenant, scene.zone, now_us=scene.now_us, key=(tenant, key), **span) for key, span in enumerate(spans)]
 
 
 WINDOWS = {"any": counted_windows, "days": windows_of_days, "day": windows_of_a_day, "quarters": windows_of_quarters}

@@ -57,6 +57,15 @@ async def test_a_reopened_incident_is_open_and_steps_of_one_instant_go_by_their_
     assert (await only(connection, state="open")).resolved_us is None
 
 
+async def test_a_change_of_severity_at_the_instant_of_the_opening_counts_whatever_their_ids(
+    connection: asyncpg.Connection,
+) -> None:
+    await put(
+        connection, "i", [(0, {"action": "severity_changed", "severity": "P0"}), (0, {"action": "opened", "severity": "P2"})]
+    )
+    assert (await only(connection)).severity == "P0"
+
+
 async def test_without_opened_an_incident_begins_with_its_first_step(connection: asyncpg.Connection) -> None:
     await put(connection, "i", [(7, {"action": "resolved"}), (3, {"action": "detected"})])
     found = await only(connection)

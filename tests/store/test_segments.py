@@ -47,3 +47,15 @@ async def test_only_changed_chunks_are_rebuilt_and_old_values_go(connection: asy
     assert await members(connection, "region", "eu") == {1}
     assert await members(connection, "region", "us") == {3_000}
     assert await rebuild(connection) == 0
+
+
+async def test_rebuilt_segments_make_a_tenant_be_looked_at_again(connection: asyncpg.Connection) -> None:
+    await connection.execute("insert into tenant_dirty (tenant, flush) values (1, 7), (2, 7)")
+    await put(connection, 2, [("u1", "", "region", 1, "eu")])
+    await rebuild(connection)
+    assert [tuple(row) for row in await connection.fetch("select tenant, flush from tenant_dirty order by tenant")] == [
+        (1, 8),
+        (2, 7),
+    ]
+    await rebuild(connection)
+    assert await connection.fetchval("select flush from tenant_dirty where tenant = 1") == 8

@@ -69,8 +69,9 @@ def fold_facts(
     kinds = pl.Series("kind", [kind]).new_from_index(0, len(series))
     described = pl.DataFrame([series["tenant"], kinds, series["account"], _dims(series, dims, texts)])
     facts = _facts(described, by_minute, by_quarter, by_day, ordered)
-    kept = ((facts["grain"] != "minute") | (facts["bucket"] >= context.minute_from_us)) & (
-        (facts["grain"] != "quarter") | (facts["bucket"] >= context.quarter_from_us)
+    grain, bucket = facts["grain"], facts["bucket"]
+    kept = ((grain != "minute") | bucket.is_between(context.minute_from_us, context.minute_until_us, closed="left")) & (
+        (grain != "quarter") | bucket.is_between(context.quarter_from_us, context.quarter_until_us, closed="left")
     )
     return facts if kept.all() else facts.filter(kept)
 

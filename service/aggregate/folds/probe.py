@@ -28,7 +28,8 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
     an excluded one marks its seconds as excluded and counts nowhere; a planned one leaves the figure only when it was
     announced seven days before.
     """
-    spans = _spans(events).filter(pl.col("bucket") >= context.quarter_from_us)
+    kept = pl.col("bucket").is_between(context.quarter_from_us, context.quarter_until_us, closed="left")
+    spans = _spans(events).filter(kept)
     if spans.is_empty():
         return Deltas()
     keys, of_row = grouped_rows(spans.select(PROBE_KEYS))

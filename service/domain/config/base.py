@@ -104,9 +104,11 @@ def unknown_dimensions(selector: Selector, known: KnownKpis) -> list[tuple[str, 
 
 
 def incomplete(selector: Selector, known: KnownKpis) -> str:
-    """What a whole selector leaves out that its KPI is never added up across; "" where it names all."""
+    """What a whole selector leaves out that its figure needs: what a KPI is never added up across, a limit; "" for nothing."""
     if not isinstance(known, Mapping) or selector.kpi not in known:
         return ""
+    if selector.statistic == "share_within":
+        return "share_within is of a limit, which no file can name: declare another statistic, such as p95"
     missing = [each for each in known[selector.kpi].required if each not in selector.where]
     named = ", ".join(f"{each}=…" for each in missing)
     return f"{selector.kpi} is never added up across {' and '.join(missing)}: name it, as {{{named}}}" if missing else ""

@@ -94,6 +94,8 @@ def _found(error: ValidationError, data: Mapping[str, Any]) -> list[tuple[Path, 
     found: dict[tuple[Path, str], None] = {}
     told: set[Path] = set()
     for item in error.errors(include_url=False):
+        if item["type"] == "too_short" and len(item["input"]) >= item.get("ctx", {}).get("min_length", 0):
+            continue  # only because its elements are mistakes, which are told
         path, is_branch = trimmed(item, data)
         if is_branch and path in told:
             continue  # the other branch of a union says the same of the same value

@@ -1,6 +1,6 @@
 """io.tidegauge.incident.v1: a step in an incident's life."""
 
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from service.domain.families.envelope import Envelope, Family, Head, Intake, missing
 from service.domain.families.fields import Accounts, Amount, Data, Id, Level, Name, Severity, Text
@@ -9,25 +9,29 @@ from service.domain.families.rows import IncidentRow
 WITH_SEVERITY = frozenset({"opened", "severity_changed"})
 """Actions that say how severe the incident is."""
 
+Action = Literal[
+    "opened",
+    "detected",
+    "acknowledged",
+    "escalated",
+    "severity_changed",
+    "updated",
+    "mitigated",
+    "resolved",
+    "reopened",
+    "postmortem_completed",
+    "false_positive",
+]
+ACTIONS: Final[tuple[str, ...]] = get_args(Action)
+"""Steps in the order in which those of one instant are taken."""
+
 _NAMES = ("data.service", "data.kind", "data.cause")
 
 
 class IncidentData(Data, kw_only=True, frozen=True, gc=False, forbid_unknown_fields=True):
     """Fields of an incident's step."""
 
-    action: Literal[
-        "opened",
-        "detected",
-        "acknowledged",
-        "escalated",
-        "severity_changed",
-        "updated",
-        "mitigated",
-        "resolved",
-        "reopened",
-        "postmortem_completed",
-        "false_positive",
-    ]
+    action: Action
     severity: Severity | None = None
     service: Name | None = None
     title: Text | None = None
