@@ -9,12 +9,13 @@ from types import MappingProxyType
 import asyncpg
 import structlog
 from fastapi import FastAPI
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from service.aggregate.worker import Worker
 from service.catalog import Catalog
 from service.clock import SECOND, Clock, SystemClock
 from service.domain.identity import IdHasher
-from service.errors import StoreUnavailable
+from service.errors import LogUnavailable, StoreUnavailable
 from service.evaluate.evaluator import Evaluator
 from service.evaluate.upkeep import Upkeep
 from service.eventlog.balance import LogCounts
@@ -39,6 +40,8 @@ from service.telemetry import Telemetry
 
 API_CONNECTIONS = 8
 ROLE_CONNECTIONS = 8
+LOG_PATIENCE_S = 60.0
+"""How long a start waits for a log that does not answer."""
 LOG_CONNECTIONS = 4
 """Connections of the log's own, so that a slow query delays no append."""
 
@@ -68,18 +71,32 @@ async def base(
         async with pool.acquire() as connection:
             installation = await ensure_installation(connection, settings, log_kind=log_kind(settings))
         log_pool = await stack.enter_async_context(_pool(url, LOG_CONNECTIONS, telemetry, "log"))
-        event_log = await open_log(
-            settings,
-            log_pool,
-            generation=installation.generation,
-            partitions=installation.partitions,
-            clock=clock,
-            kind=installation.log_kind,
-        )
+        event_log = await _opened_log(settings, log_pool, installation, clock)
         stack.push_async_callback(event_log.close)
         log.info("role_starts", role=role, database=describe(url), partitions=installation.partitions)
         yield Base(settings, clock, telemetry, pool, installation, event_log)
     log.info("role_stopped", role=role)
+
+
+async def _opened_log(settings: Settings, pool: asyncpg.Pool, installation: Installation, clock: Clock) -> EventLog:
+    """The log, waited for: brokers start more slowly than we do, and one that comes back needs no restart of ours."""
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(LogUnavailable),
+        stop=stop_after_delay(LOG_PATIENCE_S),
+        wait=wait_exponential_jitter(initial=0.2, max=5.0),
+        before_sleep=lambda state: log.warning("log_awaited", error=str(state.outcome and state.outcome.exception())),
+        reraise=True,
+    ):
+        with attempt:
+            return await open_log(
+                settings,
+                pool,
+                generation=installation.generation,
+                partitions=installation.partitions,
+                clock=clock,
+                kind=installation.log_kind,
+            )
+    raise AssertionError("an attempt returns or raises")
 
 
 @contextlib.asynccontextmanager
