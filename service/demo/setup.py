@@ -44,6 +44,8 @@ def write(data: Path, demo: Demo) -> None:
     fresh = data / f"{FILE}.new"
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as sink:
         sink.write(msgspec.json.encode(demo))
+        sink.flush()
+        os.fsync(sink.fileno())
     fresh.replace(data / FILE)
 
 
@@ -58,6 +60,7 @@ async def prepare(url: str, data: Path, clock: Clock) -> Demo:
             tenant = await tenant_by_name(connection, TENANT)
         except NotFound:
             tenant = await create_tenant(connection, TENANT, "UTC")
+        if not tenant.config_version:  # also one whose first start was killed before it came to this
             shapes = Catalog.load().shapes()
             await apply_config(connection, TENANT, pilot.configuration(), now_us=clock.now_us(), known_kpis=shapes)
         _, write_key = await create_key(connection, tenant, WRITER, "demonstration")
