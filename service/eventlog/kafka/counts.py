@@ -115,6 +115,7 @@ class KafkaCounts:
                 tally = tallies[record.partition]
                 if record.offset < tally.end:
                     tally.add(record)
+        await self._reader.rest()
 
     async def _load(self) -> None:
         async with self._connection() as connection:

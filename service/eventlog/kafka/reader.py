@@ -1,9 +1,10 @@
-"""Reads a topic from offsets that the caller names; what was fetched beyond an answer is kept for the next one."""
+"""Reads a topic from offsets that the caller names; what was fetched is kept until a later read begins behind it."""
 
 import asyncio
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
@@ -25,7 +26,7 @@ MAX_READ_RECORDS = 20_000
 
 @dataclass(slots=True)
 class _Ahead:
-    """Records of one partition that were fetched and not yet answered with, without gaps."""
+    """Records of one partition that were fetched, without gaps, from where the last read began."""
 
     next: Offset
     """The offset behind the last of them: what the consumer brings next."""
@@ -49,15 +50,14 @@ class _Ahead:
         self.next = Offset(record.offset + 1)
 
     def take(self, share: int) -> list[Stored]:
-        """Answer with the first record, and with those after it that fit into `share` bytes."""
+        """The first record, and those after it that fit into `share` bytes; they are kept: a caller may use only some."""
         taken: list[Stored] = []
         size = 0
-        while self.records and len(taken) < MAX_READ_RECORDS:
-            size += len(self.records[0].payload)
+        for record in islice(self.records, MAX_READ_RECORDS):
+            size += len(record.payload)
             if taken and size > share:
                 break
-            taken.append(self.records.popleft())
-            self.size -= len(taken[-1].payload)
+            taken.append(record)
         return taken
 
 
@@ -71,6 +71,7 @@ class KafkaReader:
         self._consumer: AIOKafkaConsumer | None = None
         self._ahead: dict[Partition, _Ahead] = {}
         self._turn = asyncio.Lock()
+        self._resting = False
 
     async def read(self, positions: Mapping[Partition, Offset], *, max_bytes: int, wait_s: float) -> list[Stored]:
         """Records from these offsets on; a partition without one was empty when this was called, or later.
@@ -92,6 +93,15 @@ class KafkaReader:
                     if left_s <= 0:
                         return []
                     await self._fetch(consumer, positions, left_s)
+
+    async def rest(self) -> None:
+        """Fetch nothing until the next read, which will begin elsewhere."""
+        async with self._turn:
+            if self._consumer is not None and self._ahead:
+                self._consumer.pause(*self._consumer.assignment())
+                self._resting = True
+                for ahead in self._ahead.values():
+                    ahead.begin_at(ahead.next)
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -115,7 +125,8 @@ class KafkaReader:
             left_s = deadline_s - asyncio.get_running_loop().time()
             if left_s <= 0:
                 raise LogUnavailable(f"partitions {lacking} of {self._topic} hold records that no broker sends: look at them")
-            await self._fetch(consumer, lacking, left_s)
+            # What has come of others is taken as well, while there is room: left with the client, it would hold fetches back.
+            await self._fetch(consumer, [p for p in behind if self._ahead[p].size < share + FETCH_BYTES], left_s)
         return [record for partition in sorted(behind) for record in self._ahead[partition].take(share)]
 
     async def _placed(self, positions: Mapping[Partition, Offset]) -> AIOKafkaConsumer:
@@ -133,6 +144,9 @@ class KafkaReader:
         self._ahead = {p: self._ahead.get(p) or _Ahead(offset) for p, offset in positions.items()}
         if not assigned:
             consumer.assign([TopicPartition(self._topic, partition) for partition in positions])
+        elif self._resting:
+            consumer.resume(*consumer.assignment())
+        self._resting = False
         for partition, offset in positions.items():
             kept = self._ahead[partition].begin_at(offset)
             if not kept or not assigned:
