@@ -22,7 +22,7 @@ MINUTE_S = 60
 Ask = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture(scope="module", params=["http", "import", "http through kafka", "import through kafka"])
+@pytest.fixture(scope="module", params=["http", "import", "http through kafka"])
 def ask(
     request: pytest.FixtureRequest, make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Ask]:
