@@ -5,8 +5,9 @@ import contextlib
 import ctypes
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+CANCEL_INTERVAL_S = 1.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -31,6 +32,26 @@ def stop_signals() -> Iterator[asyncio.Event]:
         yield stop
     finally:
         release()
+
+
+async def cancel(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel tasks and wait until they have ended; what they raise has been said or does not matter any more.
+
+    Again and again: a connection that breaks at that moment raises its own error in the place of the cancellation,
+    and a task that waits for better times then goes on.
+    """
+    left: Collection[asyncio.Task[None]] = tasks
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=CANCEL_INTERVAL_S)
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def being_cancelled() -> bool:
+    """Whether this task was asked to end, whatever error came in the place of the cancellation."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def die_with_parent(parent_pid: int) -> None:

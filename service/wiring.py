@@ -31,7 +31,7 @@ from service.ingest.append import Appender
 from service.ingest.backlog import LogBacklog
 from service.ingest.batch import Limits
 from service.ingest.decode import Decoder
-from service.lifecycle import stop_signals
+from service.lifecycle import cancel, stop_signals
 from service.settings import Settings
 from service.store.engine import FAILURES, QUERIES, create_pool, describe
 from service.store.installation import Installation, ensure_installation
@@ -158,9 +158,7 @@ async def run_api(settings: Settings, url: str) -> None:
                 appending.result()
             await door.drain()
         finally:
-            appending.cancel()
-            looking.cancel()
-            await asyncio.gather(appending, looking, return_exceptions=True)
+            await cancel([appending, looking])
 
 
 def api(made: Base, door: Appender, waiting: LogBacklog, checks: Mapping[str, Check]) -> FastAPI:

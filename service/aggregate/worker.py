@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import asyncpg
 import structlog
@@ -17,6 +17,7 @@ from service.clock import SECOND, Clock
 from service.domain.ids import Offset, Partition
 from service.errors import BatchStale, LeaseLost, Transient
 from service.eventlog.port import EventLog
+from service.lifecycle import cancel
 from service.settings import Settings
 from service.store import progress
 from service.store.engine import FAILURES
@@ -234,10 +235,3 @@ class Worker:
         if seconds > 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), seconds)
-
-
-async def cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel tasks and wait until they have ended; what they raise has been said or does not matter any more."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

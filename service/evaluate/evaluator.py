@@ -18,6 +18,7 @@ from service.evaluate.closing import Closing
 from service.evaluate.ground import Grounds
 from service.evaluate.rounds import ROUNDS, LiveRound
 from service.evaluate.upkeep import Task, Upkeep
+from service.lifecycle import being_cancelled
 from service.settings import Settings
 from service.store import leases
 from service.store.engine import FAILURES
@@ -149,6 +150,8 @@ class Evaluator:
             except LeaseLost:
                 raise
             except (TidegaugeError, *FAILURES) as error:
+                if being_cancelled():
+                    raise asyncio.CancelledError from error
                 if task.name == "lease":
                     raise LeaseLost(f"{EVALUATE_LEASE}: could not be prolonged: {error}") from error
                 log.warning("task_failed", task=task.name, error=repr(error))
