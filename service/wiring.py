@@ -83,7 +83,7 @@ async def _opened_log(settings: Settings, pool: asyncpg.Pool, installation: Inst
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(LogUnavailable),
         stop=stop_after_delay(LOG_PATIENCE_S),
-        wait=wait_exponential_jitter(initial=0.2, max=5.0),
+        wait=wait_exponential_jitter(multiplier=0.2, max=5.0),
         before_sleep=lambda state: log.warning("log_awaited", error=str(state.outcome and state.outcome.exception())),
         reraise=True,
     ):
