@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import asyncpg
 import structlog
 
-from service.clock import HOUR, SECOND, Clock
+from service.clock import DAY, HOUR, SECOND, Clock
 from service.eventlog.port import EventLog
 from service.settings import Settings
 from service.store import ids, partitions, progress, segments
@@ -54,7 +54,15 @@ class Upkeep:
         now_us = self.clock.now_us()
         async with self.pool.acquire() as connection:
             made = await partitions.ensure_partitions(connection, now_us=now_us, settings=self.settings)
-            dropped = await partitions.drop_expired(connection, now_us=now_us, settings=self.settings)
+            ahead_us = now_us - await partitions.clock_us(connection)
+            if ahead_us > DAY:
+                # A partition that is dropped does not come back: one wrong clock must not do it.
+                log.error(
+                    "clock_ahead", ahead_s=ahead_us // SECOND, way_out="set this machine's clock; nothing is dropped until then"
+                )
+                dropped: list[str] = []
+            else:
+                dropped = await partitions.drop_expired(connection, now_us=now_us, settings=self.settings)
         if made or dropped:
             log.info("partitions", made=len(made), dropped=len(dropped))
 

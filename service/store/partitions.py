@@ -122,6 +122,12 @@ async def drop_expired(connection: Connection, *, now_us: int, settings: Setting
     return dropped
 
 
+async def clock_us(connection: Connection) -> int:
+    """What time it is for Postgres, in microseconds since 1970."""
+    now: datetime = await connection.fetchval("select clock_timestamp()")
+    return to_us(now)
+
+
 async def kept_from(connection: Connection) -> KeptFrom:
     """What the tables by the minute and by the quarter reach back to without a gap.
 
