@@ -32,7 +32,7 @@ test: $(VENV)/.dev tools ## all checks and tests, with all they need
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
 
 .PHONY: tools
-tools: # what tests use beside Python: promtool
+tools: # what tests use beside Python: promtool, and a Kafka broker
 	@deploy/install-tools.sh
 
 check: $(VENV)/.dev ## style, types and the direction of imports

@@ -2,16 +2,20 @@
 
 import difflib
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import InvalidSettings
+
+KAFKA_PARTITIONS = 12
+_BROKER = re.compile(r"[^\s,:/]+:[0-9]{1,5}|\[[0-9a-fA-F:.]+\]:[0-9]{1,5}")
 
 
 class Settings(BaseSettings):
@@ -25,9 +29,37 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, description="Postgres to use (postgresql://user:password@host/database); none: the embedded one"
     )
+    kafka_bootstrap: str | None = Field(
+        None, description="Brokers that keep the event log (HOST:PORT,…); none: it lies in Postgres"
+    )
+    kafka_topic_prefix: str = Field(
+        "tidegauge-log", pattern=r"^[a-zA-Z0-9._-]{1,200}$", description="The log's topics are named PREFIX-GENERATION"
+    )
+    kafka_replication_factor: int | None = Field(
+        None, ge=1, le=32, description="Copies of the log's topics; none: 3, or 1 where a single broker is allowed"
+    )
+    kafka_min_insync_replicas: int | None = Field(
+        None, ge=1, le=32, description="Copies that must have a record before it counts as durable; none: 2, or 1 likewise"
+    )
+    allow_single_broker: bool = Field(
+        default=False, description="Take events though one broker's loss may lose acknowledged ones (fewer than 2 copies in sync)"
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How brokers are spoken to"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="How a user proves itself, with SASL_PLAINTEXT and SASL_SSL"
+    )
+    kafka_sasl_username: str | None = Field(None, description="User at the brokers")
+    kafka_sasl_password: SecretStr | None = Field(None, description="Password at the brokers")
+    kafka_ca_file: Path | None = Field(None, description="PEM file of who signs the brokers' certificates; none: the system's")
+    kafka_cert_file: Path | None = Field(None, description="PEM file of our own certificate, where brokers want one")
+    kafka_key_file: Path | None = Field(None, description="PEM file of our certificate's key")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
     log_format: Literal["json", "console"] = Field("json", description="Form of the logs")
-    partitions: int = Field(4, ge=1, le=256, description="Partitions of the event log; fixed at the first start")
+    partitions: int = Field(
+        4, ge=1, le=256, description="Partitions of the event log, 12 by default where Kafka keeps it; fixed at the first start"
+    )
     max_lateness_days: int = Field(7, ge=1, le=30, description="Age up to which an event is taken; fixed at the first start")
     max_skew_s: int = Field(300, ge=0, le=3600, description="How far ahead of receipt an event's time may be")
     log_retention_h: int = Field(192, ge=1, description="Hours that consumed records stay in the log")
@@ -70,6 +102,18 @@ class Settings(BaseSettings):
     siblings: str = Field("", description="NAME=URL,… of other roles' /metrics that the API shows too; set by `tidegauge up`")
     parent_pid: int = Field(0, ge=0, description="Process to die with; set by `tidegauge up`")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _more_partitions_in_kafka(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return given if "partitions" in given or not given.get("kafka_bootstrap") else given | {"partitions": KAFKA_PARTITIONS}
+
+    @field_validator("kafka_bootstrap")
+    @classmethod
+    def _is_brokers(cls, brokers: str | None) -> str | None:
+        if brokers is not None and not all(_BROKER.fullmatch(each) for each in brokers.split(",")):
+            raise PydanticCustomError("brokers", "brokers are named HOST:PORT, several with commas between and no spaces")
+        return brokers
+
     @field_validator("database_url")
     @classmethod
     def _is_postgres(cls, url: str | None) -> str | None:
@@ -80,6 +124,23 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise PydanticCustomError("address", "its port is no number from 0 to 65535") from error
         return url
+
+    def mistakes(self) -> Iterator[str]:
+        """What cannot be together, a sentence each."""
+        sasl = self.kafka_security_protocol.startswith("SASL")
+        if sasl and (self.kafka_sasl_username is None or self.kafka_sasl_password is None):
+            yield (
+                f"{PREFIX}KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} needs a user: set "
+                f"{PREFIX}KAFKA_SASL_USERNAME and {PREFIX}KAFKA_SASL_PASSWORD"
+            )
+        if (self.kafka_cert_file is None) != (self.kafka_key_file is None):
+            yield f"{PREFIX}KAFKA_CERT_FILE and {PREFIX}KAFKA_KEY_FILE belong together: set both or none"
+        replicas, synced = self.kafka_replication_factor, self.kafka_min_insync_replicas
+        if replicas is not None and synced is not None and synced > replicas:
+            yield (
+                f"{PREFIX}KAFKA_MIN_INSYNC_REPLICAS={synced} is more than {PREFIX}KAFKA_REPLICATION_FACTOR={replicas}: "
+                f"nothing could ever be appended"
+            )
 
 
 PREFIX = "TIDEGAUGE_"
@@ -99,6 +160,7 @@ def load() -> Settings:
     except ValidationError as error:
         mistakes += [_wrong(str(item["loc"][0]), item["input"], item["msg"]) for item in error.errors()]
         raise InvalidSettings("\n".join(mistakes)) from error
+    mistakes += settings.mistakes()
     if mistakes:
         raise InvalidSettings("\n".join(mistakes))
     return settings

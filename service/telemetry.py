@@ -150,3 +150,5 @@ def configure_logging(level: str, form: str) -> None:
     )
     # Of libraries only what is the matter: our own events say the rest.
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    # What a Kafka client meets comes to us as an error that we log ourselves; its own lines come at each try, many a second.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

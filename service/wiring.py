@@ -9,16 +9,18 @@ from types import MappingProxyType
 import asyncpg
 import structlog
 from fastapi import FastAPI
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from service.aggregate.worker import Worker
 from service.catalog import Catalog
 from service.clock import SECOND, Clock, SystemClock
 from service.domain.identity import IdHasher
-from service.errors import StoreUnavailable
+from service.errors import LogUnavailable, StoreUnavailable
 from service.evaluate.evaluator import Evaluator
 from service.evaluate.upkeep import Upkeep
+from service.eventlog.balance import LogCounts
+from service.eventlog.opening import POSTGRES, log_kind, open_log
 from service.eventlog.port import EventLog
-from service.eventlog.postgres import PostgresLog
 from service.expose import kpis, live, process, readiness, records, scorecards
 from service.expose.process import Check
 from service.http.app import create_app
@@ -38,6 +40,8 @@ from service.telemetry import Telemetry
 
 API_CONNECTIONS = 8
 ROLE_CONNECTIONS = 8
+LOG_PATIENCE_S = 60.0
+"""How long a start waits for a log that does not answer."""
 LOG_CONNECTIONS = 4
 """Connections of the log's own, so that a slow query delays no append."""
 
@@ -65,15 +69,34 @@ async def base(
     async with contextlib.AsyncExitStack() as stack:
         pool = await stack.enter_async_context(_pool(url, connections, telemetry, "general", session=session))
         async with pool.acquire() as connection:
-            installation = await ensure_installation(connection, settings, log_kind="postgres")
+            installation = await ensure_installation(connection, settings, log_kind=log_kind(settings))
         log_pool = await stack.enter_async_context(_pool(url, LOG_CONNECTIONS, telemetry, "log"))
-        event_log = await PostgresLog.open(
-            log_pool, generation=installation.generation, partitions=installation.partitions, clock=clock
-        )
+        event_log = await _opened_log(settings, log_pool, installation, clock)
         stack.push_async_callback(event_log.close)
         log.info("role_starts", role=role, database=describe(url), partitions=installation.partitions)
         yield Base(settings, clock, telemetry, pool, installation, event_log)
     log.info("role_stopped", role=role)
+
+
+async def _opened_log(settings: Settings, pool: asyncpg.Pool, installation: Installation, clock: Clock) -> EventLog:
+    """The log, waited for: brokers start more slowly than we do, and one that comes back needs no restart of ours."""
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(LogUnavailable),
+        stop=stop_after_delay(LOG_PATIENCE_S),
+        wait=wait_exponential_jitter(multiplier=0.2, max=5.0),
+        before_sleep=lambda state: log.warning("log_awaited", error=str(state.outcome and state.outcome.exception())),
+        reraise=True,
+    ):
+        with attempt:
+            return await open_log(
+                settings,
+                pool,
+                generation=installation.generation,
+                partitions=installation.partitions,
+                clock=clock,
+                kind=installation.log_kind,
+            )
+    raise AssertionError("an attempt returns or raises")
 
 
 @contextlib.asynccontextmanager
@@ -156,7 +179,7 @@ def api(made: Base, door: Appender, waiting: LogBacklog, checks: Mapping[str, Ch
         ),
         kpis.router(made.pool, catalog, clock=made.clock, settings=settings),
         scorecards.router(made.pool, catalog, clock=made.clock, settings=settings),
-        records.router(made.pool, clock=made.clock, installation=made.installation),
+        records.router(made.pool, clock=made.clock, installation=made.installation, counts=_counts(made)),
         live.router(made.pool, catalog, max_series=settings.metrics_max_series),
         process.router(made.telemetry.registry, role="api", checks=checks, siblings=process.siblings_from(settings.siblings)),
     ]
@@ -215,6 +238,11 @@ async def _first(working: asyncio.Task[None], stop: asyncio.Event) -> None:
     stopping.cancel()
     if working.done():
         working.result()
+
+
+def _counts(made: Base) -> LogCounts | None:
+    """What the ledger cannot find in Postgres."""
+    return None if made.installation.log_kind == POSTGRES else LogCounts(made.event_log, from_records=False)
 
 
 def _checks(made: Base) -> dict[str, Check]:

@@ -1,4 +1,4 @@
-"""Real parts for every test: one Postgres a run, one migrated database a test."""
+"""Real parts for every test: one Postgres and one Kafka a run, one migrated database a test."""
 
 import asyncio
 import logging
@@ -12,6 +12,7 @@ import structlog
 
 from service.store.embedded import EmbeddedPostgres
 from service.store.migrate import migrate
+from tests.broker import Broker
 
 TEMPLATE = "template_tidegauge"
 
@@ -87,3 +88,14 @@ async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
         yield made
     finally:
         await made.close()
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A Kafka broker of the run's own; tests tell their topics apart by prefixes."""
+    broker = Broker(tmp_path_factory.mktemp("kafka"))
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()

@@ -110,11 +110,11 @@ class Report:
     async def observe(self) -> None:
         """Set the gauges of the partitions that are held, and of the watermark."""
         telemetry, now_us = self._telemetry, self._clock.now_us()
-        extents = await self._log.extents()
+        held = set(self._holding.held)
+        extents = await self._log.extents(held)
         async with self._pool.acquire() as connection:
             stand = await progress.positions(connection, self._log.generation)
             gaps = await progress.gaps(connection, self._log.generation)
-        held = set(self._holding.held)
         # Several workers of a process show on one gauge: each adds its own.
         telemetry.leases.inc(len(held) - len(self._shown))
         for partition in self._shown - held:

@@ -142,6 +142,7 @@ class Worker:
             await self._flusher.write(prepared.staged, moves)
         self._pipeline.committed(prepared)
         self._report.committed(prepared)
+        self._log.consumed({partition: span.next for partition, span in prepared.batch.spans.items()})
 
     async def _settle(self) -> None:
         """Wait for the flush under way; raises what it raised."""

@@ -1,6 +1,7 @@
 """`tidegauge status`, `check` and `settings`: looking, and changing nothing."""
 
 import asyncio
+import contextlib
 import shlex
 from collections.abc import Sequence
 from typing import Annotated
@@ -11,12 +12,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from service import settings as environment
-from service.cli.connect import database
+from service.cli.connect import database, database_url
 from service.clock import SECOND, SystemClock
 from service.errors import NotFound
+from service.eventlog.balance import LogCounts
+from service.eventlog.opening import POSTGRES, open_log
 from service.settings import PREFIX, Settings
 from service.store import ledger, status
-from service.store.engine import Connection, describe
+from service.store.engine import Connection, create_pool, describe
 from service.store.installation import EVALUATE_LEASE, SELECT_INSTALLATION
 from service.store.progress import watermark_us
 from service.store.status import PartitionStatus, WorkerStatus
@@ -31,12 +34,7 @@ def show_status() -> None:
 
 def check() -> None:
     """Add the ledger up: appended = stored + duplicate + dead-lettered + pending; exit code 1 where it does not."""
-
-    async def added() -> ledger.LedgerReport:
-        async with database() as connection:
-            return await ledger.check(connection)
-
-    report = asyncio.run(added())
+    report = asyncio.run(_added())
     typer.echo(
         f"appended {report.appended:,} = stored {report.stored:,} + duplicate {report.duplicate:,}"
         f" + dead-lettered {report.dead_lettered:,} + pending {report.pending:,}"
@@ -73,6 +71,20 @@ def _shown(value: object) -> str:
     """A value without what is secret in it: of an address the host and the database."""
     text = _text(value)
     return f"postgresql://…@{describe(text)}" if text.startswith(("postgresql://", "postgres://")) else text
+
+
+async def _added() -> ledger.LedgerReport:
+    """The ledger; of a log that lies elsewhere, what is pending is counted record by record."""
+    settings = environment.load()
+    async with database(settings) as connection, contextlib.AsyncExitStack() as stack:
+        fixed = await connection.fetchrow(SELECT_INSTALLATION)
+        if fixed is None or fixed["log_kind"] == POSTGRES:
+            return await ledger.check(connection)
+        pool = await stack.enter_async_context(await create_pool(database_url(settings), max_size=1))
+        where = {"generation": fixed["generation"], "partitions": fixed["partitions"]}
+        log = await open_log(settings, pool, **where, clock=SystemClock(), kind=fixed["log_kind"])
+        stack.push_async_callback(log.close)
+        return await ledger.check(connection, LogCounts(log, from_records=True))
 
 
 async def _status() -> None:

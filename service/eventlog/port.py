@@ -1,6 +1,6 @@
 """The event log's port: what ingest and aggregate need of it, whatever keeps it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,6 +39,20 @@ class Extent:
     """Events ever appended, up to `end`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What lies in one partition from a position on, as of one instant."""
+
+    end: Offset
+    """The next offset to be given out."""
+    appended: int
+    """Events ever appended, up to `end`."""
+    pending: int
+    """Events of the records from the position up to `end`, counted from the records themselves."""
+    oldest_us: int | None
+    """When the first of those records was appended; None: there is none."""
+
+
 MAX_RECORD_BYTES = 512 * 1024
 
 
@@ -70,12 +84,23 @@ class EventLog(Protocol):
         """
         ...
 
-    async def extents(self) -> Mapping[Partition, Extent]:
-        """What every partition holds at the moment."""
+    async def extents(self, of: Collection[Partition] | None = None) -> Mapping[Partition, Extent]:
+        """What these partitions (None: all) hold at the moment."""
+        ...
+
+    async def backlog(self, positions: Mapping[Partition, Offset]) -> Mapping[Partition, Backlog]:
+        """What lies from these offsets on; may read all of it.
+
+        Raises OffsetOutOfRange for an offset before the log's start or past its end.
+        """
         ...
 
     async def trim(self, keep_from: Mapping[Partition, Offset], *, older_than_us: int) -> int:
         """Drop records before `keep_from` that were appended before `older_than_us`; returns how many."""
+        ...
+
+    def consumed(self, positions: Mapping[Partition, Offset]) -> None:
+        """Hear how far readers have come, for tools of the log's own kind; decides nothing, never fails."""
         ...
 
     async def close(self) -> None:

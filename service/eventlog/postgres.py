@@ -1,7 +1,7 @@
 """The event log in Postgres: the embedded default, and for installations that want no Kafka."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -9,17 +9,18 @@ import asyncpg
 from service.clock import Clock
 from service.domain.ids import Offset, Partition
 from service.errors import LogMismatch, LogUnavailable
-from service.eventlog.port import Draft, EventLog, Extent, Stored
+from service.eventlog.port import Backlog, Draft, EventLog, Extent, Stored
 from service.eventlog.postgres_statements import (
     ADVANCE_STARTS,
     APPEND,
+    BACKLOG,
     COUNT_PARTITIONS,
     DELETE_BEFORE_START,
     EXTENTS,
     FIND_STARTS,
     READ,
 )
-from service.eventlog.refusals import check_drafts, check_offset, check_partition, missing
+from service.eventlog.refusals import check_count, check_drafts, check_offset, check_partition, missing
 
 ACQUIRE_TIMEOUT_S = 5.0
 POLL_INTERVAL_S = 0.02
@@ -49,11 +50,7 @@ class PostgresLog(EventLog):
         log = cls(pool, generation=generation, partitions=partitions, clock=clock)
         async with log._connection() as connection:
             [(count, last)] = await connection.fetch(COUNT_PARTITIONS, generation)
-        if (count, last) != (partitions, partitions - 1):
-            raise LogMismatch(
-                f"generation {generation} of the log has {count} partitions, not {partitions}: the count is fixed when a "
-                f"generation is made; set TIDEGAUGE_PARTITIONS={count}, or open another with `tidegauge repartition`"
-            )
+        check_count(count, last, generation=generation, partitions=partitions)
         return log
 
     @property
@@ -134,11 +131,24 @@ class PostgresLog(EventLog):
             following[partition] = Offset(expected + 1)
         return records
 
-    async def extents(self) -> Mapping[Partition, Extent]:
-        """What every partition holds at the moment; raises LogUnavailable."""
+    async def extents(self, of: Collection[Partition] | None = None) -> Mapping[Partition, Extent]:
+        """What these partitions (None: all) hold at the moment; raises LogUnavailable."""
         async with self._connection() as connection:
-            rows = await connection.fetch(EXTENTS, self._generation)
+            rows = await connection.fetch(EXTENTS, self._generation, None if of is None else list(of))
         return {row["partition"]: Extent(row["start_offset"], row["next_offset"], row["events"]) for row in rows}
+
+    async def backlog(self, positions: Mapping[Partition, Offset]) -> Mapping[Partition, Backlog]:
+        """What lies from these positions on, in one statement; raises OffsetOutOfRange, LogUnavailable and LogMismatch."""
+        self._check_partitions(positions)
+        async with self._connection() as connection:
+            rows = await connection.fetch(BACKLOG, self._generation, list(positions), list(positions.values()))
+        found: dict[Partition, Backlog] = {}
+        for partition, position, start, end, appended, pending, oldest_us in rows:
+            if end is None:
+                raise LogMismatch(self._gone(partition))
+            check_offset(partition, position, start=start, end=end)
+            found[partition] = Backlog(end, appended, pending, oldest_us)
+        return found
 
     async def trim(self, keep_from: Mapping[Partition, Offset], *, older_than_us: int) -> int:
         """Drop records that every reader is past and that are old; returns how many.
@@ -158,6 +168,9 @@ class PostgresLog(EventLog):
             while deleted := _affected(await connection.execute(DELETE_BEFORE_START, self._generation, MAX_TRIM_RECORDS)):
                 dropped += deleted
         return dropped
+
+    def consumed(self, positions: Mapping[Partition, Offset]) -> None:
+        """Nobody to tell: the readers' progress lies in the same database."""
 
     async def close(self) -> None:
         """Nothing to let go of: the pool is its owner's."""

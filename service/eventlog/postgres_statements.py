@@ -55,7 +55,23 @@ order by w.partition, r."offset"
 """
 
 # What each partition of the generation holds.
-EXTENTS = "select partition, start_offset, next_offset, events from log_partition where generation = $1 order by partition"
+EXTENTS = """
+select partition, start_offset, next_offset, events from log_partition
+where generation = $1 and ($2::int[] is null or partition = any($2)) order by partition
+"""
+
+# What lies from the positions on, counted from the records themselves.
+BACKLOG = """
+select w.partition, w.position, c.start_offset, c.next_offset, c.events, coalesce(r.events, 0)::bigint as pending, r.oldest_us
+from unnest($2::int[], $3::bigint[]) as w (partition, position)
+left join log_partition c on c.generation = $1 and c.partition = w.partition
+left join lateral (
+    select sum(o.events) as events, (array_agg(o.appended_us order by o."offset"))[1] as oldest_us
+    from log_record o
+    where o.generation = $1 and o.partition = w.partition and o."offset" >= w.position
+) r on true
+order by w.partition
+"""
 
 # The first record of each partition that a reader still needs or that is young enough: only ever a whole
 # beginning lies before it, for the clocks of producers may differ.
@@ -99,4 +115,23 @@ using (
     limit $2
 ) old
 where r.generation = $1 and r.partition = old.partition and r."offset" = old."offset"
+"""
+
+# How many events of a log that is kept elsewhere lie before which offset.
+SELECT_COUNTS = "select partition, next_offset, events from log_partition where generation = $1"
+
+# Notes how far a log that is kept elsewhere was counted, in the order of partitions, unless another came further.
+ADVANCE_COUNTS = """
+with locked as (
+    select c.partition
+    from log_partition c
+    join unnest($2::int[], $3::bigint[]) as n (partition, next_offset) using (partition)
+    where c.generation = $1 and n.next_offset > c.next_offset
+    order by c.partition
+    for no key update of c
+)
+update log_partition c
+set next_offset = n.next_offset, events = n.events
+from unnest($2::int[], $3::bigint[], $4::bigint[]) as n (partition, next_offset, events) join locked l using (partition)
+where c.generation = $1 and c.partition = l.partition and n.next_offset > c.next_offset
 """

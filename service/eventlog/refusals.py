@@ -17,6 +17,15 @@ def check_drafts(drafts: Iterable[Draft], *, generation: int, partitions: int) -
             )
 
 
+def check_count(found: int, last: int | None, *, generation: int, partitions: int) -> None:
+    """Raise LogMismatch unless a generation has the partitions 0 to `partitions` - 1 (`last`: the greatest that it has)."""
+    if (found, last) != (partitions, partitions - 1):
+        raise LogMismatch(
+            f"generation {generation} of the log has {found} partitions, not {partitions}: the count is fixed when a "
+            f"generation is made; set TIDEGAUGE_PARTITIONS={found}, or open another with `tidegauge repartition`"
+        )
+
+
 def check_partition(partition: Partition, *, generation: int, partitions: int) -> None:
     """Raise LogMismatch for a partition that the generation does not have."""
     if not 0 <= partition < partitions:

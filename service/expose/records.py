@@ -42,12 +42,12 @@ Reader = Annotated[Principal, Depends(require("read"))]
 Big = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
-def router(pool: asyncpg.Pool, *, clock: Clock, installation: Installation) -> APIRouter:
+def router(pool: asyncpg.Pool, *, clock: Clock, installation: Installation, counts: ledger.Counts | None = None) -> APIRouter:
     """`/v1/incidents`, `/v1/dead-letters`, `/v1/ledger` and `/v1/events`, of the key's tenant."""
     made = APIRouter(prefix="/v1", tags=["records"])
     _add_incidents(made, pool, clock)
     _add_dead_letters(made, pool)
-    _add_ledger(made, pool, installation)
+    _add_ledger(made, pool, installation, counts)
     _add_events(made, pool, clock, installation)
     return made
 
@@ -117,7 +117,7 @@ def _add_dead_letters(made: APIRouter, pool: asyncpg.Pool) -> None:
         return _page(request, "dead_letters", _DEAD_LETTER_COLUMNS, [_dead_letter(one) for one in cut], last)
 
 
-def _add_ledger(made: APIRouter, pool: asyncpg.Pool, installation: Installation) -> None:
+def _add_ledger(made: APIRouter, pool: asyncpg.Pool, installation: Installation, counts: ledger.Counts | None) -> None:
     @made.get(
         "/ledger",
         summary="Events consumed by source and UTC day of receipt, by outcome; and what is pending",
@@ -135,7 +135,7 @@ def _add_ledger(made: APIRouter, pool: asyncpg.Pool, installation: Installation)
         after = read_cursor(cursor, tuple[date, str])
         async with pool.acquire() as connection:
             found = await ledger.of_tenant(connection, principal.tenant, source=source, after=after, limit=limit + 1)
-            whole = await ledger.check(connection)
+            whole = await ledger.check(connection, counts)
             reached = await watermark_us(connection, installation.generation)
         cut = found[:limit]
         last = write_cursor((cut[-1].day, cut[-1].source)) if len(found) > limit else None

@@ -1,14 +1,17 @@
 """The ledger: everything that was appended is stored, duplicate, dead-lettered or pending."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any, Protocol
 
+from service.domain.ids import Offset, Partition
 from service.store.engine import Connection
 
 # What each partition holds and how far it was consumed; pending events are counted from the records themselves.
 SELECT_PARTITIONS = """
-select l.generation, l.partition, l.events as appended, p.events as consumed, coalesce(r.events, 0)::bigint as pending
+select l.generation, l.partition, p.next_offset, l.events as appended, p.events as consumed,
+    coalesce(r.events, 0)::bigint as pending
 from log_partition l
 join partition_progress p using (generation, partition)
 left join lateral (
@@ -89,13 +92,47 @@ class LedgerReport:
             yield f"{self.gaps} records are missing in the log: producers numbered them and no reader saw them"
 
 
-async def check(connection: Connection) -> LedgerReport:
-    """Add the ledger up, at one instant, while everything goes on."""
+class Counts(Protocol):
+    """What a log that is not in this database says of itself."""
+
+    @property
+    def generation(self) -> int:
+        """The generation that it counts."""
+        ...
+
+    async def __call__(self, positions: Mapping[Partition, Offset]) -> Mapping[Partition, tuple[int, int | None]]:
+        """Events ever appended, and those from these positions on (None: what was appended and not consumed)."""
+        ...
+
+
+async def check(connection: Connection, counts: Counts | None = None) -> LedgerReport:
+    """Add the ledger up, at one instant, while everything goes on; `counts`: of a log that lies elsewhere.
+
+    Such a log is asked after the database: it only grows, so nothing is consumed that it does not know.
+    """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        partitions = await connection.fetch(SELECT_PARTITIONS)
+        rows = await connection.fetch(SELECT_PARTITIONS)
         outcomes = await connection.fetchrow(SELECT_OUTCOMES)
         gaps = await connection.fetchval(SELECT_GAPS)
-    return LedgerReport(partitions=tuple(PartitionLedger(**dict(row)) for row in partitions), gaps=gaps, **dict(outcomes or {}))
+    partitions = [dict(row) for row in rows]
+    held = await counts(_positions(partitions, counts.generation)) if counts else {}
+    return LedgerReport(
+        partitions=tuple(
+            _partition(row, held if counts and row["generation"] == counts.generation else {}) for row in partitions
+        ),
+        gaps=gaps,
+        **dict(outcomes or {}),
+    )
+
+
+def _positions(rows: Iterable[Mapping[str, Any]], generation: int) -> dict[Partition, Offset]:
+    return {row["partition"]: row["next_offset"] for row in rows if row["generation"] == generation}
+
+
+def _partition(row: Mapping[str, Any], held: Mapping[Partition, tuple[int, int | None]]) -> PartitionLedger:
+    appended, pending = held.get(row["partition"], (row["appended"], row["pending"]))
+    pending = appended - row["consumed"] if pending is None else pending
+    return PartitionLedger(row["generation"], row["partition"], appended, row["consumed"], pending)
 
 
 # One tenant's events by source and UTC day of receipt, the newest day first.

@@ -5,12 +5,17 @@ from datetime import datetime
 
 from service.store.engine import Connection
 
-# Each partition of the generation that is written, with the process that holds it.
+# Each partition of the generation that is written, with the process that holds it. What Kafka holds was counted within the
+# last seconds, by aggregators and the API; everything received before `reached_us` was consumed, so nothing pending is older.
 _PARTITIONS = """
-select l.partition, l.events as appended, p.events as consumed, greatest(p.newest_received_us, p.drained_us) as reached_us,
+select l.partition, greatest(l.events, p.events) as appended, p.events as consumed,
+       greatest(p.newest_received_us, p.drained_us) as reached_us,
        s.epoch, s.expires_at > clock_timestamp() as held, w.host, w.pid,
-       (select min(r.appended_us) from log_record r
-        where r.generation = l.generation and r.partition = l.partition and r."offset" = p.next_offset) as oldest_us
+       coalesce(
+           (select r.appended_us from log_record r
+            where r.generation = l.generation and r.partition = l.partition and r."offset" = p.next_offset),
+           case when l.events > p.events then nullif(greatest(p.newest_received_us, p.drained_us), 0) end
+       ) as oldest_us
 from log_partition l
 join partition_progress p using (generation, partition)
 left join lease s on s.resource = format('log/%s/%s', l.generation, l.partition)

@@ -13,6 +13,7 @@ import httpx
 
 from service.demo.client import Client
 from service.supervisor import free_port
+from tests.broker import Broker
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
@@ -106,6 +107,15 @@ class Installation:
         client = Client(self.address, write_key=self.key(name, scopes), read_key=self.key(name, "read"))
         self._clients.append(client)
         return client
+
+
+_topics = iter(range(1_000_000))
+
+
+def kafka_settings(kafka: Broker) -> dict[str, str]:
+    """An event log of the installation's own at this broker."""
+    prefix = f"e2e-{os.getpid()}-{next(_topics)}"
+    return {"kafka_bootstrap": kafka.bootstrap, "kafka_topic_prefix": prefix, "allow_single_broker": "true"}
 
 
 def send(client: Client, events: Iterable[Mapping[str, Any]], *, timeout_s: float = 60.0) -> int:

@@ -4,17 +4,20 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from service.demo.client import Client
-from tests.e2e.harness import Installation
+from tests.broker import Broker
+from tests.e2e.harness import Installation, kafka_settings
 
 EVENTS = 6_000
 BATCH = 40
-KILLS = 6
 
 
 def stream(seed: int) -> list[dict[str, Any]]:
@@ -61,32 +64,69 @@ class Sender(threading.Thread):
 
 @pytest.fixture
 def running(installation: Installation) -> Installation:
+    started(installation)
+    return installation
+
+
+@pytest.fixture
+def running_on_kafka(database_url: str, tmp_path: Path, kafka: Broker) -> Iterator[Installation]:
+    """The same with its event log in Kafka."""
+    with Installation(database_url, tmp_path, **kafka_settings(kafka)) as made:
+        started(made)
+        yield made
+
+
+def started(installation: Installation) -> None:
     installation.start("api")
     installation.start("aggregate", "aggregate-1")
     installation.start("aggregate", "aggregate-2")
     installation.start("evaluate")
     installation.wait_until_ready()
-    return installation
 
 
 def test_processes_killed_at_random_moments_lose_nothing_and_count_nothing_twice(running: Installation) -> None:
     seed = 20_261_122
-    chance = random.Random(seed)
+    with sending(running, seed) as (client, events):
+        kill_and_restart(running, seed, ["api", "aggregate-1", "aggregate-2", "evaluate", "api", "aggregate-1"])
+    counted_once(running, client, events)
+
+
+def test_on_kafka_the_same_holds_when_the_broker_is_killed_as_well(running_on_kafka: Installation, kafka: Broker) -> None:
+    seed = 4
+    with sending(running_on_kafka, seed) as (client, events):
+        for victim in ("aggregate-1", "api"):
+            kill_and_restart(running_on_kafka, seed, [victim])
+            kafka.kill()
+            time.sleep(0.5)
+            kafka.start()
+    counted_once(running_on_kafka, client, events)
+
+
+@contextmanager
+def sending(installation: Installation, seed: int) -> Iterator[tuple[Client, list[dict[str, Any]]]]:
+    """A client that sends a stream; afterwards it has sent it whole, and everything runs and is consumed."""
     events = stream(seed)
-    client = running.tenant("chaos", scopes="ingest")
+    client = installation.tenant("chaos", scopes="ingest")
     sender = Sender(client, events)
     sender.start()
-    victims = ["api", "aggregate-1", "aggregate-2", "evaluate", "api", "aggregate-1"]
-    for victim in victims[:KILLS]:
-        time.sleep(chance.uniform(0.1, 0.7))
-        running.kill(victim)
-        running.start(victim.partition("-")[0], victim)
+    yield client, events
     sender.join(120)
     assert not sender.is_alive()
     assert sender.error is None
-    running.wait_until_ready()
+    installation.wait_until_ready()
     client.settle(timeout_s=60, poll_s=0.1)
 
+
+def kill_and_restart(installation: Installation, seed: int, victims: Iterable[str]) -> None:
+    chance = random.Random(seed)
+    for victim in victims:
+        time.sleep(chance.uniform(0.1, 0.7))
+        installation.kill(victim)
+        installation.start(victim.partition("-")[0], victim)
+
+
+def counted_once(installation: Installation, client: Client, events: list[dict[str, Any]]) -> None:
+    """The KPIs are those of plain loops over the events, each once, and the ledger is right."""
     unique = {event["id"]: event for event in events}
     requests = [event for event in unique.values() if event["type"].endswith("request.v1")]
     bounds = {"start": f"{datetime.now(UTC) - timedelta(hours=20):%FT%H:00:00Z}"}
@@ -101,7 +141,7 @@ def test_processes_killed_at_random_moments_lose_nothing_and_count_nothing_twice
     assert client.get("/v1/kpis/wau", window="7d")["value"] == len(users)
     stored = sum(row["stored"] for row in client.get("/v1/ledger")["rows"])
     assert stored == len(unique)
-    assert running.run("check").stdout.endswith("the ledger is right\n")
+    assert installation.run("check").stdout.endswith("the ledger is right\n")
 
 
 def test_a_worker_that_stops_hands_its_partitions_over_at_once(running: Installation) -> None:

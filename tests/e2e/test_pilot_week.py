@@ -1,4 +1,4 @@
-"""The pilot week: every figure that its families decide comes out, over HTTP and by import."""
+"""The pilot week: every figure that its families decide comes out, over HTTP and by import, through either log."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ import pytest
 from service.demo import pilot
 from service.demo.client import Client
 from service.domain.families.registry import FAMILIES
-from tests.e2e.harness import Installation, send
+from tests.e2e.harness import Installation, kafka_settings, send
 
 TYPES = tuple(family.type for family in FAMILIES)
 EXPECTED = pilot.expected()
@@ -22,19 +22,21 @@ MINUTE_S = 60
 Ask = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture(scope="module", params=["http", "import"])
+@pytest.fixture(scope="module", params=["http", "import", "http through kafka"])
 def ask(
     request: pytest.FixtureRequest, make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Ask]:
     """Ask for a KPI of the pilot's week, which was sent in one of the ways."""
-    with Installation(make_database(), tmp_path_factory.mktemp("pilot")) as installation:
+    way, _, log = request.param.partition(" through ")
+    settings = kafka_settings(request.getfixturevalue("kafka")) if log else {}
+    with Installation(make_database(), tmp_path_factory.mktemp("pilot"), **settings) as installation:
         installation.start_all()
         client = installation.tenant("pilot")
         declared = installation.directory / "pilot.toml"
         declared.write_text(pilot.configuration())
         installation.run("apply", "--tenant", "pilot", str(declared))
         events = list(pilot.events(TYPES))
-        if request.param == "http":
+        if way == "http":
             assert send(client, events) == len(events)
         else:
             random.Random(11).shuffle(events)

@@ -2,15 +2,18 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 import pytest
 
+from service.eventlog.kafka import KafkaConnection, KafkaLog, TopicPlan
 from service.eventlog.port import EventLog
 from service.eventlog.postgres import PostgresLog
 from service.settings import Settings
 from service.store.engine import create_pool
 from service.store.installation import ensure_installation
+from tests.broker import Broker
 
 PARTITIONS = 4
 
@@ -55,7 +58,45 @@ async def postgres_adapter(pool: asyncpg.Pool, clock: MovableClock) -> Adapter:
     return Adapter("postgres", open_log)
 
 
-@pytest.fixture(params=["postgres"])
+@pytest.fixture
+async def kafka_adapter(kafka: Broker, pool: asyncpg.Pool, clock: MovableClock) -> AsyncIterator[Adapter]:
+    settings = kafka_settings(kafka)
+    async with pool.acquire() as connection:
+        installation = await ensure_installation(connection, settings, log_kind="kafka")
+    opened: list[EventLog] = []
+
+    async def open_log(*, partitions: int = PARTITIONS) -> EventLog:
+        log = await KafkaLog.open(
+            KafkaConnection.of(settings),
+            TopicPlan.of(settings),
+            pool,
+            generation=installation.generation,
+            partitions=partitions,
+            clock=clock,
+        )
+        opened.append(log)
+        return log
+
+    yield Adapter("kafka", open_log)
+    for log in opened:
+        await log.close()
+
+
+_topics = iter(range(1_000_000))
+
+
+def kafka_settings(kafka: Broker, **changed: Any) -> Settings:
+    """Settings of a log of the test's own at the run's broker."""
+    said: dict[str, Any] = {
+        "kafka_bootstrap": kafka.bootstrap,
+        "kafka_topic_prefix": f"log-{next(_topics)}",
+        "allow_single_broker": True,
+        "partitions": PARTITIONS,
+    }
+    return Settings(**(said | changed))
+
+
+@pytest.fixture(params=["postgres", "kafka"])
 def adapter(request: pytest.FixtureRequest) -> Adapter:
     """Every adapter there is."""
     made: Adapter = request.getfixturevalue(f"{request.param}_adapter")

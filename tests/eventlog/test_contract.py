@@ -163,6 +163,38 @@ async def test_extents_say_what_every_partition_holds(log: EventLog, clock: Mova
     assert found == {0: (1, 2, 7), 1: (0, 0, 0), 2: (0, 1, 1), 3: (0, 0, 0)}
 
 
+async def test_extents_of_some_partitions_are_of_no_others(log: EventLog) -> None:
+    await log.append([draft(0, b"a"), draft(1, b"b", events=2), draft(1, b"c", events=3)])
+    found = {partition: (e.end, e.events) for partition, e in (await log.extents([Partition(1), Partition(2)])).items()}
+    assert found == {1: (2, 5), 2: (0, 0)}
+    assert dict(await log.extents([])) == {}
+
+
+async def test_what_is_pending_is_counted_from_the_records(log: EventLog, clock: MovableClock) -> None:
+    began_us = clock.now_us()
+    await log.append([draft(0, b"a", events=5), draft(1, b"b", events=1)])
+    clock.time_us += SECOND_US
+    await log.append([draft(0, b"c", events=7), draft(0, b"d", events=2)])
+    for position, pending, oldest_us in ((0, 14, began_us), (1, 9, clock.now_us()), (3, 0, None)):
+        [found] = (await log.backlog(at({0: position}))).values()
+        assert (found.end, found.appended, found.pending, found.oldest_us) == (3, 14, pending, oldest_us)
+    with pytest.raises(OffsetOutOfRange, match="offset 4 of partition 0"):
+        await log.backlog(at({0: 4}))
+
+
+async def test_what_was_appended_is_known_after_it_was_dropped_and_to_every_process(
+    adapter: Adapter, log: EventLog, clock: MovableClock
+) -> None:
+    await log.append([draft(0, bytes([i]), events=i) for i in range(10)])
+    assert await log.trim(at({0: 6}), older_than_us=clock.now_us() + 1) == 6
+    other = await adapter.open()
+    await log.append([draft(0, b"more", events=100)])
+    [found] = (await other.backlog(at({0: 8}))).values()
+    assert (found.appended, found.pending) == (145, 117)
+    assert (await other.extents())[Partition(0)].events == 145
+    await other.close()
+
+
 async def test_retention_never_passes_the_reader(log: EventLog, clock: MovableClock) -> None:
     await log.append([draft(partition, bytes([i])) for partition in (0, 1) for i in range(6)])
     clock.time_us += 1_000 * SECOND_US
