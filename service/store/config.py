@@ -1,11 +1,11 @@
 """What tenants declare: its versions, stored whole and read for many tenants at once."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from itertools import groupby
 
 import asyncpg
 
-from service.clock import to_us
+from service.clock import to_datetime, to_us
 from service.domain.config import InvalidConfiguration, KnownKpis, Mistake, TenantConfig, parse
 from service.domain.config.changes import refusals
 from service.domain.config.later import declared_later, without_effect
@@ -17,6 +17,7 @@ from service.domain.foldconfig import TenantFoldConfig
 from service.errors import NotFound
 from service.store.engine import Connection
 from service.store.flush import TURN
+from service.store.sources import bound_elsewhere
 
 # Waits until no batch is being written: its events would be counted with what this changes.
 TAKE_TURN = "select pg_advisory_xact_lock($1)"
@@ -75,8 +76,12 @@ async def apply_config(
         if config.timezone != configs.timezone and not await connection.fetchval(KNOWS_TIMEZONE, config.timezone):
             message = f"Postgres does not know the time zone {config.timezone}: write another IANA name for it"
             raise InvalidConfiguration([Mistake("tenant.timezone", Lines(text).of(("tenant", "timezone")), message)])
-        version: int = row["config_version"] + 1
         valid_from = config.valid_from if configs.version else None
+        begins = valid_from or to_datetime(now_us)
+        taken = await bound_elsewhere(connection, row["id"], [each.topic for each in config.kafka_sources], begins=begins)
+        if taken:
+            raise InvalidConfiguration(_taken(text, config, taken))
+        version: int = row["config_version"] + 1
         await connection.execute(INSERT_VERSION, row["id"], version, valid_from, text, config.to_json())
         await connection.execute(RAISE_VERSION, row["id"], version, config.timezone)
     if warn is not None:
@@ -113,6 +118,17 @@ def _checked(text: str, configs: TenantConfigs, known: KnownKpis, *, now_us: int
     lines = Lines(text)
     mistakes += [Mistake(shown(each.path), lines.of(each.path), each.message) for each in wrong]
     raise InvalidConfiguration(sorted(mistakes, key=lambda each: each.line))
+
+
+def _taken(text: str, config: TenantConfig, taken: Mapping[str, str]) -> list[Mistake]:
+    """A mistake for each topic that another tenant has: whose its events are could not be told."""
+    lines = Lines(text)
+    paths = [(("kafka_source", index, "topic"), each.topic) for index, each in enumerate(config.kafka_sources)]
+    return [
+        Mistake(shown(path), lines.of(path), f"{topic} is bound to the tenant {taken[topic]}: a topic belongs to one tenant")
+        for path, topic in paths
+        if topic in taken
+    ]
 
 
 def _configs(rows: list[asyncpg.Record]) -> TenantConfigs:

@@ -42,7 +42,6 @@ LATER: Final[Mapping[str, LaterTable]] = {
     "escalation": _of("list of tables", "priority after level"),
     "formula": _of("list of tables", "id expression unit better"),
     "report": _of("list of tables", "name schedule formats webhook"),
-    "kafka_source": _of("list of tables", "topic backfill"),
 }
 
 _LATER_KEYS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo, fiel
 from service.clock import to_datetime
 from service.domain import localtime
 from service.domain.config.base import MAX_NAMES, MAX_VALUES, Name, Several, Table
+from service.domain.config.kafka_source import KafkaSources
 from service.domain.config.tables import (
     MAX_PROPERTIES,
     Activity,
@@ -57,6 +58,7 @@ class TenantConfig(Table):
     components: dict[Name, Component] = Field(default_factory=dict, max_length=MAX_NAMES)
     targets: tuple[Target, ...] = Field(default=(), alias="target", max_length=MAX_TARGETS)
     scorecards: dict[Name, Scorecard] = Field(default_factory=dict, alias="scorecard", max_length=MAX_SCORECARDS)
+    kafka_sources: KafkaSources = Field(default=(), alias="kafka_source")
 
     @field_validator("feature_groups")
     @classmethod
