@@ -3,6 +3,7 @@
 TidegaugeError
 ├── Transient            try again later: the same call may succeed
 │   ├── LogUnavailable      the event log takes no writes or gives no reads
+│   │   └── LogSealed           this generation of the log takes no more: the next one is being opened
 │   ├── StoreUnavailable    Postgres does not answer
 │   ├── LeaseLost           another worker holds the partition now; drop what is held of it
 │   ├── BatchStale          what a batch was folded with has changed; fold it again
@@ -44,6 +45,10 @@ class Permanent(TidegaugeError):
 
 class LogUnavailable(Transient):
     """The event log takes no writes or gives no reads at the moment."""
+
+
+class LogSealed(LogUnavailable):
+    """A generation of the log takes no more events: the next one is being opened, or is there already."""
 
 
 class StoreUnavailable(Transient):

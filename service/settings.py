@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -102,10 +102,12 @@ class Settings(BaseSettings):
     siblings: str = Field("", description="NAME=URL,… of other roles' /metrics that the API shows too; set by `tidegauge up`")
     parent_pid: int = Field(0, ge=0, description="Process to die with; set by `tidegauge up`")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _more_partitions_in_kafka(cls, given: dict[str, Any]) -> dict[str, Any]:
-        return given if "partitions" in given or not given.get("kafka_bootstrap") else given | {"partitions": KAFKA_PARTITIONS}
+    @model_validator(mode="after")
+    def _more_partitions_in_kafka(self) -> Self:
+        if "partitions" not in self.model_fields_set and self.kafka_bootstrap is not None:
+            # Past the frozen fields, for it must not count as set: only a count that was set is compared with the log's.
+            self.__dict__["partitions"] = KAFKA_PARTITIONS
+        return self
 
     @field_validator("kafka_bootstrap")
     @classmethod

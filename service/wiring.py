@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+import functools
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -23,6 +25,7 @@ from service.eventlog.opening import POSTGRES, log_kind, open_log
 from service.eventlog.port import EventLog
 from service.expose import kpis, live, process, readiness, records, scorecards
 from service.expose.process import Check
+from service.following import follow, until_stopped_or_moved
 from service.http.app import create_app
 from service.http.auth import Keyring
 from service.http.server import listen, serve
@@ -31,7 +34,7 @@ from service.ingest.append import Appender
 from service.ingest.backlog import LogBacklog
 from service.ingest.batch import Limits
 from service.ingest.decode import Decoder
-from service.lifecycle import cancel, stop_signals
+from service.lifecycle import cancel
 from service.settings import Settings
 from service.store.engine import FAILURES, QUERIES, create_pool, describe
 from service.store.installation import Installation, ensure_installation
@@ -143,22 +146,29 @@ def backlog(made: Base) -> LogBacklog:
 
 async def run_api(settings: Settings, url: str) -> None:
     """The role `api`: takes events in and answers queries until it is asked to stop."""
+    with contextlib.ExitStack() as kept:
+        # Opened once: between two generations of the log, clients wait for an answer and are not refused.
+        listening = functools.cache(lambda: kept.enter_context(listen(settings.host, settings.port, setting="TIDEGAUGE_PORT")))
+        await follow(lambda current: _api_on(current, url, listening), settings)
+
+
+async def _api_on(settings: Settings, url: str, listening: Callable[[], socket.socket]) -> Installation | None:
     async with base(settings, url, role="api", connections=API_CONNECTIONS, session=QUERIES) as made:
         door, waiting = appender(made), backlog(made)
         appending = asyncio.create_task(door.run(), name="appender")
         looking = asyncio.create_task(waiting.keep(), name="backlog")
         try:
             app = api(made, door, waiting, _checks(made) | {"appender": readiness.appender(appending, waiting.check)})
-            listening = listen(settings.host, settings.port, setting="TIDEGAUGE_PORT")
-            with stop_signals() as stop:
+            async with until_stopped_or_moved(made.pool, made.installation) as ending:
                 # Without its appender the door would take requests that it never answers.
-                appending.add_done_callback(lambda _: stop.set())
-                await serve(app, listening, stop)
+                appending.add_done_callback(lambda _: ending.stop.set())
+                await serve(app, listening().dup(), ending.stop)
             if appending.done():
                 appending.result()
             await door.drain()
         finally:
             await cancel([appending, looking])
+    return ending.next
 
 
 def api(made: Base, door: Appender, waiting: LogBacklog, checks: Mapping[str, Check]) -> FastAPI:
@@ -188,6 +198,10 @@ def api(made: Base, door: Appender, waiting: LogBacklog, checks: Mapping[str, Ch
 
 async def run_aggregate(settings: Settings, url: str) -> None:
     """The role `aggregate`: turns the log into rollups until it is asked to stop."""
+    await follow(lambda current: _aggregate_on(current, url), settings)
+
+
+async def _aggregate_on(settings: Settings, url: str) -> Installation | None:
     async with base(settings, url, role="aggregate", connections=ROLE_CONNECTIONS) as made:
         worker = Worker(
             log=made.event_log,
@@ -207,14 +221,19 @@ async def run_aggregate(settings: Settings, url: str) -> None:
             "partitions": readiness.parked(lambda: worker.parked),
         }
         async with _operations(made, "aggregate", checks):
-            with stop_signals() as stop:
-                await _first(working, stop)
+            async with until_stopped_or_moved(made.pool, made.installation) as ending:
+                await _first(working, ending.stop)
             await worker.stop()
             await working
+    return ending.next
 
 
 async def run_evaluate(settings: Settings, url: str) -> None:
     """The role `evaluate`: keeps live values and the database until it is asked to stop."""
+    await follow(lambda current: _evaluate_on(current, url), settings)
+
+
+async def _evaluate_on(settings: Settings, url: str) -> Installation | None:
     async with base(settings, url, role="evaluate", connections=ROLE_CONNECTIONS, session=QUERIES) as made:
         evaluator = Evaluator(
             pool=made.pool,
@@ -226,9 +245,9 @@ async def run_evaluate(settings: Settings, url: str) -> None:
             telemetry=made.telemetry,
         )
         checks = {"evaluator": readiness.evaluator(made.pool, lambda: evaluator.holds_lease)}
-        async with _operations(made, "evaluate", checks):
-            with stop_signals() as stop:
-                await evaluator.run(stop)
+        async with _operations(made, "evaluate", checks), until_stopped_or_moved(made.pool, made.installation) as ending:
+            await evaluator.run(ending.stop)
+    return ending.next
 
 
 async def _first(working: asyncio.Task[None], stop: asyncio.Event) -> None:

@@ -3,7 +3,7 @@
 import typer
 
 from service import __version__
-from service.cli import apply, dead_letters, events, keys, look, roles, tenants, up
+from service.cli import apply, dead_letters, events, keys, look, repartition, roles, tenants, up
 
 app = typer.Typer(
     name="tidegauge",
@@ -22,6 +22,7 @@ app.command("import")(events.import_events)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("status")(look.show_status)
 app.command("check")(look.check)
+app.command("repartition")(repartition.start)
 app.command("settings")(look.show_settings)
 
 

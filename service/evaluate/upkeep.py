@@ -7,6 +7,7 @@ import asyncpg
 import structlog
 
 from service.clock import DAY, HOUR, SECOND, Clock
+from service.eventlog.former import trim_former
 from service.eventlog.port import EventLog
 from service.settings import Settings
 from service.store import ids, partitions, progress, segments
@@ -73,6 +74,7 @@ class Upkeep:
         keep_from = {partition: each.next_offset for partition, each in reached.items()}
         older_than_us = self.clock.now_us() - self.settings.log_retention_h * HOUR
         dropped = await self.event_log.trim(keep_from, older_than_us=older_than_us)
+        dropped += await trim_former(self.pool, self.installation.generation, older_than_us=older_than_us)
         if dropped:
             log.info("log_trimmed", records=dropped)
 

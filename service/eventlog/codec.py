@@ -103,6 +103,11 @@ def encode(producer: str, first_sequence: int, rows: Mapping[str, Sequence[AnyRo
     return encoded
 
 
+def mark(producer: str) -> bytes:
+    """A record without events, of a producer of its own: where a sealed log ends."""
+    return _ENCODER.encode((SCHEMA_VERSION, producer, 0, 0))
+
+
 def decode(payload: bytes) -> Record:
     """Decode a record of this version or of an older one.
 

@@ -72,7 +72,8 @@ class EventLog(Protocol):
     async def append(self, drafts: Sequence[Draft]) -> Sequence[Offset]:
         """Append records; when this returns they are durable, in the order given within a partition.
 
-        Raises LogUnavailable (nothing is known of the records then: they may be in the log or not).
+        Raises LogUnavailable (nothing is known of the records then: they may be in the log or not), of which LogSealed
+        says that this generation takes no more.
         """
         ...
 

@@ -8,7 +8,7 @@ import asyncpg
 
 from service.clock import Clock
 from service.domain.ids import Offset, Partition
-from service.errors import LogMismatch, LogUnavailable
+from service.errors import LogMismatch, LogSealed, LogUnavailable
 from service.eventlog.port import Backlog, Draft, EventLog, Extent, Stored
 from service.eventlog.postgres_statements import (
     ADVANCE_STARTS,
@@ -19,8 +19,9 @@ from service.eventlog.postgres_statements import (
     EXTENTS,
     FIND_STARTS,
     READ,
+    SELECT_SEALED,
 )
-from service.eventlog.refusals import check_count, check_drafts, check_offset, check_partition, missing
+from service.eventlog.refusals import check_count, check_drafts, check_offset, check_partition, missing, sealed
 
 ACQUIRE_TIMEOUT_S = 5.0
 POLL_INTERVAL_S = 0.02
@@ -29,7 +30,7 @@ MAX_READ_RECORDS = 2_000
 MAX_TRIM_RECORDS = 2_000
 
 # Anything that Postgres, the connection to it or the pool may say: the records are then in the log or not.
-_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 
 class PostgresLog(EventLog):
@@ -66,7 +67,8 @@ class PostgresLog(EventLog):
     async def append(self, drafts: Sequence[Draft]) -> Sequence[Offset]:
         """Append records, one statement for every MAX_APPEND_BYTES of them; returns their offsets in the order given.
 
-        Raises LogUnavailable, RecordTooLarge, and LogMismatch for a partition that there is not.
+        Raises LogUnavailable (LogSealed where the next generation takes over), RecordTooLarge, and LogMismatch for a
+        partition that there is not.
         """
         check_drafts(drafts, generation=self._generation, partitions=self._partitions)
         offsets: list[Offset] = []
@@ -86,7 +88,7 @@ class PostgresLog(EventLog):
                 self._clock.now_us(),
             )
         if gone := set(partitions) - {row["partition"] for row in counted}:
-            raise LogMismatch(self._gone(min(gone)))
+            raise await self._not_taken(min(gone))
         following: dict[Partition, int] = {row["partition"]: row["first"] for row in counted}
         offsets: list[Offset] = []
         for partition in partitions:
@@ -180,8 +182,15 @@ class PostgresLog(EventLog):
         try:
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 yield connection
-        except _FAILURES as error:
+        except FAILURES as error:
             raise LogUnavailable(f"the event log in Postgres does not answer: {str(error) or type(error).__name__}") from error
+
+    async def _not_taken(self, partition: int) -> LogSealed | LogMismatch:
+        """The error for a partition that gave no offsets."""
+        async with self._connection() as connection:
+            if await connection.fetchval(SELECT_SEALED, self._generation):
+                return sealed(self._generation)
+        return LogMismatch(self._gone(partition))
 
     def _gone(self, partition: int) -> str:
         return f"partition {partition} of generation {self._generation} has gone from log_partition: restore the database"

@@ -1,12 +1,15 @@
 """The statements of the event log in Postgres, over the tables `log_partition` and `log_record`."""
 
+# Whether any of a generation's partitions takes no more.
+SELECT_SEALED = "select exists (select from log_partition where generation = $1 and sealed_offset is not null)"
+
 # Which partitions a generation has.
 COUNT_PARTITIONS = "select count(*), max(partition) from log_partition where generation = $1"
 
 # Gives records their offsets and stores them, in one round trip. The counters are locked in the order of
 # partitions, so appends never deadlock, and are held until the commit, so offsets become visible in order.
 # A counter that had to be waited for is read again by both the lock and the update: the offsets follow the
-# newest committed ones. Answers with the first new offset of each partition.
+# newest committed ones. Answers with the first new offset of each partition; a generation that is sealed gives none.
 APPEND = """
 with draft as (
     select * from unnest($2::int[], $3::int[], $4::bytea[]) with ordinality as d (partition, events, payload, place)
@@ -15,7 +18,7 @@ with draft as (
 ), locked as (
     select c.partition
     from log_partition c
-    where c.generation = $1 and c.partition = any($2::int[])
+    where c.generation = $1 and c.partition = any($2::int[]) and c.sealed_offset is null
     order by c.partition
     for no key update
 ), counted as (
@@ -115,6 +118,17 @@ using (
     limit $2
 ) old
 where r.generation = $1 and r.partition = old.partition and r."offset" = old."offset"
+"""
+
+# Deletes a bounded number of old records of generations before one: each was drained before the next one was opened.
+DELETE_FORMER = """
+delete from log_record r
+using (
+    select o.generation, o.partition, o."offset" from log_record o
+    where o.generation < $1 and o.appended_us < $2
+    order by o.generation, o.partition, o."offset" limit $3
+) old
+where r.generation = old.generation and r.partition = old.partition and r."offset" = old."offset"
 """
 
 # How many events of a log that is kept elsewhere lie before which offset.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from service.domain.ids import Offset, Partition
-from service.errors import LogMismatch, OffsetOutOfRange, RecordTooLarge
+from service.errors import LogMismatch, LogSealed, OffsetOutOfRange, RecordTooLarge
 from service.eventlog.port import MAX_RECORD_BYTES, Draft
 
 
@@ -45,4 +45,12 @@ def missing(partition: Partition, offset: Offset, *, start: int, end: int) -> Of
     """The error for a record that is not there although the log holds its offset."""
     return OffsetOutOfRange(
         f"record {offset} of partition {partition} is missing, though the log holds {start} to {end}: restore it, then read on"
+    )
+
+
+def sealed(generation: int) -> LogSealed:
+    """The error for an append to a generation that takes no more."""
+    return LogSealed(
+        f"generation {generation} of the log takes no more events, for `tidegauge repartition` drains it and opens the next one: "
+        f"try again"
     )

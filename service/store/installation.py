@@ -75,8 +75,16 @@ async def ensure_installation(connection: Connection, settings: Settings, *, log
             fixed = Installation(**dict(await connection.fetchrow(SELECT_INSTALLATION) or {}))
     except FAILURES as error:
         raise StoreUnavailable(f"the installation cannot be read: {str(error) or type(error).__name__}") from error
-    _compare(fixed, log_kind=log_kind, partitions=settings.partitions, lateness_s=lateness_s)
+    # A count that nobody has set is no wish: the installation's holds.
+    partitions = settings.partitions if "partitions" in settings.model_fields_set else fixed.partitions
+    _compare(fixed, log_kind=log_kind, partitions=partitions, lateness_s=lateness_s)
     return fixed
+
+
+async def installed(connection: Connection) -> Installation | None:
+    """What was fixed, compared with nothing; None: nothing was ever started here."""
+    row = await connection.fetchrow(SELECT_INSTALLATION)
+    return None if row is None else Installation(**dict(row))
 
 
 def _compare(fixed: Installation, *, log_kind: str, partitions: int, lateness_s: int) -> None:
@@ -89,7 +97,7 @@ def _compare(fixed: Installation, *, log_kind: str, partitions: int, lateness_s:
     if fixed.partitions != partitions:
         differences.append(
             f"its log has {fixed.partitions} partitions, the settings say {partitions}: "
-            f"set TIDEGAUGE_PARTITIONS={fixed.partitions}, or change it with `tidegauge repartition`"
+            f"set TIDEGAUGE_PARTITIONS={fixed.partitions} (or unset it), or change it with `tidegauge repartition`"
         )
     if fixed.max_lateness_s != lateness_s:
         days, wanted = fixed.max_lateness_s * SECOND // DAY, lateness_s * SECOND // DAY

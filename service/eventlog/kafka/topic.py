@@ -22,6 +22,8 @@ APPEAR_POLLS = 150
 APPEAR_POLL_S = 0.1
 MAX_BATCH_BYTES = 2 * (MAX_RECORD_BYTES + OVERHEAD_BYTES)
 """Most that the broker takes in one batch: a record, or several smaller ones."""
+SEALED_BATCH_BYTES = 128
+"""What a sealed topic takes at the most: the marks of its end, and no record that holds an event."""
 _SAFE_REPLICAS = 2
 _FOR_EVER = str(2**63 - 1)
 
@@ -77,7 +79,7 @@ async def ensure_topic(connection: KafkaConnection, plan: TopicPlan, *, generati
     if plan.min_insync_replicas < _SAFE_REPLICAS and not plan.single_broker:
         raise InvalidSettings(_too_few("TIDEGAUGE_KAFKA_MIN_INSYNC_REPLICAS", plan.min_insync_replicas))
     name = plan.name(generation)
-    async with _admin(connection) as admin:
+    async with administering(connection) as admin:
         with failures_named(connection):
             found = await _partitions(admin, name)
             if found is None:
@@ -91,7 +93,8 @@ async def ensure_topic(connection: KafkaConnection, plan: TopicPlan, *, generati
 
 
 @asynccontextmanager
-async def _admin(connection: KafkaConnection) -> AsyncIterator[AIOKafkaAdminClient]:
+async def administering(connection: KafkaConnection) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A client for the brokers' administration; raises LogUnavailable."""
     admin = AIOKafkaAdminClient(**connection.options)
     try:
         with failures_named(connection):
@@ -156,7 +159,8 @@ def _check(name: str, configs: dict[str, Any], plan: TopicPlan) -> None:
             f"the topic {name} has {said} and could drop what nobody has read: alter it with kafka-configs to {right}; "
             f"what was read is dropped after TIDEGAUGE_LOG_RETENTION_H"
         )
-    if int(configs["max.message.bytes"]) < MAX_BATCH_BYTES:
+    most = int(configs["max.message.bytes"])
+    if most < MAX_BATCH_BYTES and most != SEALED_BATCH_BYTES:
         raise LogMismatch(f"the topic {name} takes no records of {MAX_BATCH_BYTES} bytes: raise its max.message.bytes to that")
 
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
 
 from service.domain.ids import Offset
-from service.errors import LogUnavailable
+from service.errors import LogSealed, LogUnavailable
 from service.eventlog.kafka.connection import FAILURES, KafkaConnection, failures_named
 from service.eventlog.kafka.record import OVERHEAD_BYTES, headers, timestamp_ms
 from service.eventlog.kafka.topic import MAX_BATCH_BYTES
@@ -57,9 +58,12 @@ class KafkaWriter:
                 to = int(draft.partition)
                 sent.append(await producer.send(self._topic, draft.payload, partition=to, timestamp_ms=stamp_ms, headers=words))
             acknowledged = await asyncio.gather(*sent)
-        except BaseException:
+        except BaseException as error:
             for future in sent:
                 future.cancel()
+            if isinstance(error, MessageSizeTooLargeError):
+                # What the codec makes fits into every topic of ours, but for one that was sealed (sealing.py).
+                raise LogSealed(f"the topic {self._topic} is sealed: another generation takes its place; try again") from error
             raise
         offsets = [Offset(each.offset) for each in acknowledged]
         if min(offsets, default=Offset(0)) < 0:

@@ -12,8 +12,10 @@ log_partition = Table(
     Column("start_offset", BigInteger, nullable=False, server_default="0"),
     Column("next_offset", BigInteger, nullable=False, server_default="0"),
     Column("events", BigInteger, nullable=False, server_default="0"),
+    Column("sealed_offset", BigInteger),
     postgresql_with={"fillfactor": "50"},
-    comment="Locked in order by an append, so that offsets become visible in order",
+    comment="Locked in order by an append, so that offsets become visible in order; "
+    "sealed_offset: nothing is appended from there on",
 )
 
 log_record = Table(

@@ -1,0 +1,199 @@
+"""Opening the next generation of the log: ids copied, the former one sealed and drained, then the switch (docs/adr/0009).
+
+Every step may be done again, so whoever is killed is followed by the same command.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import asyncpg
+
+from service.clock import Clock
+from service.domain.ids import Partition
+from service.errors import LogMismatch, StoreUnavailable
+from service.eventlog.kafka import KafkaConnection, TopicPlan
+from service.eventlog.kafka.sealing import delete_topic, retire_topic, seal_topic, unseal_topic
+from service.eventlog.opening import POSTGRES, open_log
+from service.eventlog.port import EventLog, Extent
+from service.settings import Settings
+from service.store import moving_ids, repartition, status
+from service.store.installation import Installation
+from service.store.repartition import Phase, Repartition
+
+LOOK_INTERVAL_S = 0.2
+AGGREGATE = "aggregate"
+
+
+class Step(StrEnum):
+    """What a repartition is at, in this order; from sealing on until the switch no events are taken."""
+
+    COPY = "copy"
+    SEAL = "seal"
+    DRAIN = "drain"
+    COPY_REST = "copy rest"
+    SWITCH = "switch"
+    CLEAN = "clean"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one step is."""
+
+    step: Step
+    left: int = 0
+    """Ids that are to be copied, or events that are to be consumed; counts down, but for what comes meanwhile."""
+    waits: bool = False
+    """Nobody consumes: no aggregator runs."""
+
+
+@dataclass(slots=True)
+class Repartitioning:
+    """One repartition on its way; the caller holds the lock of `be_the_only_one`."""
+
+    settings: Settings
+    pool: asyncpg.Pool
+    clock: Clock
+    installation: Installation
+    """As it was when this was begun: the former generation, until it has switched."""
+    under_way: Repartition
+    _logs: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def run(self) -> AsyncGenerator[Progress, None]:
+        """Go on from where it stands to the end, telling each step and how far it is.
+
+        Raises LogUnavailable, StoreUnavailable, LogMismatch and InvalidSettings; the same again goes on from there.
+        """
+        async with self._logs:
+            if self.under_way.phase is not Phase.CLEANING:
+                former, following = await self._opened()
+                await self._check_empty(following)
+                async for progress in self._copy(Step.COPY):
+                    yield progress
+                switched = False
+                while not switched:
+                    yield Progress(Step.SEAL)
+                    await self._seal()
+                    async for progress in self._drain(former):
+                        yield progress
+                    async for progress in self._copy(Step.COPY_REST):
+                        yield progress
+                    yield Progress(Step.SWITCH)
+                    switched = await self._switched(former)
+            yield Progress(Step.CLEAN)
+            await self._clean()
+
+    async def abandon(self) -> None:
+        """Take it back: the former generation takes events again, and nothing of the next one is left.
+
+        Raises LogMismatch when the next one is in use already.
+        """
+        if self.under_way.phase is Phase.CLEANING:
+            raise LogMismatch(
+                f"generation {self.under_way.generation} is in use already: finish it with `tidegauge repartition`, "
+                f"then go back by another one"
+            )
+        async with self._logs:
+            former, following = await self._opened()
+            if self.installation.log_kind != POSTGRES:
+                # First, so that a kill leaves a repartition behind that can be finished or taken back.
+                await unseal_topic(KafkaConnection.of(self.settings), self._topic(former.generation))
+            empty = not _held(await following.extents())
+        if self.under_way.log_kind != POSTGRES and empty:
+            await delete_topic(KafkaConnection.of(self.settings), self._topic(self.under_way.generation))
+        async with self.pool.acquire() as connection:
+            await repartition.abandon(connection, self.under_way)
+
+    async def _opened(self) -> tuple[EventLog, EventLog]:
+        """Both generations; the topic of the next one is made."""
+        before, after = self.installation, self.under_way
+        wanted = (
+            (before.log_kind, before.generation, before.partitions),
+            (after.log_kind, after.generation, after.partitions),
+        )
+        logs: list[EventLog] = []
+        for kind, generation, partitions in wanted:
+            log = await open_log(
+                self.settings, self.pool, generation=generation, partitions=partitions, clock=self.clock, kind=kind
+            )
+            self._logs.push_async_callback(log.close)
+            logs.append(log)
+        return logs[0], logs[1]
+
+    async def _check_empty(self, following: EventLog) -> None:
+        """What lies in the next generation before it is opened is somebody else's."""
+        if held := _held(await following.extents()):
+            raise LogMismatch(
+                f"generation {following.generation} of the log holds records already, in the partitions {held}: another "
+                f"installation uses its topic; set TIDEGAUGE_KAFKA_TOPIC_PREFIX, or delete {self._topic(following.generation)}"
+            )
+
+    async def _copy(self, step: Step) -> AsyncIterator[Progress]:
+        """Copy ids until none is left; while the former generation is in use, more may come at once."""
+        generation = self.installation.generation
+        async with self.pool.acquire() as connection:
+            left = await moving_ids.uncopied(connection, generation)
+            while left.rows:
+                yield Progress(step, left.ids)
+                await moving_ids.copy_some(connection, generation, partitions=self.under_way.partitions)
+                if step is Step.COPY and left.rows <= moving_ids.LISTED_ROWS:
+                    return  # what flushes have added meanwhile follows once nothing is appended
+                left = await moving_ids.uncopied(connection, generation)
+
+    async def _seal(self) -> None:
+        """Have the former generation take no events any more, and note where it ends."""
+        former, in_postgres = self.installation, self.installation.log_kind == POSTGRES
+        async with self.pool.acquire() as connection:
+            await repartition.begin_draining(connection, self.under_way, seal=in_postgres)
+            parts = await repartition.draining(connection, former.generation)
+        if all(part.sealed_offset is not None and not part.beyond_seal for part in parts):
+            return
+        partitions = [Partition(number) for number in range(former.partitions)]
+        connection_to_brokers = KafkaConnection.of(self.settings)
+        ends = await seal_topic(connection_to_brokers, self._topic(former.generation), partitions, self.clock)
+        async with self.pool.acquire() as connection:
+            await repartition.note_sealed(connection, former.generation, ends)
+
+    async def _drain(self, former: EventLog) -> AsyncIterator[Progress]:
+        """Wait until aggregators have consumed all; ends early where something was appended behind the seal."""
+        while True:
+            await former.extents()  # counts on what lies in Kafka
+            async with self.pool.acquire() as connection:
+                parts = await repartition.draining(connection, former.generation)
+                running = any(worker.role == AGGREGATE for worker in await status.workers(connection))
+            left = sum(part.events - part.consumed for part in parts)
+            yield Progress(Step.DRAIN, left, waits=not running)
+            if all(part.done for part in parts) or any(part.beyond_seal for part in parts):
+                return
+            await asyncio.sleep(LOOK_INTERVAL_S)
+
+    async def _switched(self, former: EventLog) -> bool:
+        """Switch, unless something was appended after all: then it has to be sealed and drained again."""
+        await former.extents()
+        async with self.pool.acquire() as connection:
+            try:
+                await repartition.switch(connection, self.under_way)
+            except StoreUnavailable:
+                return False
+        return True
+
+    async def _clean(self) -> None:
+        """Let go of what nobody reads any more, some at a time; records stay as long as consumed ones do."""
+        former = self.under_way.generation - 1
+        async with self.pool.acquire() as connection:
+            while await repartition.forget_some(connection, self.under_way):
+                pass
+        if self.under_way.former_kind != POSTGRES:
+            await retire_topic(KafkaConnection.of(self.settings), self._topic(former), kept_h=self.settings.log_retention_h)
+        async with self.pool.acquire() as connection:
+            await repartition.finish(connection, self.under_way)
+
+    def _topic(self, generation: int) -> str:
+        return TopicPlan.of(self.settings).name(generation)
+
+
+def _held(extents: Mapping[Partition, Extent]) -> list[Partition]:
+    """Partitions that anything was ever appended to."""
+    return [partition for partition, extent in extents.items() if extent.end]
