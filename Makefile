@@ -35,6 +35,10 @@ test: $(VENV)/.dev tools ## all checks and tests, with all they need
 tools: # what tests use beside Python: promtool, and a Kafka broker
 	@deploy/install-tools.sh
 
+.PHONY: soak
+soak: $(VENV)/.dev tools ## kill everything at random moments, for longer than `make test` does (ARGS="--seed 7 --kills 500")
+	$(BIN)/python -m pytest -s tests/e2e/test_chaos.py --kills 200 --seed $$RANDOM $(ARGS)
+
 check: $(VENV)/.dev ## style, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

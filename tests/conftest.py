@@ -17,6 +17,12 @@ from tests.broker import Broker
 TEMPLATE = "template_tidegauge"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `make soak` says: how long processes are killed for, and which random moments it is."""
+    parser.addoption("--kills", type=int, default=20, help="kills of one run of tests/e2e/test_chaos.py")
+    parser.addoption("--seed", type=int, default=4, help="the random moments and events of tests/e2e/test_chaos*.py")
+
+
 @pytest.fixture(autouse=True)
 def _logs_as_they_were() -> Iterator[None]:
     """What a test sets the logs to ends with it: its standard error is closed then."""

@@ -77,6 +77,13 @@ class Installation:
                 time.sleep(0.05)
         raise AssertionError(f"not ready: {self.log('api')}")
 
+    def exited(self) -> list[str]:
+        """Roles that ended by themselves; they are known no more."""
+        names = [name for name, process in self._processes.items() if process.poll() is not None]
+        for name in names:
+            del self._processes[name]
+        return names
+
     def kill(self, name: str) -> None:
         """SIGKILL, in the middle of whatever it does."""
         process = self._processes.pop(name)

@@ -1,19 +1,28 @@
 """Asking the catalog for what the oracle knows, and saying where the two differ."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
-from service.catalog import Catalog, Question, Value, Window, run
+from service.catalog import Catalog, Declared, Kept, Question, Value, Window, run
 from tests.oracle.questions import Asked, Subject
-from tests.oracle.running import Running
 from tests.oracle.wanted import WITHIN, Dims, agrees
 from tests.oracle.world import World
 
 
+@dataclass(frozen=True, slots=True)
+class Rollups:
+    """A database, what its tenants declare, and how far back it keeps each grain."""
+
+    pool: asyncpg.Pool
+    declared: Mapping[int, Declared]
+    kept: Kept
+
+
 async def differences(
-    running: Running,
+    rollups: Rollups,
     catalog: Catalog,
     worlds: Mapping[int, World],
     windows: Sequence[Window],
@@ -23,8 +32,8 @@ async def differences(
     """Every figure of a question that is not what the oracle says, a sentence each."""
     by, filters = asked
     question = Question(by=by, filters=filters, within=WITHIN, parameters=dict(subject.parameters))
-    async with running.site.pool.acquire() as connection:
-        found = await _found(connection, running, catalog, windows, subject, question)
+    async with rollups.pool.acquire() as connection:
+        found = await _found(connection, rollups, catalog, windows, subject, question)
     said: list[str] = []
     for window in windows:
         wanted, here = subject.figures(worlds[window.tenant], window, by, filters), found[window.key]
@@ -37,13 +46,13 @@ async def differences(
 
 async def _found(
     connection: asyncpg.pool.PoolConnectionProxy,
-    running: Running,
+    rollups: Rollups,
     catalog: Catalog,
     windows: Sequence[Window],
     subject: Subject,
     question: Question,
 ) -> dict[Any, dict[tuple[Dims, str], Value]]:
-    values = await run(connection, catalog.kpis[subject.kpi], windows, question, declared=running.declared(), kept=running.kept)
+    values = await run(connection, catalog.kpis[subject.kpi], windows, question, declared=rollups.declared, kept=rollups.kept)
     found: dict[Any, dict[tuple[Dims, str], Value]] = {window.key: {} for window in windows}
     names = (*question.by, *subject.apart)
     for value in values:

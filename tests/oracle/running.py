@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from service.catalog import Declared, Kept, declared_of
+from service.catalog import Kept, declared_of
 from service.clock import SECOND, to_us
 from service.domain.config import TenantConfig
 from service.domain.families.rows import RejectedRow, Row
@@ -21,13 +21,14 @@ from service.ingest.append import Appender
 from service.ingest.decode import Decoder, Form, Limits, Stamp
 from service.settings import Settings
 from service.store.config import apply_config, load_configs
-from service.store.engine import SERVER_SETTINGS, create_pool
+from service.store.engine import SERVER_SETTINGS, Connection, create_pool
 from service.store.installation import ensure_installation
 from service.store.partitions import ensure_partitions, kept_from
 from service.store.tenants import create_tenant
 from service.telemetry import Telemetry
 from tests.aggregate.conftest import Site
 from tests.http.clocks import HandClock
+from tests.oracle.asking import Rollups
 from tests.oracle.scene import AUTUMN, FIRST_VERSION, LATENESS_US, SECOND_VERSION, SKEW_US, SPRING, Scene
 from tests.oracle.streams import Sent
 
@@ -53,21 +54,15 @@ class Running:
 
     async def tenant(self, scene: Scene, choices: dict[str, Any]) -> int:
         """A tenant that declared two versions, the second of which begins with the scene's change."""
-        name = f"t{next(_numbers)}"
-        begins = datetime.combine(scene.change, time(0), ZoneInfo(scene.zone)).isoformat()
         async with self.site.pool.acquire() as connection:
-            tenant = await create_tenant(connection, name, scene.zone)
-            for text, limit_ms in ((FIRST_VERSION, 500), (SECOND_VERSION, 300)):
-                toml = text.format(
-                    zone=scene.zone, limit_ms=limit_ms, valid_from=begins, holiday=scene.change.isoformat(), **choices
-                )
-                await apply_config(connection, name, toml, now_us=scene.midnight(-100), known_kpis={})
-            self.configs[tenant.id] = (await load_configs(connection, [tenant.id]))[tenant.id].newest
-        return tenant.id
+            tenant, config = await declare(connection, f"t{next(_numbers)}", scene, choices)
+        self.configs[tenant] = config
+        return tenant
 
-    def declared(self) -> dict[int, Declared]:
-        """What the tenants declare, as statements read it."""
-        return {tenant: declared_of(config) for tenant, config in self.configs.items()}
+    @property
+    def rollups(self) -> Rollups:
+        """What figures are asked of."""
+        return Rollups(self.site.pool, {tenant: declared_of(config) for tenant, config in self.configs.items()}, self.kept)
 
     async def send(self, batches: Mapping[int, Sequence[Sequence[Sent]]]) -> None:
         """Append batch by batch, those of several tenants together; a batch comes by as many requests as it has stamps."""
@@ -79,6 +74,16 @@ class Running:
                     for family, several in decoded.rows.items():
                         rows.setdefault(family, []).extend(several)
             await self.appender.append(rows)
+
+
+async def declare(connection: Connection, name: str, scene: Scene, choices: dict[str, Any]) -> tuple[int, TenantConfig]:
+    """Make a tenant that declared two versions, the second of which begins with the scene's change."""
+    begins = datetime.combine(scene.change, time(0), ZoneInfo(scene.zone)).isoformat()
+    tenant = await create_tenant(connection, name, scene.zone)
+    for text, limit_ms in ((FIRST_VERSION, 500), (SECOND_VERSION, 300)):
+        toml = text.format(zone=scene.zone, limit_ms=limit_ms, valid_from=begins, holiday=scene.change.isoformat(), **choices)
+        await apply_config(connection, name, toml, now_us=scene.midnight(-100), known_kpis={})
+    return tenant.id, (await load_configs(connection, [tenant.id]))[tenant.id].newest
 
 
 def requests(tenant: int, batch: Sequence[Sent]) -> Iterator[tuple[Stamp, list[dict[str, Any]]]]:

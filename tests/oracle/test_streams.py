@@ -79,7 +79,7 @@ async def test_every_figure_is_that_of_plain_loops_over_the_events(
         windows = [window for tenant, scene in tenants.items() for window in WINDOWS[kind](scene, tenant)]
         for subject in subjects:
             for asked in some(pick, subject.questions, QUESTIONS_A_KPI):
-                said += await differences(here, catalog, worlds, windows, subject, asked)
+                said += await differences(here.rollups, catalog, worlds, windows, subject, asked)
     assert not said, f"{len(said)} figures differ:\n" + "\n".join(said[:40])
 
 

@@ -1,0 +1,177 @@
+"""Blows at seeded random moments while clients send and retry; afterwards everything acknowledged counts, exactly once."""
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.store.embedded import EmbeddedPostgres
+from service.store.migrate import migrate
+from tests.broker import Broker
+from tests.e2e import figures
+from tests.e2e.figures import Part, check_crowd, crowd, make_part
+from tests.e2e.harness import Installation, kafka_settings
+from tests.e2e.sending import Event, Sender, paced, until
+from tests.e2e.targets import BACKEND, KAFKA, POSTGRES, Targets
+
+SETTLE_S = 180.0
+PARTS = 4
+EVENTS_A_PART = 350
+CROWD_PAUSE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """One kill: whom, when after the last one, and for how long."""
+
+    victim: str
+    after_s: float
+    down_s: float
+    at_once: bool
+    """It comes before anything has recovered from the last one."""
+
+
+def plan(chance: random.Random, kills: int, names: Sequence[str]) -> list[Blow]:
+    """So many kills: everything at least once, what all others lean on more often than one of several."""
+    often = [name for name in names for _ in range(3 if name in (POSTGRES, KAFKA) else 1 if name == BACKEND else 2)]
+    victims = [*names, *chance.choices(often, k=max(0, kills - len(names)))][:kills]
+    chance.shuffle(victims)
+    return [Blow(victim, chance.uniform(0, 0.6), chance.uniform(0, 0.8), chance.random() < 0.3) for victim in victims]
+
+
+class Storm:
+    """An installation under load: tenants whose figures the oracle knows, and a crowd."""
+
+    def __init__(self, targets: Targets, url: str, chance: random.Random) -> None:
+        self.targets = targets
+        self._url = url
+        self._chance = chance
+        self._share = 0.0
+        """How far the blows have come, 0 to 1: the streams last as long as they do."""
+        self._enough = threading.Event()
+        self._parts: list[Part] = []
+        self._senders: list[Sender] = []
+        self._began_s = time.monotonic()
+        self.journal: list[str] = []
+        """What happened when, for whoever looks for the cause of a failure."""
+
+    def begin(self) -> None:
+        """Start sending."""
+        installation, apis = self.targets.installation, list(self.targets.apis.values())
+        self._crowd_client = installation.tenant("crowd", scopes="ingest")
+        key = installation.key("crowd", "ingest")
+        for number in range(2):
+            batches = crowd(random.Random(self._chance.random()), f"c{number}")
+            self._senders.append(Sender(f"crowd-{number}", apis, key, until(self._enough, batches, pause_s=CROWD_PAUSE_S)))
+        for number in range(PARTS):
+            part = asyncio.run(make_part(self._url, f"part-{number}", self._chance, EVENTS_A_PART))
+            self._parts.append(part)
+            batches_of = part.batches(self._chance)
+            self._chance.shuffle(batches_of)
+            turn = apis[::-1] if number % 2 else apis
+            self._senders.append(Sender(part.name, turn, part.key, paced(batches_of, self._how_far)))
+        for sender in self._senders:
+            sender.start()
+
+    def strike(self, blows: Sequence[Blow]) -> None:
+        """Kill, one after another; most only when the clients get on again."""
+        for number, blow in enumerate(blows):
+            if not blow.at_once:
+                self.recover()
+            self.targets.pause(blow.after_s)
+            self.targets.wait_until_up(blow.victim)
+            self.targets.kill(blow.victim, down_s=blow.down_s)
+            self._note(f"{blow.victim} was killed")
+            self._share = (number + 1) / len(blows)
+        self.recover()
+
+    def recover(self) -> None:
+        """Until everything is up and the crowd's events are acknowledged again."""
+        self.targets.wait_until_up()
+        before, deadline = self._acknowledged(), time.monotonic() + SETTLE_S
+        while self._acknowledged() == before:
+            assert time.monotonic() < deadline, "nothing is acknowledged any more"
+            self._no_errors()
+            self.targets.pause(0.05)
+
+    def end(self) -> None:
+        """Send what is left, let the aggregators catch up, and compare everything."""
+        self._share = 1.0
+        self._enough.set()
+        deadline = time.monotonic() + SETTLE_S
+        while any(sender.is_alive() for sender in self._senders):
+            assert time.monotonic() < deadline, "events are still not acknowledged"
+            self._no_errors()
+            self.targets.pause(0.05)
+        self._no_errors()
+        self._note("everything was acknowledged")
+        self._settle()
+        self._note("everything was consumed")
+        installation = self.targets.installation
+        assert self.targets.ended == []
+        check_crowd(self._crowd_client, self._events_of("crowd"))
+        assert installation.run("check").stdout.endswith("the ledger is right\n")
+        said = asyncio.run(figures.wrong(self._url, self._parts, self._chance))
+        assert not said, f"{len(said)} figures differ:\n" + "\n".join(said[:20])
+        self._note("every figure was compared")
+        for name in list(self.targets.roles):
+            self.targets.leave(name)
+        self._note("every process stopped")
+
+    def _note(self, what: str) -> None:
+        self.journal.append(f"{time.monotonic() - self._began_s:6.1f} s: {what}")
+
+    def told(self) -> str:
+        """What the clients went through."""
+        sent = sum(len(sender.acknowledged) for sender in self._senders)
+        return f"{sent} events acknowledged, {sum(sender.repeated for sender in self._senders)} requests sent again"
+
+    def _settle(self) -> None:
+        deadline = time.monotonic() + SETTLE_S
+        while self._crowd_client.get("/v1/ledger")["installation"]["pending"]:
+            assert time.monotonic() < deadline, "events are still pending"
+            self.targets.pause(0.1)
+
+    def _how_far(self) -> float:
+        return self._share
+
+    def _acknowledged(self) -> int:
+        return min(sender.batches for sender in self._senders if sender.name.startswith("crowd"))
+
+    def _events_of(self, name: str) -> list[Event]:
+        return [event for sender in self._senders if sender.name.startswith(name) for event in sender.acknowledged]
+
+    def _no_errors(self) -> None:
+        for sender in self._senders:
+            if sender.error is not None:
+                raise AssertionError(f"{sender.name} failed") from sender.error
+
+
+@contextmanager
+def storm(
+    postgres: EmbeddedPostgres, broker: Broker | None, directory: Path, seed: int, roles: Sequence[str], **settings: str
+) -> Iterator[Storm]:
+    """Everything started, and events coming; says how to have the same again when it fails."""
+    chance = random.Random(seed)
+    asyncio.run(migrate(postgres.url))
+    log = kafka_settings(broker) if broker else {}
+    words = {"minute_retention_days": figures.MINUTES_KEPT_DAYS, "partitions": "6", "flush_events": "2000"} | log | settings
+    with ExitStack() as stack:
+        installation = stack.enter_context(Installation(postgres.url, directory, **words))
+        targets = Targets(installation, postgres, broker, *roles)
+        targets.chance = random.Random(seed)
+        installation.address = next(iter(targets.apis.values()))
+        stack.callback(targets.close)
+        made = Storm(targets, postgres.url, chance)
+        try:
+            targets.start_all()
+            made.begin()
+            yield made
+        except BaseException as error:
+            said = f"again with --seed {seed}; the logs of all roles are in {directory}"
+            error.add_note("\n".join([said, *made.journal, *targets.ended]))
+            raise
