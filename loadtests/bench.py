@@ -1,25 +1,30 @@
 """Figures of this machine: `python -m loadtests.bench [--quick]` (`make bench`); see docs/performance.md.
 
-Everything runs on 127.0.0.1 against a Postgres of its own with fsync, is bounded in time and leaves nothing behind
-but loadtests/results/latest.json.
+Everything runs on 127.0.0.1 against a Postgres (with fsync) and a Kafka of its own, is bounded in time and leaves
+nothing behind but loadtests/results/latest.json.
 """
 
 import argparse
 import asyncio
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loadtests.aggregate import aggregate
-from loadtests.ingest import door
-from loadtests.results import RESULTS, Report, begin
+from loadtests.aggregate import aggregate, memory_over_time
+from loadtests.door import door
+from loadtests.machine import describe_machine, load
+from loadtests.results import RESULTS, Report, stamp
 from loadtests.site import Site, open_site
+from loadtests.stage import Door
+from loadtests.sustained import Search, sustained
 from loadtests.table import table
-from loadtests.together import together
 from loadtests.traffic import Population
 from service.clock import SystemClock
+from service.eventlog.opening import KAFKA, POSTGRES
+from service.telemetry import configure_logging
 
-STAGES = ("door", "aggregate", "together")
+STAGES = ("door", "aggregate", "memory", "sustained")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,57 +32,109 @@ class Extent:
     """How long the stages run."""
 
     seconds: float
-    """Of each measurement over HTTP."""
+    """Of each measurement under load."""
+    probes: int
+    """Of the highest rate."""
+    hold_s: float
+    """That rate, once it is found."""
     events: int
-    """In the aggregator's backlog."""
+    """In a backlog."""
     users: int
     """Of all tenants."""
 
 
 DEFAULT = Population()
-FULL = Extent(seconds=10.0, events=1_500_000, users=200_000)
-QUICK = Extent(seconds=2.0, events=200_000, users=20_000)
+FULL = Extent(seconds=10.0, probes=4, hold_s=120.0, events=1_500_000, users=200_000)
+QUICK = Extent(seconds=2.0, probes=1, hold_s=5.0, events=200_000, users=20_000)
 
 
-async def run(stages: Sequence[str], extent: Extent, population: Population, name: str) -> Report:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What to measure."""
+
+    stages: Sequence[str]
+    extent: Extent
+    population: Population
+    log: str
+    way: Door
+    """Of the stage `sustained`."""
+    crowd: int
+    """Tenants of its last measurement."""
+    name: str
+
+
+async def run(asked: Run) -> Report:
     """Run the stages one after another; what is known by then is written after each."""
     began_s = time.perf_counter()
-    async with open_site() as site:
-        report = await begin(SystemClock(), site.address)
-        for stage in stages:
+    async with open_site(log=asked.log, broker=_needs_kafka(asked)) as site:
+        kafka = site.broker.version if site.broker else None
+        machine = describe_machine(postgres=await site.postgres_version(), kafka=kafka)
+        report = Report(at=stamp(SystemClock()), command=sys.argv[1:], log=asked.log, machine=machine)
+        for stage in asked.stages:
             print(f"{stage} …", flush=True)
-            await _measure(stage, site, report, extent, population)
+            await _measure(stage, site, report, asked)
             report.seconds = time.perf_counter() - began_s
-            report.write(name)
+            report.machine.load_after = load()
+            report.write(asked.name)
     return report
 
 
-async def _measure(stage: str, site: Site, report: Report, extent: Extent, population: Population) -> None:
+def _needs_kafka(asked: Run) -> bool:
+    return asked.log == KAFKA or "whole" in asked.stages or ("sustained" in asked.stages and asked.way == "source")
+
+
+async def _measure(stage: str, site: Site, report: Report, asked: Run) -> None:
+    population, extent = asked.population, asked.extent
     match stage:
         case "door":
             report.ingest, report.singles = await door(site, population, extent.seconds)
         case "aggregate":
             report.aggregate = await aggregate(site, population, extent.events)
-        case "together":
-            found = await together(site, population, extent.seconds)
-            report.together, report.visible_modest, report.visible_half = found.together, found.modest, found.half
+        case "memory":
+            report.memory = await memory_over_time(site, population, extent.events)
+        case "sustained":
+            search = Search(asked.way, extent.seconds, extent.probes, extent.hold_s, asked.crowd)
+            report.sustained = await sustained(site, population, search)
+
+
+def _asked() -> Run:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--only", nargs="+", choices=STAGES, default=STAGES, help="some of the stages")
+    parser.add_argument("--log", choices=(KAFKA, POSTGRES), default=KAFKA, help="what keeps the event log")
+    parser.add_argument("--door", choices=("source", "http"), help="of the stage `sustained`; as the log by default")
+    parser.add_argument("--quick", action="store_true", help="a few minutes: figures are rough")
+    parser.add_argument("--seconds", type=float, help="of each measurement under load")
+    parser.add_argument("--hold", type=float, help="seconds for which the highest rate is held")
+    parser.add_argument("--events", type=int, help="in a backlog")
+    parser.add_argument("--users", type=int, help="of all tenants")
+    parser.add_argument("--accounts", type=int, default=DEFAULT.accounts, help="a tenant; 0: events name none")
+    parser.add_argument("--crowd", type=int, default=2_000, help="tenants of the last measurement of the stage `sustained`")
+    parser.add_argument("--name", default="latest", help="of the JSON file in loadtests/results")
+    asked = parser.parse_args()
+    extent = QUICK if asked.quick else FULL
+    extent = Extent(
+        seconds=asked.seconds or extent.seconds,
+        probes=extent.probes,
+        hold_s=asked.hold or extent.hold_s,
+        events=asked.events or extent.events,
+        users=asked.users or extent.users,
+    )
+    return Run(
+        stages=asked.only,
+        extent=extent,
+        population=Population(users=extent.users, accounts=asked.accounts),
+        log=asked.log,
+        way=asked.door or ("source" if asked.log == KAFKA else "http"),
+        crowd=asked.crowd,
+        name=asked.name,
+    )
 
 
 def main() -> None:
     """Measure, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--only", nargs="+", choices=STAGES, default=STAGES, help="some of the stages")
-    parser.add_argument("--quick", action="store_true", help="under a minute: figures are rough")
-    parser.add_argument("--seconds", type=float, help="of each measurement over HTTP")
-    parser.add_argument("--events", type=int, help="in the aggregator's backlog")
-    parser.add_argument("--users", type=int, help="of all tenants")
-    parser.add_argument("--accounts", type=int, default=DEFAULT.accounts, help="a tenant; 0: events name none")
-    parser.add_argument("--name", default="latest", help="of the JSON file in loadtests/results")
-    asked = parser.parse_args()
-    extent = QUICK if asked.quick else FULL
-    extent = Extent(asked.seconds or extent.seconds, asked.events or extent.events, asked.users or extent.users)
-    population = Population(users=extent.users, accounts=asked.accounts)
-    report = asyncio.run(run(asked.only, extent, population, asked.name))
+    asked = _asked()
+    configure_logging("warning", "console")
+    report = asyncio.run(run(asked))
     print(table(report))
     print(f"\nwritten to {RESULTS / asked.name}.json")
 

@@ -1,34 +1,17 @@
-"""What a run found, as it is written to JSON; and the machine that it ran on."""
+"""What a run found, as it is written to JSON."""
 
-import os
-import platform
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import asyncpg
 import msgspec
 
-from service import __version__
+from loadtests.machine import Machine
 from service.clock import Clock, to_datetime
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("asyncpg", "msgspec", "numpy", "polars", "uvicorn", "uvloop", "httptools", "fastapi")
 
-
-class Machine(msgspec.Struct, kw_only=True):
-    """Where and with what it ran."""
-
-    cores: int
-    cpu: str
-    memory_gb: float
-    kernel: str
-    python: str
-    postgres: str
-    tidegauge: str
-    packages: dict[str, str]
-    load_before: float
-    """Processes that wanted to run, a minute's mean, before the run: above 0.5, somebody else was working."""
+CpuUs = dict[str, float]
+"""Microseconds of CPU an event (or a request), by process: `api`, `aggregate`, `postgres`, `kafka`, `client` …"""
 
 
 class Ingest(msgspec.Struct, kw_only=True):
@@ -39,10 +22,7 @@ class Ingest(msgspec.Struct, kw_only=True):
     event_bytes: float
     events_per_s: float
     events_per_api_cpu_s: float
-    api_us: float
-    """CPU an event, as in the following ones."""
-    postgres_us: float
-    client_us: float
+    cpu_us: CpuUs
     wal_bytes: float
     """An event."""
     p50_ms: float
@@ -59,9 +39,20 @@ class Singles(msgspec.Struct, kw_only=True):
     half_requests_per_s: float
     half_p50_ms: float
     half_p99_ms: float
-    api_us: float
-    postgres_us: float
-    """CPU a request at the peak."""
+    cpu_us: CpuUs
+    """A request at the peak."""
+
+
+class Holding(msgspec.Struct, kw_only=True):
+    """The aggregator's memory at one moment."""
+
+    at_s: float
+    events: int
+    """Consumed so far."""
+    resident_mb: float
+    ids: int
+    """Held in memory."""
+    ids_mb: float
 
 
 class Aggregate(msgspec.Struct, kw_only=True):
@@ -74,20 +65,72 @@ class Aggregate(msgspec.Struct, kw_only=True):
     seconds: float
     events_per_s: float
     events_per_cpu_s: float
-    aggregator_us: float
-    postgres_us: float
+    cpu_us: CpuUs
     wal_bytes: float
-    resident_mb: float
+    """An event."""
     peak_mb: float
     flushes: int
     duplicates: int
     ids: int
     bytes_an_id: float
+    memory: list[Holding]
+    cache_mb: int
+    """The bound of the ids held."""
+
+
+class Plain(msgspec.Struct, kw_only=True):
+    """A loop over the same topic that promises nothing: counts in dicts, no dedupe, to Postgres at the end."""
+
+    decoder: str
+    """`json` or `msgspec`."""
+    events: int
+    events_per_cpu_s: float
+
+
+class Whole(msgspec.Struct, kw_only=True):
+    """JSON events one a record in a source topic to KPIs in Postgres; figures of the steady part."""
+
+    events: int
+    event_bytes: float
+    warm_up_events: int
+    seconds: float
+    events_per_s: float
+    events_per_cpu_s: float
+    """Of all our processes added up."""
+    cpu_us: CpuUs
+    wal_bytes: float
+    plain: list[Plain]
+
+
+class Lag(msgspec.Struct, kw_only=True):
+    """Events that were acknowledged and not yet in the rollups, at one moment."""
+
+    at_s: float
+    events: int
+
+
+class Held(msgspec.Struct, kw_only=True):
+    """A fixed rate, held."""
+
+    asked_events_per_s: float
+    events_per_s: float
+    """Counted in the rollups."""
+    seconds: float
+    flat: bool
+    """The lag did not grow, as loadtests/sustained.py says it."""
+    growth_events_per_s: float
+    """Of the lag, by the line that fits best."""
+    lag: list[Lag]
+    cpu_us: CpuUs
+    complaint: str = ""
 
 
 class Visible(msgspec.Struct, kw_only=True):
     """From before an event is sent until the query API shows it."""
 
+    door: str
+    tenants: int
+    """Whose load there is beside it."""
     background_events_per_s: float
     samples: int
     p50_ms: float
@@ -95,17 +138,27 @@ class Visible(msgspec.Struct, kw_only=True):
     worst_ms: float
 
 
-class Together(msgspec.Struct, kw_only=True):
-    """Everything at once: client, API, aggregator, evaluator and Postgres on this machine."""
+class Sustained(msgspec.Struct, kw_only=True):
+    """Everything at once on this machine: the highest rate whose lag stays flat, and what an event waits meanwhile."""
 
-    events_per_s: float
-    """The highest rate at which the backlog stays bounded."""
-    seconds: float
-    api_us: float
-    aggregator_us: float
-    evaluator_us: float
-    postgres_us: float
-    client_us: float
+    door: str
+    """`http` or `source`."""
+    probes: list[Held]
+    held: Held
+    visible: list[Visible]
+
+
+class Read(msgspec.Struct, kw_only=True):
+    """One kind of read, again and again."""
+
+    name: str
+    aim_ms: float
+    median_ms: float
+    p95_ms: float
+    runs: int
+    rows: int
+    said: str
+    """What was asked, of how much."""
 
 
 class Report(msgspec.Struct, kw_only=True):
@@ -113,14 +166,17 @@ class Report(msgspec.Struct, kw_only=True):
 
     at: str
     command: list[str]
+    log: str
+    """`kafka` or `postgres`."""
     machine: Machine
     seconds: float = 0.0
     ingest: Ingest | None = None
     singles: Singles | None = None
     aggregate: Aggregate | None = None
-    together: Together | None = None
-    visible_modest: Visible | None = None
-    visible_half: Visible | None = None
+    memory: Aggregate | None = None
+    whole: Whole | None = None
+    sustained: Sustained | None = None
+    reads: list[Read] = msgspec.field(default_factory=list)
 
     def write(self, name: str) -> Path:
         """Write the report beside the bench, as NAME.json."""
@@ -130,33 +186,6 @@ class Report(msgspec.Struct, kw_only=True):
         return path
 
 
-async def begin(clock: Clock, url: str) -> Report:
-    """An empty report that knows its machine."""
-    from importlib.metadata import version  # noqa: PLC0415
-
-    connection = await asyncpg.connect(url)
-    try:
-        postgres = str(await connection.fetchval("show server_version"))
-    finally:
-        await connection.close()
-    machine = Machine(
-        cores=os.cpu_count() or 0,
-        cpu=_named("/proc/cpuinfo", "model name"),
-        memory_gb=round(int(_named("/proc/meminfo", "MemTotal").split()[0]) / 1024**2, 1),
-        kernel=platform.release(),
-        python=platform.python_version(),
-        postgres=postgres,
-        tidegauge=__version__,
-        packages={name: version(name) for name in PACKAGES},
-        load_before=round(os.getloadavg()[0], 2),
-    )
-    now = to_datetime(clock.now_us()).astimezone(UTC)
-    return Report(at=datetime.isoformat(now, timespec="seconds"), command=sys.argv[1:], machine=machine)
-
-
-def _named(path: str, name: str) -> str:
-    for line in Path(path).read_text().splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() == name:
-            return value.strip()
-    return "unknown"
+def stamp(clock: Clock) -> str:
+    """The time of day, to the second, in UTC."""
+    return datetime.isoformat(to_datetime(clock.now_us()).astimezone(UTC), timespec="seconds")

@@ -1,51 +1,38 @@
-"""A place to measure at: a Postgres of its own with fsync, a database a stage, and the real roles as processes."""
+"""A place to measure at: a Postgres of its own with fsync, a Kafka broker where it is asked for, and databases to work on."""
 
-import asyncio
 import contextlib
 import os
-import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-import httpx
 
-from loadtests.processes import tree_cpu_s
+from loadtests.broker import MeasuredBroker
+from loadtests.processes import cpu_s, tree_cpu_s
+from service.clock import SystemClock
+from service.eventlog.opening import KAFKA, log_kind, open_log
+from service.eventlog.port import EventLog
 from service.settings import Settings
 from service.store.embedded import EmbeddedPostgres
+from service.store.engine import create_pool
 from service.store.installation import Installation, ensure_installation
 from service.store.keys import create_key
 from service.store.migrate import migrate
 from service.store.tenants import create_tenant
-from service.supervisor import free_port
 
 TEMPLATE = "bench_template"
-READY_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """A running role."""
-
-    name: str
-    pid: int
-    port: int
-    log: Path
-
-    @property
-    def address(self) -> str:
-        """Where it answers."""
-        return f"http://127.0.0.1:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
     """A database of one stage, with tenants."""
 
+    name: str
     url: str
+    settings: Mapping[str, str]
+    """What roles need beside the address, by lower-case name: where the log lies."""
     installation: Installation
     tenants: tuple[int, ...]
     write_keys: tuple[str, ...]
@@ -53,110 +40,120 @@ class Database:
     read_key: str
     """Of the last tenant."""
 
+    @contextlib.asynccontextmanager
+    async def opened_log(self) -> AsyncIterator[EventLog]:
+        """The event log, as a role opens it."""
+        settings = settings_of(self.settings)
+        async with await create_pool(self.url, max_size=4) as pool:
+            log = await open_log(
+                settings,
+                pool,
+                generation=self.installation.generation,
+                partitions=self.installation.partitions,
+                clock=SystemClock(),
+                kind=self.installation.log_kind,
+            )
+            try:
+                yield log
+            finally:
+                await log.close()
+
 
 class Site:
     """What stages need; made by `open_site`."""
 
-    def __init__(self, server: EmbeddedPostgres, directory: Path) -> None:
+    def __init__(self, server: EmbeddedPostgres, broker: MeasuredBroker | None, directory: Path, *, log: str) -> None:
         self._server = server
-        self._directory = directory
+        self.broker = broker
+        self.directory = directory
+        self.log = log
+        """`kafka` or `postgres`: where databases made from now on have their event log."""
 
-    @property
-    def address(self) -> str:
-        """The address of the database that stages' databases are copies of."""
-        return self._server.url_of("postgres")
+    def servers_cpu_s(self) -> dict[str, float]:
+        """CPU-seconds of Postgres with all its processes, and of Kafka."""
+        used = {"postgres": tree_cpu_s(self._server.pid or 0)}
+        return used if self.broker is None else used | {"kafka": cpu_s(self.broker.pid)}
 
-    def postgres_cpu_s(self) -> float:
-        """CPU-seconds of all of Postgres."""
-        return tree_cpu_s(self._server.pid or 0)
+    async def postgres_version(self) -> str:
+        """As the server says it."""
+        async with self.administrator() as admin:
+            return str(await admin.fetchval("show server_version"))
 
     @contextlib.asynccontextmanager
     async def database(self, name: str, tenants: int) -> AsyncIterator[Database]:
         """A new database with so many tenants, gone at the end."""
-        await self._administer(f'create database "{name}" template "{TEMPLATE}"')
+        async with self.administrator() as admin:
+            await admin.execute(f'create database "{name}" template "{TEMPLATE}"')
         try:
-            yield await self._furnish(self._server.url_of(name), tenants)
+            yield await self._furnish(name, tenants)
         finally:
-            await self._administer(f'drop database "{name}" with (force)')
+            async with self.administrator() as admin:
+                await admin.execute(f'drop database "{name}" with (force)')
 
     @contextlib.asynccontextmanager
-    async def role(self, name: str, url: str, settings: Mapping[str, str] | None = None) -> AsyncIterator[Role]:
-        """A role as `tidegauge up` would start it, ready; stopped at the end.
-
-        Raises RuntimeError with its log's end when it does not start.
-        """
-        port, log = free_port(), self._directory / f"{name}.log"
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("TIDEGAUGE_")}
-        environment |= {
-            "TIDEGAUGE_DATABASE_URL": url,
-            "TIDEGAUGE_DATA": str(self._directory),
-            "TIDEGAUGE_PORT" if name == "api" else "TIDEGAUGE_OPS_PORT": str(port),
-            "TIDEGAUGE_PARENT_PID": str(os.getpid()),
-            "TIDEGAUGE_LOG_LEVEL": "warning",
-            "POLARS_MAX_THREADS": "1",
-            **{f"TIDEGAUGE_{key.upper()}": value for key, value in (settings or {}).items()},
-        }
-        with log.open("ab") as sink:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "service.cli", name, env=environment, stdout=sink, stderr=sink, start_new_session=True
-            )
-        role = Role(name, process.pid, port, log)
+    async def administrator(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection beside all stages' databases."""
+        connection = await asyncpg.connect(self._server.url_of("postgres"))
         try:
-            await _ready(role, process)
-            yield role
-        finally:
-            if process.returncode is None:
-                process.terminate()
-                try:
-                    async with asyncio.timeout(STOP_TIMEOUT_S):
-                        await process.wait()
-                except TimeoutError:
-                    process.kill()
-                    await process.wait()
-
-    async def _furnish(self, url: str, tenants: int) -> Database:
-        connection = await asyncpg.connect(url)
-        try:
-            installation = await ensure_installation(connection, Settings(), log_kind="postgres")
-            made = [await create_tenant(connection, f"tenant-{number:02d}", "Europe/Berlin") for number in range(tenants)]
-            keys = [(await create_key(connection, tenant, ["ingest"]))[1] for tenant in made]
-            _, read_key = await create_key(connection, made[-1], ["read"])
+            yield connection
         finally:
             await connection.close()
-        return Database(url, installation, tuple(tenant.id for tenant in made), tuple(keys), read_key)
 
-    async def _administer(self, statement: str) -> None:
-        admin = await asyncpg.connect(self._server.url_of("postgres"))
+    async def _furnish(self, name: str, tenants: int) -> Database:
+        url, kept = self._server.url_of(name), self._log_settings(name)
+        settings = settings_of(kept)
+        connection = await asyncpg.connect(url)
         try:
-            await admin.execute(statement)
+            installation = await ensure_installation(connection, settings, log_kind=log_kind(settings))
+            made = [await create_tenant(connection, f"tenant-{number:04d}", "Europe/Berlin") for number in range(tenants)]
+            keys = [(await create_key(connection, tenant, ["ingest"]))[1] for tenant in made]
+            _, read_key = await create_key(connection, made[-1], ["read", "metrics"])
         finally:
-            await admin.close()
+            await connection.close()
+        return Database(name, url, kept, installation, tuple(tenant.id for tenant in made), tuple(keys), read_key)
+
+    def _log_settings(self, name: str) -> dict[str, str]:
+        if self.broker is None or self.log != KAFKA:
+            return {}
+        return {"kafka_bootstrap": self.broker.bootstrap, "kafka_topic_prefix": f"bench-{name}", "allow_single_broker": "true"}
 
 
 @contextlib.asynccontextmanager
-async def open_site() -> AsyncIterator[Site]:
-    """A Postgres with the product's own settings in a temporary directory; both are gone at the end."""
+async def open_site(*, log: str, broker: bool) -> AsyncIterator[Site]:
+    """A Postgres with the product's own settings, and Kafka if it is needed, in a temporary directory; all gone at the end.
+
+    Raises RuntimeError, saying what to install, where there is no Kafka to start.
+    """
     with tempfile.TemporaryDirectory(prefix="tidegauge-bench-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
         os.chmod(directory, 0o755)  # noqa: S103  # Postgres runs as another user when we are root
         server = EmbeddedPostgres(directory / "data")
         await server.start()
         try:
-            site = Site(server, directory)
-            await site._administer(f'create database "{TEMPLATE}"')  # noqa: SLF001  # its maker
-            await migrate(server.url_of(TEMPLATE), Settings())
-            yield site
+            with _kafka(directory / "kafka", wanted=broker or log == KAFKA) as running:
+                site = Site(server, running, directory, log=log)
+                async with site.administrator() as admin:
+                    await admin.execute(f'create database "{TEMPLATE}"')
+                await migrate(server.url_of(TEMPLATE), Settings())
+                yield site
         finally:
             await server.stop()
 
 
-async def _ready(role: Role, process: asyncio.subprocess.Process) -> None:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + READY_TIMEOUT_S
-    async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
-        while loop.time() < deadline and process.returncode is None:
-            with contextlib.suppress(httpx.HTTPError):
-                if (await client.get(f"{role.address}/readyz")).is_success:
-                    return
-            await asyncio.sleep(0.05)
-    raise RuntimeError(f"the role {role.name} did not become ready: {role.log.read_text()[-2_000:]}")
+@contextlib.contextmanager
+def _kafka(directory: Path, *, wanted: bool) -> Iterator[MeasuredBroker | None]:
+    if not wanted:
+        yield None
+        return
+    directory.mkdir()
+    broker = MeasuredBroker(directory)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+def settings_of(given: Mapping[str, str]) -> Settings:
+    """The settings that a role with these in its environment has; ours is left out."""
+    return Settings.model_validate(dict(given))

@@ -14,7 +14,9 @@ MILLISECOND = 1_000
 STRIDE = 7_919
 """A prime: uses walk through all users of a tenant, each once, before one comes again."""
 SHAPES = 4_096
-"""Different events a tenant, but for id, time and user."""
+"""Different events a tenant, but for id, time and user; FEW_SHAPES of one among many."""
+FEW_SHAPES = 100
+MANY_TENANTS = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -48,7 +50,8 @@ class Traffic:
         self._accounts = population.accounts
         self._users = max(1, population.users // population.tenants)
         mix = [family for family, weight in FAMILIES.items() if family in families for _ in range(weight)]
-        self._shapes = [self._shape(mix[place % len(mix)], population) for place in range(SHAPES)]
+        shapes = SHAPES if population.tenants < MANY_TENANTS else FEW_SHAPES
+        self._shapes = [self._shape(mix[place % len(mix)], population) for place in range(shapes)]
         self._random.shuffle(self._shapes)
         self._made = self._uses = 0
         # Ids must differ between runs of one client as well as between tenants.
@@ -64,7 +67,7 @@ class Traffic:
         random, users, accounts = self._random.random, self._users, self._accounts
         texts = []
         for number in range(first, first + count):
-            shape = shapes[number % SHAPES]
+            shape = shapes[number % len(shapes)]
             time = _time_text((now_us - int(random() * 2 * SECOND)) // MILLISECOND)
             who = ""
             if shape.has_user:

@@ -3,15 +3,25 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from random import Random
 from typing import Final
 
 import httpx
 import msgspec
+from aiokafka import AIOKafkaProducer
 
+from loadtests.pace import nearest_rank
+from loadtests.plan import Http, Topic
 from loadtests.results import Visible
-from loadtests.site import Role
+from loadtests.site import Site
+from loadtests.stage import Door, everything
+from loadtests.topic_client import HEADERS
+from loadtests.traffic import Population
 from service.clock import SystemClock, to_datetime
+
+Send = Callable[[bytes], Awaitable[object]]
+"""Returns when one event is taken."""
 
 PROBES: Final = 8
 """Events under way at the same time, each of a feature of its own."""
@@ -22,12 +32,56 @@ GIVE_UP_S: Final = 30.0
 QUESTION: Final = "/v1/kpis/feature_uses?window=1h&by=feature&stat=value"
 
 
+async def visible(site: Site, population: Population, door: Door, seconds: float, *, events_per_s: float) -> Visible:
+    """Load by a population through a door, and single events beside it that are looked for."""
+    async with (
+        everything(site, population, door) as stage,
+        _sender(stage.probed) as send,
+        # The load goes on for as long as the last probe may take, and ends with it.
+        stage.load(seconds, events_per_s=events_per_s, linger_s=GIVE_UP_S) as client,
+    ):
+        await client.begun()
+        prober = Prober(send, api=stage.roles[0].address, read_key=stage.database.read_key, seed=population.seed)
+        try:
+            delays_s = await prober.measure(seconds)
+        finally:
+            await prober.close()
+    return Visible(
+        door=door,
+        tenants=population.tenants,
+        background_events_per_s=events_per_s,
+        samples=len(delays_s),
+        p50_ms=1_000 * nearest_rank(delays_s, 50),
+        p95_ms=1_000 * nearest_rank(delays_s, 95),
+        worst_ms=1_000 * delays_s[-1],
+    )
+
+
+@contextlib.asynccontextmanager
+async def _sender(to: Http | Topic) -> AsyncIterator[Send]:
+    if isinstance(to, Topic):
+        producer = AIOKafkaProducer(bootstrap_servers=to.bootstrap, acks="all")
+        await producer.start()
+        try:
+            yield lambda event: producer.send_and_wait(to.name, event, headers=HEADERS)
+        finally:
+            await producer.stop()
+        return
+    head = {"authorization": f"Bearer {to.keys[0]}", "content-type": "application/cloudevents+json"}
+    async with httpx.AsyncClient(trust_env=False, timeout=GIVE_UP_S) as client:
+
+        async def post(event: bytes) -> None:
+            (await client.post(f"http://127.0.0.1:{to.port}/v1/events", content=event, headers=head)).raise_for_status()
+
+        yield post
+
+
 class Prober:
     """Sends events of one tenant and waits until the query API shows them."""
 
-    def __init__(self, api: Role, *, write_key: str, read_key: str, seed: int) -> None:
-        self._client = httpx.AsyncClient(base_url=api.address, trust_env=False, timeout=GIVE_UP_S)
-        self._write = {"authorization": f"Bearer {write_key}", "content-type": "application/cloudevents+json"}
+    def __init__(self, send: Send, *, api: str, read_key: str, seed: int) -> None:
+        self._send = send
+        self._client = httpx.AsyncClient(base_url=api, trust_env=False, timeout=GIVE_UP_S)
         self._read = {"authorization": f"Bearer {read_key}"}
         self._random = Random(seed)
         self._clock = SystemClock()
@@ -39,8 +93,8 @@ class Prober:
         """Let go of the connections."""
         await self._client.aclose()
 
-    async def measure(self, seconds: float, *, background_events_per_s: float) -> Visible:
-        """Send events for so long, and tell how long each took; raises TimeoutError for one that does not show."""
+    async def measure(self, seconds: float) -> list[float]:
+        """Send events for so long; returns the seconds that each took, in order. Raises TimeoutError."""
         looking = asyncio.create_task(self._look())
         try:
             async with asyncio.TaskGroup() as group:
@@ -49,14 +103,7 @@ class Prober:
             looking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await looking
-        delays_s = sorted(delay for probe in probes for delay in probe.result())
-        return Visible(
-            background_events_per_s=background_events_per_s,
-            samples=len(delays_s),
-            p50_ms=1_000 * delays_s[-(-50 * len(delays_s) // 100) - 1],
-            p95_ms=1_000 * delays_s[-(-95 * len(delays_s) // 100) - 1],
-            worst_ms=1_000 * delays_s[-1],
-        )
+        return sorted(delay for probe in probes for delay in probe.result())
 
     async def _probe(self, feature: str, seconds: float) -> list[float]:
         delays_s: list[float] = []
@@ -65,8 +112,7 @@ class Prober:
             await asyncio.sleep(self._random.random() * LONGEST_PAUSE_S)
             self._sent[feature] += 1
             sent, sent_s = self._sent[feature], time.perf_counter()
-            answer = await self._client.post("/v1/events", content=self._event(feature, sent), headers=self._write)
-            answer.raise_for_status()
+            await self._send(self._event(feature, sent))
             async with asyncio.timeout(GIVE_UP_S), self._looked:
                 await self._looked.wait_for(lambda: self._shown.get(feature, 0) >= sent)  # noqa: B023  # waited for here
             delays_s.append(time.perf_counter() - sent_s)

@@ -14,37 +14,48 @@ from service.ingest.decode import Decoder
 
 ROOT = Path(__file__).parents[2]
 NOW_US = 1_763_371_800_000_000
+TINY = ["--quick", "--seconds", "0.5", "--hold", "1", "--events", "10000", "--users", "1000", "--crowd", "3"]
 
 
-def test_a_bench_of_tiny_counts_fills_its_whole_report() -> None:
-    name = "smoke-test"
+def bench(name: str, *words: str) -> tuple[Report, str]:
+    """A run of tiny counts, and what it printed."""
     written = RESULTS / f"{name}.json"
-    command = [sys.executable, "-m", "loadtests.bench", "--quick", "--name", name]
     try:
         run = subprocess.run(
-            [*command, "--seconds", "0.5", "--events", "10000", "--users", "1000"],
+            [sys.executable, "-m", "loadtests.bench", "--name", name, *TINY, *words],
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
         assert run.returncode == 0, run.stderr
-        report = msgspec.json.decode(written.read_bytes(), type=Report, strict=True)
+        return msgspec.json.decode(written.read_bytes(), type=Report, strict=True), run.stdout
     finally:
         written.unlink(missing_ok=True)
+
+
+def test_a_bench_of_tiny_counts_fills_the_report_of_the_log_in_postgres() -> None:
+    report, printed = bench("smoke-postgres", "--log", "postgres", "--only", "door", "aggregate")
     assert report.ingest is not None
     assert report.ingest.events_per_api_cpu_s > 0
     assert report.singles is not None
     assert report.singles.requests_per_s > report.singles.half_requests_per_s > 0
     assert report.aggregate is not None
     assert report.aggregate.ids == report.aggregate.events - report.aggregate.duplicates
-    assert report.together is not None
-    assert report.together.events_per_s > 0
-    for visible in (report.visible_modest, report.visible_half):
-        assert visible is not None
+    assert report.aggregate.memory[-1].events == report.aggregate.events
+    assert "events per second of aggregator CPU" in printed
+
+
+def test_a_bench_of_tiny_counts_finds_a_rate_on_kafka_and_how_long_events_take() -> None:
+    report, printed = bench("smoke-kafka", "--log", "kafka", "--only", "sustained", "--door", "http")
+    assert report.sustained is not None
+    assert report.sustained.held.events_per_s > 0
+    assert {"api", "aggregate", "evaluate", "kafka", "postgres", "client"} <= report.sustained.held.cpu_us.keys()
+    assert [each.tenants for each in report.sustained.visible] == [1, 1, 3]
+    for visible in report.sustained.visible:
         assert 0 < visible.p50_ms <= visible.p95_ms <= visible.worst_ms
-    assert "events per second of aggregator CPU" in run.stdout
+    assert "event to query API" in printed
 
 
 def test_the_same_seed_makes_the_same_valid_events() -> None:
