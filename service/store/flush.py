@@ -32,9 +32,11 @@ class Move:
     """When it was seen empty after these records; 0: it was not."""
 
 
-# Waits for the turn. Temporary tables have no statistics: hash and merge joins would read whole rollups for a few rows.
+# Waits for the turn. Temporary tables have no statistics, and plans are kept while rollups grow: only look-ups by key
+# never read a whole rollup for a few rows.
 TAKE_TURN = """
-select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), pg_advisory_xact_lock($1)
+select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+    set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true), pg_advisory_xact_lock($1)
 """
 
 # Moves the offsets if each is where the batch began and each lease is ours and alive; answers how many moved.

@@ -1,7 +1,8 @@
 """The merges of a flush: one statement a rollup, from its temporary table, each commutative.
 
-Rows arrive in the order of the target's key, so that index pages are touched once. What would change
-nothing is left out before the conflict, which would otherwise lock (and log) the row.
+Rows arrive in the order of the target's key, so that index pages are touched once. The large ones are MERGEs: in
+its turn a flush is the only one that writes these tables, and `on conflict do update` would lock (and log) each row
+before it changes it (docs/adr/0009). Elsewhere, what would change nothing is left out before the conflict.
 """
 
 from typing import Final
@@ -25,14 +26,12 @@ on conflict (tenant, day) do update set had = h.had | excluded.had
 
 # Who was active on which day: unions of sets.
 ACTIVITY = """
-insert into activity_day as a (tenant, population, feature, day, chunk, bits)
-select s.tenant, s.population, s.feature, date '1970-01-01' + s.day, s.chunk, s.bits from flush_activity s
-where not exists (
-    select from activity_day k
-    where k.tenant = s.tenant and k.population = s.population and k.feature = s.feature
-        and k.day = date '1970-01-01' + s.day and k.chunk = s.chunk and k.bits | s.bits = k.bits
-)
-on conflict (tenant, population, feature, day, chunk) do update set bits = a.bits | excluded.bits
+merge into activity_day a
+using (select tenant, population, feature, date '1970-01-01' + day as day, chunk, bits from flush_activity) s
+on a.tenant = s.tenant and a.population = s.population and a.feature = s.feature and a.day = s.day and a.chunk = s.chunk
+when matched and a.bits | s.bits <> a.bits then update set bits = a.bits | s.bits
+when not matched then insert (tenant, population, feature, day, chunk, bits)
+    values (s.tenant, s.population, s.feature, s.day, s.chunk, s.bits)
 """
 
 
@@ -48,24 +47,26 @@ where t.tenant = s.tenant and t.ordinal = s.ordinal and (t.first_day is null or 
 FIRST_USER = _first_day("app_user", "first_user")
 FIRST_SEAT = _first_day("seat", "first_seat")
 
-_MEASURES = "n, total, least, greatest, newest_us, newest_source, newest_id, newest_value, histogram"
-_NEWER = """(f.newest_us is null or (excluded.newest_us, excluded.newest_source collate "C", excluded.newest_id collate "C",
-        excluded.newest_value) > (f.newest_us, f.newest_source collate "C", f.newest_id collate "C", f.newest_value))"""
+_NEWEST = ("newest_us", "newest_source", "newest_id", "newest_value")
+_MEASURES = ("n", "total", "least", "greatest", *_NEWEST, "histogram")
+_NEWER = """(f.newest_us is null or (s.newest_us, s.newest_source collate "C", s.newest_id collate "C", s.newest_value)
+        > (f.newest_us, f.newest_source collate "C", f.newest_id collate "C", f.newest_value))"""
 
 
 def _facts(table: str, grain: str, key: str, bucket: str) -> str:
-    newest = ", ".join(
-        f"{column} = case when {_NEWER} then excluded.{column} else f.{column} end"
-        for column in ("newest_us", "newest_source", "newest_id", "newest_value")
-    )
+    newest = ", ".join(f"{column} = case when {_NEWER} then s.{column} else f.{column} end" for column in _NEWEST)
+    measures = ", ".join(_MEASURES)
     return f"""
-insert into {table} as f (series, {key}, {_MEASURES})
-select series, {bucket}, {_MEASURES} from flush_fact where grain = '{grain}'
-on conflict (series, {key}) do update set
-    n = f.n + excluded.n, total = f.total + excluded.total,
-    least = least(f.least, excluded.least), greatest = greatest(f.greatest, excluded.greatest),
+merge into {table} f
+using (select series, {bucket} as {key}, {measures} from flush_fact where grain = '{grain}') s
+on f.series = s.series and f.{key} = s.{key}
+when matched then update set
+    n = f.n + s.n, total = f.total + s.total,
+    least = least(f.least, s.least), greatest = greatest(f.greatest, s.greatest),
     {newest},
-    histogram = hist_add(f.histogram, excluded.histogram)
+    histogram = case when s.histogram is null then f.histogram else hist_add(f.histogram, s.histogram) end
+when not matched then insert (series, {key}, {measures})
+    values (s.series, s.{key}, {", ".join(f"s.{column}" for column in _MEASURES)})
 """
 
 
