@@ -3,6 +3,9 @@ SHELL := /bin/bash
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(if $(shell command -v $(p)),$(p))))
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests mostly wait: twice as many processes as cores, each with a Postgres of its own. A module stays in one process, for
+# what its tests share is dear to set up.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? 2 * n : 8)))
 
 run: export TIDEGAUGE_LOG_FORMAT ?= console
 run: export TIDEGAUGE_LOG_LEVEL ?= warning
@@ -27,9 +30,9 @@ $(VENV)/.dev: $(VENV)/.runtime deploy/requirements-dev.txt
 run: $(VENV)/.runtime ## start everything on this machine: Postgres, API, aggregator, evaluator (ARGS="--no-demo" for an empty one)
 	@exec $(BIN)/tidegauge up $(ARGS)
 
-test: $(VENV)/.dev tools ## all checks and tests, with all they need
+test: $(VENV)/.dev tools ## all checks and tests, with all they need (WORKERS=4 ARGS="-k ledger")
 	$(MAKE) check
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder --cov --cov-report=term:skip-covered $(ARGS)
 
 .PHONY: tools
 tools: # what tests use beside Python: promtool, and a Kafka broker

@@ -101,6 +101,7 @@ class Broker:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.05)
+        self.kill()
         raise AssertionError(f"the broker did not start: {(self.directory / 'output.log').read_text()[-2_000:]}")
 
     def kill(self) -> None:

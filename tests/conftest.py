@@ -1,4 +1,4 @@
-"""Real parts for every test: one Postgres and one Kafka a run, one migrated database a test."""
+"""Real parts for every test: a Postgres and, where needed, a Kafka a process, a migrated database a test."""
 
 import asyncio
 import logging
@@ -15,12 +15,19 @@ from service.store.migrate import migrate
 from tests.broker import Broker
 
 TEMPLATE = "template_tidegauge"
+LONGEST = ("e2e", "clients", "eventlog", "oracle", "operations")
+"""Folders whose tests start processes, or run for long."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What `make soak` says: how long processes are killed for, and which random moments it is."""
     parser.addoption("--kills", type=int, default=20, help="kills of one run of tests/e2e/test_chaos.py")
     parser.addoption("--seed", type=int, default=4, help="the random moments and events of tests/e2e/test_chaos*.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest modules come first: processes take them in this order, and none is to begin with one when others end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.parent.name) if item.path.parent.name in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +41,7 @@ def _logs_as_they_were() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
-    """A Postgres of the run's own, without fsync."""
+    """A Postgres of the test process's own, without fsync."""
     with tempfile.TemporaryDirectory(prefix="tidegauge-test-", ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o755)
         server = EmbeddedPostgres(Path(directory) / "data", fsync=False, extra={"max_connections": "300"})
@@ -98,7 +105,7 @@ async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A Kafka broker of the run's own; tests tell their topics apart by prefixes."""
+    """A Kafka broker of the test process's own, for some tests kill it; they tell their topics apart by prefixes."""
     broker = Broker(tmp_path_factory.mktemp("kafka"))
     broker.start()
     try:
