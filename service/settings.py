@@ -55,6 +55,14 @@ class Settings(BaseSettings):
     kafka_ca_file: Path | None = Field(None, description="PEM file of who signs the brokers' certificates; none: the system's")
     kafka_cert_file: Path | None = Field(None, description="PEM file of our own certificate, where brokers want one")
     kafka_key_file: Path | None = Field(None, description="PEM file of our certificate's key")
+    kafka_source_bootstrap: str | None = Field(
+        None, description="Brokers that hold the topics to read events from (HOST:PORT,…); none: those of the event log"
+    )
+    kafka_source_group: str = Field(
+        "tidegauge-source",
+        pattern=r"^[a-zA-Z0-9._-]{1,200}$",
+        description="Consumer group that reads topics; one an installation",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
     log_format: Literal["json", "console"] = Field("json", description="Form of the logs")
     partitions: int = Field(
@@ -109,7 +117,7 @@ class Settings(BaseSettings):
             self.__dict__["partitions"] = KAFKA_PARTITIONS
         return self
 
-    @field_validator("kafka_bootstrap")
+    @field_validator("kafka_bootstrap", "kafka_source_bootstrap")
     @classmethod
     def _is_brokers(cls, brokers: str | None) -> str | None:
         if brokers is not None and not all(_BROKER.fullmatch(each) for each in brokers.split(",")):
@@ -126,6 +134,11 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise PydanticCustomError("address", "its port is no number from 0 to 65535") from error
         return url
+
+    @property
+    def source_bootstrap(self) -> str | None:
+        """The brokers that hold the topics to read; None: no Kafka is configured."""
+        return self.kafka_source_bootstrap or self.kafka_bootstrap
 
     def mistakes(self) -> Iterator[str]:
         """What cannot be together, a sentence each."""

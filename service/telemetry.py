@@ -33,8 +33,9 @@ class Telemetry:
     def __init__(self, role: str) -> None:
         self.registry = registry = CollectorRegistry()
         door = None if role in {"aggregate", "evaluate"} else registry
-        fold = None if role in {"api", "evaluate", "import"} else registry
-        live = None if role in {"api", "aggregate", "import"} else registry
+        fold = None if role in {"api", "evaluate", "import", "source"} else registry
+        live = None if role in {"api", "aggregate", "import", "source"} else registry
+        topics = None if role in {"api", "aggregate", "evaluate", "import"} else registry
         self.build = Info("tidegauge_build", "Version and role of the process", registry=registry)
         self.build.info({"version": __version__, "role": role})
         ProcessCollector(registry=registry)
@@ -65,6 +66,31 @@ class Telemetry:
         )
         self.log_backlog_limit = Gauge(
             "tidegauge_log_backlog_limit_events", "Events in the log above which the API takes none", registry=door
+        )
+        # source
+        self.source_events = Counter(
+            "tidegauge_source_events",
+            "Events of topics, by outcome (accepted or the reason)",
+            ["topic", "outcome"],
+            registry=topics,
+        )
+        self.source_lag = Gauge(
+            "tidegauge_source_lag_records", "Records of a topic not yet in the log", ["topic", "partition"], registry=topics
+        )
+        self.source_lost = Counter(
+            "tidegauge_source_lost_records",
+            "Records that a topic dropped before they were read",
+            ["topic", "partition"],
+            registry=topics,
+        )
+        self.source_parked = Gauge(
+            "tidegauge_source_parked_partitions", "Partitions whose next record cannot be unpacked", registry=topics
+        )
+        self.source_missing = Gauge("tidegauge_source_missing_topics", "Topics that are bound and do not exist", registry=topics)
+        self.source_partitions = Gauge("tidegauge_source_partitions", "Partitions that this process reads", registry=topics)
+        self.source_waits = Gauge("tidegauge_source_waits", "1 while nothing is read, for the log has no room", registry=topics)
+        self.source_failures = Counter(
+            "tidegauge_source_failures", "What had to be tried again, by cause (kafka, log or commit)", ["cause"], registry=topics
         )
         # aggregate
         self.consumed = Counter("tidegauge_aggregate_events", "Events consumed, by outcome", ["outcome"], registry=fold)

@@ -220,7 +220,7 @@ async def _aggregate_on(settings: Settings, url: str) -> Installation | None:
             "lag": readiness.lag(made.pool, generation, lambda: worker.holding, made.clock),
             "partitions": readiness.parked(lambda: worker.parked),
         }
-        async with _operations(made, "aggregate", checks):
+        async with operations(made, "aggregate", checks):
             async with until_stopped_or_moved(made.pool, made.installation) as ending:
                 await _first(working, ending.stop)
             await worker.stop()
@@ -245,7 +245,7 @@ async def _evaluate_on(settings: Settings, url: str) -> Installation | None:
             telemetry=made.telemetry,
         )
         checks = {"evaluator": readiness.evaluator(made.pool, lambda: evaluator.holds_lease)}
-        async with _operations(made, "evaluate", checks), until_stopped_or_moved(made.pool, made.installation) as ending:
+        async with operations(made, "evaluate", checks), until_stopped_or_moved(made.pool, made.installation) as ending:
             await evaluator.run(ending.stop)
     return ending.next
 
@@ -269,7 +269,7 @@ def _checks(made: Base) -> dict[str, Check]:
 
 
 @contextlib.asynccontextmanager
-async def _operations(made: Base, role: str, checks: dict[str, Check]) -> AsyncIterator[None]:
+async def operations(made: Base, role: str, checks: dict[str, Check]) -> AsyncIterator[None]:
     """/healthz, /readyz and /metrics of a role that has no API."""
     routers = [process.router(made.telemetry.registry, role=role, checks=_checks(made) | checks, siblings={})]
     app = create_app(title=f"tidegauge {role}", routers=routers, telemetry=made.telemetry)

@@ -13,7 +13,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("up")(up.up)
-for role in (roles.api, roles.aggregate, roles.evaluate, roles.migrate):
+for role in (roles.api, roles.aggregate, roles.evaluate, roles.source, roles.migrate):
     app.command()(role)
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")

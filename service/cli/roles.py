@@ -1,4 +1,4 @@
-"""One role a process: `tidegauge api`, `aggregate`, `evaluate`; and `migrate`."""
+"""One role a process: `tidegauge api`, `aggregate`, `evaluate`, `source`; and `migrate`."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -8,7 +8,7 @@ import structlog
 import uvloop
 
 from service import settings as environment
-from service import wiring
+from service import sourcing, wiring
 from service.cli.connect import database_url
 from service.errors import TidegaugeError
 from service.lifecycle import die_with_parent
@@ -32,6 +32,11 @@ def aggregate() -> None:
 def evaluate() -> None:
     """Keep live values and look after the database; others stand by."""
     _run(wiring.run_evaluate)
+
+
+def source() -> None:
+    """Read events from teams' own Kafka topics; any number of these may run."""
+    _run(sourcing.run_source)
 
 
 def migrate() -> None:

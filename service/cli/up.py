@@ -32,7 +32,7 @@ def up(
         bool, typer.Option(help="On a first start make a tenant `demo`, replay the pilot week, and keep a stream going.")
     ] = True,
 ) -> None:
-    """Start everything on this machine: Postgres, API, aggregator and evaluator; Ctrl-C stops it."""
+    """Start everything on this machine: Postgres, API, aggregator, evaluator (and source, with Kafka); Ctrl-C stops it."""
     settings = environment.load()
     configure_logging(settings.log_level, settings.log_format)
     with _only_one(settings.data):
@@ -80,7 +80,8 @@ async def _postgres(settings: Settings, console: Console) -> AsyncIterator[tuple
 
 def _roles(settings: Settings, url: str) -> list[Role]:
     common = {"TIDEGAUGE_DATABASE_URL": url, "TIDEGAUGE_DATA": str(settings.data.resolve())}
-    others = {name: free_port() for name in ("aggregate", "evaluate")}
+    names = ["aggregate", "evaluate", *(["source"] if settings.source_bootstrap else [])]
+    others = {name: free_port() for name in names}
     siblings = ",".join(f"{name}=http://127.0.0.1:{port}/metrics" for name, port in others.items())
     roles = [
         Role(name, [name], common | {"TIDEGAUGE_OPS_PORT": str(port), "POLARS_MAX_THREADS": "1"}) for name, port in others.items()

@@ -104,3 +104,13 @@ def evaluator(pool: asyncpg.Pool, holds: Callable[[], bool]) -> Check:
         return Part(ready=True, says=f"stands by for {holder.host}:{holder.pid}")
 
     return ask
+
+
+def topics(standing: Callable[[], tuple[bool, str]]) -> Check:
+    """The source reads every topic that is bound; `standing` says whether, and a few words."""
+
+    async def ask() -> Part:
+        ready, says = standing()
+        return Part(ready=ready, says=says)
+
+    return ask

@@ -11,7 +11,7 @@ import structlog
 
 from service.domain.identity import partition_of
 from service.domain.ids import Partition
-from service.errors import LogUnavailable, Overloaded, Transient
+from service.errors import LogSealed, LogUnavailable, Overloaded, Transient
 from service.eventlog.codec import AnyRow, encode
 from service.eventlog.port import Draft, EventLog
 from service.telemetry import Telemetry
@@ -172,7 +172,8 @@ class Appender:
         for waiting in batch:
             if not waiting.done.done():
                 # A new one for each: a request adds its own traceback.
-                waiting.done.set_exception(LogUnavailable(str(error)) if isinstance(error, Transient) else error)
+                kind = LogSealed if isinstance(error, LogSealed) else LogUnavailable
+                waiting.done.set_exception(kind(str(error)) if isinstance(error, Transient) else error)
             self._count(-waiting.events)
 
     def _count(self, events: int) -> None:

@@ -1,5 +1,6 @@
 """What goes into the decoder beside the bytes, and what comes out of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -19,7 +20,9 @@ class Stamp:
     received_us: int
     backfill: bool
     origin: str = "http"
-    """`http`, or `kafka:TOPIC:PARTITION:OFFSET`."""
+    """`http`, `import:FILE`; of records it is their `place`."""
+    place: Callable[[int], str] | None = None
+    """Where an event lay, by its index: `kafka:TOPIC:PARTITION:OFFSET`. What cannot be read is known by it, if there is one."""
 
 
 class Form(Enum):

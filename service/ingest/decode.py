@@ -16,7 +16,7 @@ from service.domain.timestamps import instant_us
 from service.errors import BodyMalformed, EventRefused, TooManyEvents
 from service.ingest.batch import REJECTED, Batch, Form, Limits, Rejection, Stamp
 from service.ingest.binary import structured
-from service.ingest.jsontext import UNREADABLE, LazyElements, deeper_than, elements
+from service.ingest.jsontext import UNREADABLE, LazyElements, deeper_than, elements, may_be_deeper
 from service.ingest.reading import NUL, NotJson, Reader, tolerant
 from service.ingest.rejecting import Rejecter
 
@@ -68,6 +68,54 @@ class Decoder:
             self._take_whole([body.strip(_SPACE)], stamp, batch)
         batch.order_rejected()
         return batch
+
+    def decode_each(self, raws: Sequence[bytes], stamp: Stamp) -> Batch:
+        """Make rows of events that came each by itself, as records of a topic do; what is no JSON is rejected like the rest."""
+        batch = Batch()
+        if self._looks_plain(raws):
+            self._take_plain(raws, stamp, batch)
+        else:
+            self._take_each(raws, stamp, batch, forgiving=True)
+        batch.order_rejected()
+        return batch
+
+    def refuse(self, index: int, raw: bytes, refusal: EventRefused, stamp: Stamp, batch: Batch) -> None:
+        """Add an event to a batch that was refused before it was read; `index` is greater than all that are in it."""
+        self._reject(index, raw, refusal, stamp, batch)
+
+    def _looks_plain(self, raws: Sequence[bytes]) -> bool:
+        """Whether size, bytes, NUL and depth of all of them are right: looked at as one text, which is far faster."""
+        limits = self._limits
+        text = b"\n".join(raws)
+        if (b"\\" in text and NUL in text) or max(map(len, raws), default=0) > limits.max_event_bytes:
+            return False
+        if may_be_deeper(text, limits.max_depth) and any(deeper_than(raw, limits.max_depth) for raw in raws):
+            return False
+        try:
+            if not text.isascii():
+                text.decode()
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    def _take_plain(self, raws: Sequence[bytes], stamp: Stamp, batch: Batch) -> None:
+        """Read each strictly, and with care only those that cannot be read so."""
+        indexes: list[int] = []
+        events: list[Envelope] = []
+        strict = self._reader.strict
+        for index, raw in enumerate(raws):
+            try:
+                event = strict(raw)
+            except UNREADABLE:
+                try:
+                    event, unknown = self._reader.read(raw)
+                except EventRefused as refusal:
+                    self._reject(index, raw, refusal, stamp, batch)
+                    continue
+                batch.unknown_fields += unknown
+            indexes.append(index)
+            events.append(event)
+        self._make_rows(indexes, events, raws, stamp, batch)
 
     def _take_array(self, body: bytes, stamp: Stamp, batch: Batch) -> None:
         """All at once where every event is as it should be, else one by one."""

@@ -26,10 +26,15 @@ _raw_elements = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def deeper_than(text: bytes, limit: int) -> bool:
-    """Whether arrays and objects nest deeper than `limit`, without parsing.
+    """Whether arrays and objects nest deeper than `limit`, without parsing."""
+    return may_be_deeper(text, limit) and _depth(text, limit) > limit
 
-    Brackets alone are looked at first, at the speed of C: the innermost pairs are taken away `limit` times, and what
-    nests no deeper is gone then. Only where something is left (brackets in strings, too) are strings minded.
+
+def may_be_deeper(text: bytes, limit: int) -> bool:
+    """Whether brackets alone, those inside strings too, leave it open that something nests deeper than `limit`.
+
+    At the speed of C: the innermost pairs are taken away `limit` times, and what nests no deeper is gone then. It holds
+    for several texts one after another as well: what closes nothing in one of them hides nothing in another.
     """
     if len(text) < _SHORT and text.count(b"{") + text.count(b"[") <= limit:
         return False
@@ -38,7 +43,7 @@ def deeper_than(text: bytes, limit: int) -> bool:
         if not brackets:
             return False
         brackets = brackets.replace(b"[]", b"")
-    return bool(brackets) and _depth(text, limit) > limit
+    return bool(brackets)
 
 
 def _depth(text: bytes, limit: int) -> int:

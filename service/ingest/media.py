@@ -16,7 +16,7 @@ BATCH = "application/cloudevents-batch+json"
 PLAIN = "application/json"
 NDJSON = "application/x-ndjson"
 _FORMS = {STRUCTURED: Form.OBJECT, BATCH: Form.ARRAY, PLAIN: Form.JSON, NDJSON: Form.NDJSON}
-_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _PREFIX = b"ce-"
 MAX_ATTRIBUTES = 100
 _ESCAPED = re.compile(rb"\\(.)")
@@ -30,8 +30,8 @@ def form_of(headers: Headers) -> tuple[Form, dict[str, str] | None]:
     given = headers.get("content-type", "")
     if given in _FORMS and "ce-specversion" not in headers:
         return _FORMS[given], None
-    media_type, charset = _parse(given)
-    if charset and charset not in _CHARSETS:
+    media_type, charset = parse(given)
+    if charset and charset not in CHARSETS:
         raise _unsupported(f"charset {charset!r} is not taken: send UTF-8")
     binary = "ce-specversion" in headers
     if binary and _is_data(media_type):
@@ -49,7 +49,7 @@ def _is_data(media_type: str) -> bool:
     return media_type in {PLAIN, ""} or (media_type.endswith("+json") and media_type not in _FORMS)
 
 
-def _parse(content_type: str) -> tuple[str, str]:
+def parse(content_type: str) -> tuple[str, str]:
     """Media type and charset, in lower case, without quotes."""
     media_type, *parameters = content_type.split(";")
     charset = ""

@@ -1,7 +1,7 @@
 """From the bytes of one event to its typed form, or to the reason why it is refused."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Union
 
@@ -33,7 +33,8 @@ class Reader:
         self._families = families
         self._limits = limits
         events = [family.event for family in families.values()]
-        self._strict = msgspec.json.Decoder(Union[tuple(events)])  # noqa: UP007 a union of a computed list
+        self.strict: Callable[[bytes], Envelope] = msgspec.json.Decoder(Union[tuple(events)]).decode  # noqa: UP007 a union of a computed list
+        """Reads an event that is as it should be; raises UNREADABLE, and minds neither depth, size, NUL nor ignored bytes."""
         self._tolerant = msgspec.json.Decoder(Union[tuple(map(tolerant, events))])  # noqa: UP007
         self._keys = msgspec.json.Decoder(_Keys)
 
@@ -52,7 +53,7 @@ class Reader:
             # Bad bytes in what is ignored are passed over by the typed decoder: the whole text is looked at.
             if not raw.isascii():
                 raw.decode()
-            event: Envelope = self._strict.decode(raw)
+            event: Envelope = self.strict(raw)
         except UnicodeDecodeError as error:
             raise self._why(raw, str(error)) from None
         except UNREADABLE:

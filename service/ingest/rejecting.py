@@ -39,8 +39,9 @@ class Rejecter:
         """What the answer says, and the row; the bytes are cut at MAX_RAW_BYTES."""
         identity = _identity_of(raw)
         detail = _printable(str(refusal))[:MAX_DETAIL]
+        place = "" if stamp.place is None else stamp.place(index)
         row = RejectedRow(
-            self._hash_of(identity, raw, stamp.tenant),
+            self._hash_of(identity, raw, stamp.tenant, place),
             stamp.tenant,
             identity.source,
             identity.id,
@@ -48,13 +49,13 @@ class Rejecter:
             refusal.reason.value,
             detail,
             raw[:MAX_RAW_BYTES],
-            stamp.origin,
+            place or stamp.origin,
             identity.time,
         )
         return Rejection(index, identity.id or None, refusal.reason, detail), row
 
-    def _hash_of(self, identity: _Identity, raw: bytes, tenant: int) -> IdHash:
-        """The event's own hash where its identity can be read, so that its copies meet; else one of its bytes."""
+    def _hash_of(self, identity: _Identity, raw: bytes, tenant: int, place: str) -> IdHash:
+        """The event's own hash where its identity can be read, so that its copies meet; else one of its place and bytes."""
         if identity.source and identity.id:
             try:
                 time_us = instant_us(identity.time, "time") if identity.time else None
@@ -63,7 +64,7 @@ class Rejecter:
             else:
                 return self._hasher.of(tenant, identity.source, identity.id, time_us)
         # No event has an empty source, so that this is nobody else's hash.
-        return self._hasher.of(tenant, "", blake2b(raw, digest_size=16).hexdigest(), None)
+        return self._hasher.of(tenant, "", place + blake2b(raw, digest_size=16).hexdigest(), None)
 
 
 def _identity_of(raw: bytes) -> _Identity:

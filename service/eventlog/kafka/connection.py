@@ -40,9 +40,13 @@ class KafkaConnection:
         }
 
     @classmethod
-    def of(cls, settings: Settings) -> "KafkaConnection":
-        """What the settings say; raises InvalidSettings without brokers, and for certificates that cannot be read."""
-        if settings.kafka_bootstrap is None:
+    def of(cls, settings: Settings, bootstrap: str | None = None) -> "KafkaConnection":
+        """What the settings say, to the brokers of the log unless others are named.
+
+        Raises InvalidSettings without brokers, and for certificates that cannot be read.
+        """
+        brokers = bootstrap or settings.kafka_bootstrap
+        if brokers is None:
             raise InvalidSettings("no Kafka is configured: set TIDEGAUGE_KAFKA_BOOTSTRAP=HOST:PORT,…")
         password = settings.kafka_sasl_password
         security: dict[str, Any] = {"security_protocol": settings.kafka_security_protocol}
@@ -52,7 +56,7 @@ class KafkaConnection:
             security["sasl_plain_password"] = password.get_secret_value() if password else None
         if settings.kafka_security_protocol.endswith("SSL"):
             security["ssl_context"] = _tls(settings)
-        return cls(settings.kafka_bootstrap, security)
+        return cls(brokers, security)
 
     def consumer(self, **options: Any) -> AIOKafkaConsumer:
         """Make a consumer that neither resets nor commits offsets by itself; not started yet."""
