@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from loadtests.aggregate import aggregate, memory_over_time
 from loadtests.door import door
 from loadtests.machine import describe_machine, load
+from loadtests.reads import reads
 from loadtests.results import RESULTS, Report, stamp
 from loadtests.site import Site, open_site
 from loadtests.stage import Door
@@ -24,7 +26,7 @@ from service.clock import SystemClock
 from service.eventlog.opening import KAFKA, POSTGRES
 from service.telemetry import configure_logging
 
-STAGES = ("door", "aggregate", "memory", "sustained")
+STAGES = ("door", "aggregate", "memory", "sustained", "reads")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,13 @@ class Extent:
     """In a backlog."""
     users: int
     """Of all tenants."""
+    runs: int
+    """Of each kind of read."""
 
 
 DEFAULT = Population()
-FULL = Extent(seconds=10.0, probes=4, hold_s=120.0, events=1_500_000, users=200_000)
-QUICK = Extent(seconds=2.0, probes=1, hold_s=5.0, events=200_000, users=20_000)
+FULL = Extent(seconds=10.0, probes=4, hold_s=120.0, events=1_500_000, users=200_000, runs=200)
+QUICK = Extent(seconds=2.0, probes=1, hold_s=5.0, events=200_000, users=20_000, runs=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Run:
     """Of the stage `sustained`."""
     crowd: int
     """Tenants of its last measurement."""
+    explained: Path | None
+    """Where the plans of the stage `reads` are kept."""
     name: str
 
 
@@ -95,13 +101,15 @@ async def _measure(stage: str, site: Site, report: Report, asked: Run) -> None:
         case "sustained":
             search = Search(asked.way, extent.seconds, extent.probes, extent.hold_s, asked.crowd)
             report.sustained = await sustained(site, population, search)
+        case "reads":
+            report.reads = await reads(site, extent.runs, asked.explained)
 
 
 def _asked() -> Run:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--only", nargs="+", choices=STAGES, default=STAGES, help="some of the stages")
     parser.add_argument("--log", choices=(KAFKA, POSTGRES), default=KAFKA, help="what keeps the event log")
-    parser.add_argument("--door", choices=("source", "http"), help="of the stage `sustained`; as the log by default")
+    parser.add_argument("--door", choices=("source", "http"), help="of the stage `sustained`")
     parser.add_argument("--quick", action="store_true", help="a few minutes: figures are rough")
     parser.add_argument("--seconds", type=float, help="of each measurement under load")
     parser.add_argument("--hold", type=float, help="seconds for which the highest rate is held")
@@ -109,6 +117,7 @@ def _asked() -> Run:
     parser.add_argument("--users", type=int, help="of all tenants")
     parser.add_argument("--accounts", type=int, default=DEFAULT.accounts, help="a tenant; 0: events name none")
     parser.add_argument("--crowd", type=int, default=2_000, help="tenants of the last measurement of the stage `sustained`")
+    parser.add_argument("--explain", type=Path, help="file for EXPLAIN (ANALYZE, BUFFERS) of the stage `reads`")
     parser.add_argument("--name", default="latest", help="of the JSON file in loadtests/results")
     asked = parser.parse_args()
     extent = QUICK if asked.quick else FULL
@@ -118,14 +127,16 @@ def _asked() -> Run:
         hold_s=asked.hold or extent.hold_s,
         events=asked.events or extent.events,
         users=asked.users or extent.users,
+        runs=extent.runs,
     )
     return Run(
         stages=asked.only,
         extent=extent,
         population=Population(users=extent.users, accounts=asked.accounts),
         log=asked.log,
-        way=asked.door or ("source" if asked.log == KAFKA else "http"),
+        way=asked.door or "http",
         crowd=asked.crowd,
+        explained=asked.explain,
         name=asked.name,
     )
 

@@ -157,6 +157,8 @@ class Read(msgspec.Struct, kw_only=True):
     p95_ms: float
     runs: int
     rows: int
+    cpu_ms: dict[str, float]
+    """CPU of one read, by process: about its time on a machine that does nothing else."""
     said: str
     """What was asked, of how much."""
 

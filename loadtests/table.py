@@ -112,7 +112,8 @@ def _reads(report: Report) -> Iterator[Row]:
     if report.reads:
         yield "Reads", ""
     for read in report.reads:
-        yield read.name, f"{read.median_ms:.1f} ms, p95 {read.p95_ms:.1f} ms (aim {read.aim_ms:g}; {read.said})"
+        used = ", ".join(f"{name} {ms:.1f}" for name, ms in read.cpu_ms.items())
+        yield read.name, f"{read.median_ms:.1f} ms, p95 {read.p95_ms:.1f} (aim {read.aim_ms:g}); CPU: {used} ms; {read.said}"
 
 
 def _cpu(used: CpuUs, digits: int = 2) -> str:
