@@ -4,8 +4,10 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
+import numpy as np
 import pytest
 
+from service.domain.histogram import split
 from service.domain.ids import Offset, Partition
 from service.errors import BatchStale, LeaseLost
 from service.store import leases
@@ -102,3 +104,17 @@ async def test_histograms_add_up_bin_by_bin(
     assert found == packed(expected)
     assert await connection.fetchval("select hist_add(null, $1::int8[])", packed(dict(left))) == packed(dict(left))
     assert await connection.fetchval("select hist_add($1::int8[], null)", packed(dict(left))) == packed(dict(left))
+
+
+@pytest.mark.parametrize("others", [0, 40])
+async def test_a_bin_that_is_fuller_than_an_entry_gets_another_one(connection: asyncpg.Connection, others: int) -> None:
+    most, bin_of_all = (1 << 48) - 1, others + 1
+    walked = [(number << 48) | 1 for number in range(1, others + 1)]
+    full, one = [*walked, (bin_of_all << 48) | most], [*walked, (bin_of_all << 48) | 1]
+    for left, right in ((full, one), (one, full)):
+        found = await connection.fetchval("select hist_add($1::int8[], $2::int8[])", left, right)
+        bins, counts = split(np.array(found, dtype=np.int64))
+        assert dict(zip(bins.tolist(), counts.tolist(), strict=True)) == {
+            **dict.fromkeys(range(1, others + 1), 2),
+            bin_of_all: most + 1,
+        }

@@ -79,7 +79,7 @@ fact_day = Table(
     Column("series", BigInteger, primary_key=True),
     Column("day", Date, primary_key=True),
     *_measures(),
-    postgresql_with={"fillfactor": "70"},
+    postgresql_with={"fillfactor": "45"},
     comment="As fact_minute, by the tenant's local days; kept for ever",
 )
 
