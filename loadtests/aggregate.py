@@ -95,7 +95,7 @@ def _flush_events(events: int) -> int:
 async def _until(
     connection: asyncpg.Connection, site: Site, role: Role, events: int, all_events: int, began: Marks, held: list[Holding]
 ) -> Marks:
-    """The marks at the first moment when so many events were consumed; raises RuntimeError when nothing moves."""
+    """The marks at the first moment when so many events were consumed, and memory on the way; raises RuntimeError."""
     loop = asyncio.get_running_loop()
     last, moved_s = -1, loop.time()
     while True:

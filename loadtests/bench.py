@@ -22,11 +22,12 @@ from loadtests.stage import Door
 from loadtests.sustained import Search, sustained
 from loadtests.table import table
 from loadtests.traffic import Population
+from loadtests.whole import whole
 from service.clock import SystemClock
 from service.eventlog.opening import KAFKA, POSTGRES
 from service.telemetry import configure_logging
 
-STAGES = ("door", "aggregate", "memory", "sustained", "reads")
+STAGES = ("door", "aggregate", "memory", "whole", "sustained", "reads")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ async def _measure(stage: str, site: Site, report: Report, asked: Run) -> None:
             report.aggregate = await aggregate(site, population, extent.events)
         case "memory":
             report.memory = await memory_over_time(site, population, extent.events)
+        case "whole":
+            report.whole = await whole(site, population, extent.events)
         case "sustained":
             search = Search(asked.way, extent.seconds, extent.probes, extent.hold_s, asked.crowd)
             report.sustained = await sustained(site, population, search)
@@ -109,7 +112,7 @@ def _asked() -> Run:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--only", nargs="+", choices=STAGES, default=STAGES, help="some of the stages")
     parser.add_argument("--log", choices=(KAFKA, POSTGRES), default=KAFKA, help="what keeps the event log")
-    parser.add_argument("--door", choices=("source", "http"), help="of the stage `sustained`")
+    parser.add_argument("--door", choices=("source", "http"), help="of the stage `sustained`; as the log by default")
     parser.add_argument("--quick", action="store_true", help="a few minutes: figures are rough")
     parser.add_argument("--seconds", type=float, help="of each measurement under load")
     parser.add_argument("--hold", type=float, help="seconds for which the highest rate is held")
@@ -134,7 +137,7 @@ def _asked() -> Run:
         extent=extent,
         population=Population(users=extent.users, accounts=asked.accounts),
         log=asked.log,
-        way=asked.door or "http",
+        way=asked.door or ("source" if asked.log == KAFKA else "http"),
         crowd=asked.crowd,
         explained=asked.explain,
         name=asked.name,

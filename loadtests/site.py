@@ -113,8 +113,10 @@ class Site:
         return Database(name, url, kept, installation, tuple(tenant.id for tenant in made), tuple(keys), read_key)
 
     def _log_settings(self, name: str) -> dict[str, str]:
-        if self.broker is None or self.log != KAFKA:
+        if self.broker is None:
             return {}
+        if self.log != KAFKA:
+            return {"kafka_source_bootstrap": self.broker.bootstrap}
         return {"kafka_bootstrap": self.broker.bootstrap, "kafka_topic_prefix": f"bench-{name}", "allow_single_broker": "true"}
 
 
