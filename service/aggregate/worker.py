@@ -178,7 +178,8 @@ class Worker:
             await self._settle()
             await self._holding.release(surplus)
             self._let_go(surplus)
-        await self._holding.take_share()
+        # Whatever is kept of them from before is worthless, however they were lost: others may have stored ids there.
+        self._let_go(await self._holding.take_share())
         if unknown := self._holding.held.keys() - self._next.keys():
             async with self._pool.acquire() as connection:
                 stand = await progress.positions(connection, self._log.generation)

@@ -10,11 +10,16 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
+from service.clock import HOUR
 from service.settings import Settings
+from service.store.flush import TURN
 from tests.aggregate.conftest import Site
 from tests.aggregate.dump import dump
+from tests.aggregate.events import Events
 from tests.aggregate.streams import by_family, stream
 
+# Flushes that stand behind somebody's lock.
+_WAITING = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
 MakeSite = Callable[[], Awaitable[Site]]
 
 
@@ -176,4 +181,42 @@ async def until(condition: Callable[[], bool]) -> None:
     """Wait until something holds, not for ever."""
     async with asyncio.timeout(15):
         while not condition():  # noqa: ASYNC110  # what is waited for sets no event
+            await asyncio.sleep(0.02)
+
+
+async def test_a_worker_that_loses_partitions_while_it_flushes_forgets_which_ids_they_had(site: Site) -> None:
+    events, hour = Events(site), site.clock.now_us() // HOUR * HOUR - 3 * HOUR
+    early, late = ([events.request(time_us=hour + n) for n in range(first, first + 40)] for first in (0, 40))
+    elsewhere = [events.request(time_us=hour + HOUR + n) for n in range(40)]
+    # It looks at its leases before each batch: so long after the last one, with a flush still under way.
+    site.settings = site.settings.model_copy(update={"flush_interval_s": 2.0})
+    thief = await asyncpg.connect(site.url)
+    try:
+        async with site.working(1) as [worker]:
+            await site.append({"request": early})
+            await site.consumed()
+            await thief.execute("select pg_advisory_lock($1)", TURN)
+            await site.append({"request": elsewhere})
+            await waiting_for_its_turn(thief)
+            await thief.execute(
+                "update lease set owner = gen_random_uuid(), epoch = epoch + 1, expires_at = clock_timestamp() - interval '1 s'"
+            )
+            await until(lambda: not worker.holding)
+            async with site.working(1) as [other]:
+                await thief.execute("select pg_advisory_unlock($1)", TURN)
+                await until(lambda: len(worker.holding) == len(other.holding) == 2)
+                await site.append({"request": late})
+                await site.consumed()
+            await until(lambda: len(worker.holding) == 4)
+            await site.append({"request": late})
+            report = await site.consumed()
+    finally:
+        await thief.close()
+    assert (report.stored, report.duplicate) == (120, 40)
+
+
+async def waiting_for_its_turn(connection: asyncpg.Connection) -> None:
+    """Until a flush stands behind the lock that is held here."""
+    async with asyncio.timeout(15):
+        while not await connection.fetchval(_WAITING):  # noqa: ASYNC110  # what is waited for sets no event
             await asyncio.sleep(0.02)

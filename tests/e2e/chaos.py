@@ -4,7 +4,7 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,16 +85,21 @@ class Storm:
             self.targets.pause(blow.after_s)
             self.targets.wait_until_up(blow.victim)
             self.targets.kill(blow.victim, down_s=blow.down_s)
-            self._note(f"{blow.victim} was killed")
+            self.note(f"{blow.victim} was killed")
             self._share = (number + 1) / len(blows)
         self.recover()
 
     def recover(self) -> None:
         """Until everything is up and the crowd's events are acknowledged again."""
         self.targets.wait_until_up()
-        before, deadline = self._acknowledged(), time.monotonic() + SETTLE_S
-        while self._acknowledged() == before:
-            assert time.monotonic() < deadline, "nothing is acknowledged any more"
+        before = self._acknowledged()
+        self.until(lambda: self._acknowledged() > before, "nothing is acknowledged any more")
+
+    def until(self, holds: Callable[[], bool], else_: str) -> None:
+        """Wait for something, with clients that send and supervisors that start what is due."""
+        deadline = time.monotonic() + SETTLE_S
+        while not holds():
+            assert time.monotonic() < deadline, else_
             self._no_errors()
             self.targets.pause(0.05)
 
@@ -102,27 +107,23 @@ class Storm:
         """Send what is left, let the aggregators catch up, and compare everything."""
         self._share = 1.0
         self._enough.set()
-        deadline = time.monotonic() + SETTLE_S
-        while any(sender.is_alive() for sender in self._senders):
-            assert time.monotonic() < deadline, "events are still not acknowledged"
-            self._no_errors()
-            self.targets.pause(0.05)
+        self.until(lambda: not any(sender.is_alive() for sender in self._senders), "events are still not acknowledged")
         self._no_errors()
-        self._note("everything was acknowledged")
-        self._settle()
-        self._note("everything was consumed")
+        self.note("everything was acknowledged")
+        self.until(self._is_consumed, "events are still pending")
+        self.note("everything was consumed")
         installation = self.targets.installation
         assert self.targets.ended == []
         check_crowd(self._crowd_client, self._events_of("crowd"))
         assert installation.run("check").stdout.endswith("the ledger is right\n")
         said = asyncio.run(figures.wrong(self._url, self._parts, self._chance))
         assert not said, f"{len(said)} figures differ:\n" + "\n".join(said[:20])
-        self._note("every figure was compared")
+        self.note("every figure was compared")
         for name in list(self.targets.roles):
             self.targets.leave(name)
-        self._note("every process stopped")
+        self.note("every process stopped")
 
-    def _note(self, what: str) -> None:
+    def note(self, what: str) -> None:
         self.journal.append(f"{time.monotonic() - self._began_s:6.1f} s: {what}")
 
     def told(self) -> str:
@@ -130,11 +131,8 @@ class Storm:
         sent = sum(len(sender.acknowledged) for sender in self._senders)
         return f"{sent} events acknowledged, {sum(sender.repeated for sender in self._senders)} requests sent again"
 
-    def _settle(self) -> None:
-        deadline = time.monotonic() + SETTLE_S
-        while self._crowd_client.get("/v1/ledger")["installation"]["pending"]:
-            assert time.monotonic() < deadline, "events are still pending"
-            self.targets.pause(0.1)
+    def _is_consumed(self) -> bool:
+        return not self._crowd_client.get("/v1/ledger")["installation"]["pending"]
 
     def _how_far(self) -> float:
         return self._share

@@ -90,6 +90,10 @@ class Installation:
         process.kill()
         process.wait()
 
+    def pid(self, name: str) -> int:
+        """A role's process."""
+        return self._processes[name].pid
+
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a role's process."""
         self._processes[name].send_signal(number)

@@ -90,6 +90,14 @@ class Targets:
         self._up.discard(name)
         self._due[name] = time.monotonic() + down_s
 
+    def stop(self, name: str) -> None:
+        """SIGSTOP: it holds all that it holds, and does nothing."""
+        self.installation.signal(name, signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """SIGCONT: it goes on where it stood."""
+        self.installation.signal(name, signal.SIGCONT)
+
     def join(self, name: str) -> None:
         """One more of a role."""
         self.roles[name] = Role(name.partition("-")[0], free_port())

@@ -1,4 +1,4 @@
-"""The pilot week: every figure that its families decide comes out, over HTTP and by import, through either log."""
+"""The pilot week: every figure that its families decide comes out, over HTTP, by import and from a topic, through either log."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -10,6 +10,7 @@ import pytest
 from service.demo import pilot
 from service.demo.client import Client
 from service.domain.families.registry import FAMILIES
+from tests.e2e import topics
 from tests.e2e.harness import Installation, kafka_settings, send
 
 TYPES = tuple(family.type for family in FAMILIES)
@@ -22,21 +23,32 @@ MINUTE_S = 60
 Ask = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture(scope="module", params=["http", "import", "http through kafka"])
+@pytest.fixture(scope="module", params=["http", "import", "http through kafka", "topic", "topic and http through kafka"])
 def ask(
     request: pytest.FixtureRequest, make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Ask]:
     """Ask for a KPI of the pilot's week, which was sent in one of the ways."""
     way, _, log = request.param.partition(" through ")
     settings = kafka_settings(request.getfixturevalue("kafka")) if log else {}
+    topic = topics.made(request.getfixturevalue("kafka"), partitions=3) if "topic" in way else None
+    if topic:
+        settings |= topics.settings(topic)
     with Installation(make_database(), tmp_path_factory.mktemp("pilot"), **settings) as installation:
         installation.start_all()
         client = installation.tenant("pilot")
         declared = installation.directory / "pilot.toml"
-        declared.write_text(pilot.configuration())
+        declared.write_text(pilot.configuration() + (topics.bound(topic, backfill=True) if topic else ""))
         installation.run("apply", "--tenant", "pilot", str(declared))
         events = list(pilot.events(TYPES))
-        if way == "http":
+        sent = len(events)
+        if topic:
+            installation.start("source")
+            topics.send(topic, events)
+        if way == "topic and http":
+            sent += client.send(events)
+        if topic:
+            topics.wait_until_consumed(client, sent)
+        elif way == "http":
             assert send(client, events) == len(events)
         else:
             random.Random(11).shuffle(events)
@@ -52,6 +64,7 @@ def ask(
 
         get.client = client  # type: ignore[attr-defined]
         get.installation = installation  # type: ignore[attr-defined]
+        get.sent = sent  # type: ignore[attr-defined]
         yield get
 
 
@@ -209,6 +222,7 @@ def test_the_ledger_accounts_for_every_event(ask: Ask) -> None:
     unique = {(event["source"], event["id"]) for event in events}
     rows = ask.client.get("/v1/ledger")["rows"]  # type: ignore[attr-defined]
     assert sum(row["stored"] for row in rows) == len(unique)
-    assert sum(row["duplicate"] for row in rows) == len(events) - len(unique)
+    sent: int = ask.sent  # type: ignore[attr-defined]
+    assert sum(row["duplicate"] for row in rows) == sent - len(unique)
     assert sum(row["dead_lettered"] for row in rows) == 0
     assert installation.run("check").returncode == 0
