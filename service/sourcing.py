@@ -52,6 +52,7 @@ def kafka_source(made: wiring.Base, door: Appender, waiting: LogBacklog) -> Kafk
     return KafkaSource(
         KafkaConnection.of(made.settings, brokers),
         group=made.settings.kafka_source_group,
+        silence_s=made.settings.lease_s,
         bindings=Bindings(made.pool, made.clock),
         intake=Intake(wiring.decoder(made), made.clock, made.telemetry, max_record_events=made.settings.max_request_events),
         appender=door,

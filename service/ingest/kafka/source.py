@@ -19,8 +19,8 @@ from service.ingest.kafka.session import Session
 from service.lifecycle import cancel
 from service.telemetry import Telemetry
 
-SESSION_TIMEOUT_S: Final = 10.0
-"""After that long without a sign of life a process's partitions go to others."""
+LEAST_SESSION_S: Final = 6.0
+"""What brokers take for the least time after which a silent process's partitions go to others."""
 REBALANCE_TIMEOUT_S: Final = 30.0
 REQUEST_TIMEOUT_S: Final = 40.0
 """More than a rebalance may take, for joining the group is a request."""
@@ -40,6 +40,7 @@ class KafkaSource:
         connection: KafkaConnection,
         *,
         group: str,
+        silence_s: float,
         bindings: Bindings,
         intake: Intake,
         appender: Appender,
@@ -48,6 +49,7 @@ class KafkaSource:
     ) -> None:
         self._connection = replace(connection, request_timeout_s=REQUEST_TIMEOUT_S)
         self._group = group
+        self._session_s = max(silence_s, LEAST_SESSION_S)
         self._bindings = bindings
         self._intake = intake
         self._appender = appender
@@ -123,7 +125,8 @@ class KafkaSource:
     def _consumer(self) -> Any:
         return self._connection.consumer(
             group_id=self._group,
-            session_timeout_ms=int(SESSION_TIMEOUT_S * 1_000),
+            session_timeout_ms=int(self._session_s * 1_000),
+            heartbeat_interval_ms=int(self._session_s * 1_000 / 4),
             rebalance_timeout_ms=int(REBALANCE_TIMEOUT_S * 1_000),
             isolation_level="read_committed",
             metadata_max_age_ms=int(METADATA_AGE_S * 1_000),
