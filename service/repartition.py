@@ -135,12 +135,13 @@ class Repartitioning:
         generation = self.installation.generation
         async with self.pool.acquire() as connection:
             left = await moving_ids.uncopied(connection, generation)
+            yield Progress(step, left.ids)
             while left.rows:
-                yield Progress(step, left.ids)
                 await moving_ids.copy_some(connection, generation, partitions=self.under_way.partitions)
                 if step is Step.COPY and left.rows <= moving_ids.LISTED_ROWS:
                     return  # what flushes have added meanwhile follows once nothing is appended
                 left = await moving_ids.uncopied(connection, generation)
+                yield Progress(step, left.ids)
 
     async def _seal(self) -> None:
         """Have the former generation take no events any more, and note where it ends."""
