@@ -2,19 +2,17 @@
 
 import ipaddress
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import asyncpg
 from fastapi import APIRouter
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.catalog import Catalog
 from service.catalog.kpi import Kpi
+from service.expose.exposition import Gauges, labels_text, text
 from service.http.auth import Keyring
 from service.store import live
 from service.store.live import Shown
@@ -52,10 +50,45 @@ def router(pool: asyncpg.Pool, catalog: Catalog, *, max_series: int) -> APIRoute
 
 
 def exposition(shown: Sequence[Shown], catalog: Catalog, *, max_series: int) -> bytes:
-    """The text of these series; a KPI that the catalog does not know any more is left out."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Live([one for one in shown if one.kpi in catalog.kpis], catalog, max_series))
-    return generate_latest(registry)
+    """The text of these series; a KPI or a statistic that the catalog does not know any more is left out."""
+    families: dict[tuple[str, str], tuple[Gauges, float] | None] = {}
+    named: dict[str, Gauges] = {}
+    labelled: dict[tuple[str, ...], tuple[str, ...]] = {}
+    status = Gauges("tidegauge_kpi_status", "0 no value or target, 1 green, 2 yellow, 3 red")
+    target = Gauges("tidegauge_kpi_target", "Target of a KPI, in the unit of its own metric")
+    limit = Gauges("tidegauge_kpi_limit", "Limit of a KPI, in the unit of its own metric")
+    for one in shown:
+        key = (one.kpi, one.statistic)
+        if key not in families:
+            families[key] = _family(catalog, *key, named)
+        found = families[key]
+        if found is None:
+            continue
+        family, factor = found
+        labels = _labels(one, labelled)
+        family.add(labels_text(labels), one.value * factor)
+        if one.status == "none" and one.target is None and one.limit is None:
+            continue
+        judged = labels_text({"kpi": one.kpi} | labels)
+        if one.status != "none":
+            status.add(judged, STATUS_NUMBERS[one.status])
+        if one.target is not None:
+            target.add(judged, one.target * factor)
+        if one.limit is not None:
+            limit.add(judged, one.limit * factor)
+    hidden = Gauges("tidegauge_kpi_series_hidden", f"Series above the bound of {max_series} a tenant")
+    for tenant, total in {one.tenant: one.total for one in shown if one.kpi in catalog.kpis}.items():
+        hidden.add(labels_text({"tenant": tenant}), max(0, total - max_series))
+    return text([*named.values(), status, target, limit, hidden])
+
+
+def _family(catalog: Catalog, kpi_id: str, statistic: str, named: dict[str, Gauges]) -> tuple[Gauges, float] | None:
+    """The gauges that a statistic's values belong to, and the factor to their unit; several share a name."""
+    kpi = catalog.kpis.get(kpi_id)
+    if kpi is None or statistic not in kpi.statistics:
+        return None
+    name, factor = metric_name(kpi, statistic)
+    return named.setdefault(name, Gauges(name, kpi.head.definition)), factor
 
 
 def metric_name(kpi: Kpi, statistic: str) -> tuple[str, float]:
@@ -65,50 +98,26 @@ def metric_name(kpi: Kpi, statistic: str) -> tuple[str, float]:
     return (name if suffix and name.endswith(suffix) else name + suffix), factor
 
 
-class _Live(Collector):
-    def __init__(self, shown: Sequence[Shown], catalog: Catalog, max_series: int) -> None:
-        self._shown = shown
-        self._catalog = catalog
-        self._max_series = max_series
-
-    def collect(self) -> Iterable[Metric]:
-        families: dict[str, Metric] = {}
-        status = GaugeMetricFamily("tidegauge_kpi_status", "0 no value or target, 1 green, 2 yellow, 3 red")
-        target = GaugeMetricFamily("tidegauge_kpi_target", "Target of a KPI, in the unit of its own metric")
-        limit = GaugeMetricFamily("tidegauge_kpi_limit", "Limit of a KPI, in the unit of its own metric")
-        for one in self._shown:
-            kpi = self._catalog.kpis[one.kpi]
-            if one.statistic not in kpi.statistics:
-                continue
-            name, factor = metric_name(kpi, one.statistic)
-            family = families.setdefault(name, GaugeMetricFamily(name, kpi.head.definition))
-            labels = _labels(one)
-            family.add_sample(name, labels, one.value * factor)
-            judged = {"kpi": one.kpi} | labels
-            if one.status != "none":
-                status.add_sample(status.name, judged, STATUS_NUMBERS[one.status])
-            if one.target is not None:
-                target.add_sample(target.name, judged, one.target * factor)
-            if one.limit is not None:
-                limit.add_sample(limit.name, judged, one.limit * factor)
-        return [*families.values(), status, target, limit, self._hidden()]
-
-    def _hidden(self) -> Metric:
-        hidden = GaugeMetricFamily(
-            "tidegauge_kpi_series_hidden", f"Series above the bound of {self._max_series} a tenant", labels=["tenant"]
-        )
-        for tenant, total in {one.tenant: one.total for one in self._shown}.items():
-            hidden.add_metric([tenant], max(0, total - self._max_series))
-        return hidden
-
-
-def _labels(one: Shown) -> dict[str, str]:
+def _labels(one: Shown, known: dict[tuple[str, ...], tuple[str, ...]]) -> dict[str, str]:
+    """Labels of a series; `known` remembers those of dimensions, which series share."""
+    names = tuple(sorted(one.dims))
+    if names not in known:
+        known[names] = _dimension_labels(names)
     labels = {"tenant": one.tenant, "window": one.window}
     if one.statistic:
         labels["stat"] = one.statistic
-    for name, value in sorted(one.dims.items()):
-        labels[_label(name, labels.keys() | _RESERVED)] = value
+    for name, label in zip(names, known[names], strict=True):
+        labels[label] = one.dims[name]
     return labels
+
+
+def _dimension_labels(names: Sequence[str]) -> tuple[str, ...]:
+    taken = {"tenant", "window", *_RESERVED}
+    labels = []
+    for name in names:
+        labels.append(_label(name, taken))
+        taken.add(labels[-1])
+    return tuple(labels)
 
 
 def _label(name: str, taken: Collection[str]) -> str:
