@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from service.domain.histogram import (
     BOUNDS,
+    MANY_ENTRIES,
     MAX_COUNT,
     bin_of,
     bin_of_wide,
@@ -86,6 +87,16 @@ def test_the_share_within_a_limit_is_that_of_a_limit_at_most_one_percent_away(va
 def test_merged_histograms_are_the_histogram_of_all(parts: list[list[int]]) -> None:
     packed = [pack(*_histogram(part)) for part in parts]
     assert merge(*packed).tolist() == pack(*_histogram([value for part in parts for value in part])).tolist()
+
+
+def test_many_entries_add_up_as_few_do() -> None:
+    values = [np.arange(first, 40_000, 37) ** 2 for first in range(-9, 9)]
+    parts = [pack(bin_of(each), np.full(len(each), count)) for count, each in enumerate(values, start=1)]
+    one_by_one = parts[0]
+    for part in parts[1:]:
+        one_by_one = merge(one_by_one, part)
+    assert sum(len(part) for part in parts) > MANY_ENTRIES
+    assert merge(*parts).tolist() == one_by_one.tolist()
 
 
 def test_nothing_has_no_percentile_and_no_share() -> None:
