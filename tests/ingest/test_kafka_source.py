@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from service.clock import SECOND
 from service.domain.families.rows import UsageRow
 from service.expose import readiness
+from service.ingest.kafka.session import COMMIT_INTERVAL_S
 from tests.broker import Broker
 from tests.ingest.events import bad_event, encoded, request_event, usage_event
 from tests.ingest.topics import Reading, Topic, events, installed, reading, until
@@ -197,8 +199,6 @@ async def test_what_retention_dropped_before_it_was_read_is_said_and_counted_and
 
 
 async def test_records_of_aborted_transactions_are_no_events(made: Reading, topic: Topic) -> None:
-    from aiokafka import AIOKafkaProducer  # noqa: PLC0415
-
     await made.bind(bound(topic))
     producer = AIOKafkaProducer(bootstrap_servers=topic.kafka.bootstrap, transactional_id=topic.name)
     await producer.start()
@@ -230,3 +230,68 @@ async def test_nothing_is_read_while_the_log_has_no_room(database_url: str, kafk
             )
             await made.appended(1_201)
             await until(lambda: made.metric("waits") == 0)
+
+
+async def test_offsets_are_committed_only_when_the_log_has_the_events(made: Reading, topic: Topic) -> None:
+    await made.bind(bound(topic))
+    await topic.send(*events(3))
+    async with reading(made), made.base.pool.acquire() as connection:
+        async with connection.transaction():
+            await connection.execute("lock table log_partition in access exclusive mode")
+            await until(lambda: made.metric("events_total", topic=topic.name, outcome="accepted") == 3)
+            # Four times as long as it takes from an append to its commit.
+            await asyncio.sleep(4 * COMMIT_INTERVAL_S)
+            assert await topic.committed(made.group) == [-1]
+        await made.appended(3)
+    assert await topic.committed(made.group) == [3]
+
+
+async def test_a_record_that_is_read_again_is_the_same_event(made: Reading, kafka: Broker) -> None:
+    theirs = await Topic(kafka).make()
+    ours = await Topic(kafka).make(message_timestamp_type="LogAppendTime")
+    await made.bind(bound(theirs, ours))
+    await theirs.send(encoded(usage_event("timed", time="2026-11-22T00:00:00Z")), encoded(usage_event("untimed")), b"{")
+    await ours.send(encoded(usage_event("stamped")))
+    for twice in (4, 8):
+        async with reading(made):
+            await made.appended(twice)
+        await theirs.set_offset(made.group, 0)
+        await ours.set_offset(made.group, 0)
+    rows = await uses(made)
+    assert len(rows) == 6
+    assert len({(row.id, row.id_hash) for row in rows}) == 3
+    assert len({row.received_us for row in rows if row.id == "stamped"}) == 1
+    rejected = (await made.logged())["rejected"]
+    assert len(rejected) == 2
+    assert len({row.id_hash for row in rejected}) == 1
+
+
+async def test_a_partition_that_cannot_be_unpacked_is_parked_and_the_others_go_on(made: Reading, kafka: Broker) -> None:
+    topic = await Topic(kafka).make(partitions=2)
+    await made.bind(bound(topic))
+    await topic.send(*events(2))
+    await topic.send_unpackable()
+    await topic.send(*events(1, first=2))
+    await topic.send(*events(2, first=3), partition=1)
+    async with reading(made) as source:
+        await until(lambda: made.metric("parked_partitions") == 1)
+        await made.appended(4)
+        assert source.standing == (False, f"{topic.name}/0 hold a record that cannot be unpacked")
+        await topic.send(*events(1, first=5), partition=1)
+        await made.appended(5)
+    assert await made.ids() == ["e0", "e1", "e3", "e4", "e5"]
+    assert await topic.committed(made.group, 2) == [2, 3]
+    await topic.set_offset(made.group, 3)
+    async with reading(made):
+        await made.appended(6)
+    assert "e2" in await made.ids()
+
+
+async def test_a_topic_that_ends_before_the_offset_is_read_from_its_beginning(made: Reading, topic: Topic) -> None:
+    await made.bind(bound(topic))
+    await topic.send(*events(2))
+    await topic.set_offset(made.group, 1_000)
+    async with reading(made):
+        await made.appended(2)
+    assert await made.ids() == ["e0", "e1"]
+    assert made.metric("lost_records_total", topic=topic.name, partition="0") == 0

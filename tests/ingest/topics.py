@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.record.util import calc_crc32c
 
 from service import sourcing, wiring
 from service.domain.families.rows import RejectedRow, Row
@@ -26,6 +27,8 @@ from tests.ingest.events import encoded, usage_event
 PATIENCE_S = 60.0
 STRUCTURED = [("content-type", b"application/cloudevents+json")]
 
+_CRC_AT = 17
+"""Where the checksum stands in a batch of records (Kafka protocol, record batch, magic 2); it covers what follows."""
 _names = iter(range(1_000_000))
 Headers = Iterable[tuple[str, bytes]]
 
@@ -66,6 +69,31 @@ class Topic:
     async def _sent(self, producer: AIOKafkaProducer, value: bytes | None, **how: Any) -> Any:
         # The client wants a key where there is no value.
         return await producer.send(self.name, value, key=None if value else b"key", **how)
+
+    async def send_unpackable(self, partition: int = 0) -> None:
+        """A record whose header has a name that is no UTF-8, with the checksum that belongs to it."""
+        producer = AIOKafkaProducer(bootstrap_servers=self.kafka.bootstrap)
+        await producer.start()
+        try:
+            batch = producer.create_batch()
+            batch.append(key=None, value=b"{}", timestamp=None, headers=[("spoiled", b"")])
+            batch.close()
+            body = bytes(batch._build()).replace(b"spoiled", b"spoil\xff\xff")
+            batch._buffer = body[:_CRC_AT] + calc_crc32c(body[_CRC_AT + 4 :]).to_bytes(4, "big") + body[_CRC_AT + 4 :]
+            await (await producer.send_batch(batch, self.name, partition=partition))
+        finally:
+            await producer.stop()
+
+    async def set_offset(self, group: str, offset: int, partition: int = 0) -> None:
+        """What `kafka-consumer-groups --reset-offsets` does to a group that nobody is in."""
+        place = TopicPartition(self.name, partition)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka.bootstrap, group_id=group, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            consumer.assign([place])
+            await consumer.commit({place: offset})
+        finally:
+            await consumer.stop()
 
     async def drop_before(self, offset: int, partition: int = 0) -> None:
         """What retention does."""

@@ -12,7 +12,7 @@ from service.errors import EventRefused
 from service.eventlog.codec import AnyRow
 from service.ingest.batch import Batch, Stamp
 from service.ingest.decode import Decoder
-from service.ingest.kafka.record import events_of
+from service.ingest.kafka.record import OBJECT, PLAIN_HEADERS, events_of
 from service.store.sources import Binding
 from service.telemetry import Telemetry
 
@@ -60,8 +60,13 @@ class Intake:
         lay: list[ConsumerRecord] = []
         refused: list[tuple[ConsumerRecord, EventRefused]] = []
         for record in records:
+            value = record.value
+            if value and value[:1] == OBJECT and record.headers in PLAIN_HEADERS:
+                raws.append(value)
+                lay.append(record)
+                continue
             try:
-                events = events_of(record.value, record.headers, most=self._most)
+                events = events_of(value, record.headers, most=self._most)
             except EventRefused as refusal:
                 refused.append((record, refusal))
             else:

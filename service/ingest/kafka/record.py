@@ -5,7 +5,7 @@ JSON event format has batches. A record without headers is taken for structured 
 """
 
 import codecs
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from service.domain.reasons import Reason
 from service.errors import BodyMalformed, EventRefused
@@ -13,6 +13,9 @@ from service.ingest.binary import CONTENT_TYPE, structured
 from service.ingest.jsontext import elements
 from service.ingest.media import BATCH, CHARSETS, MAX_ATTRIBUTES, PLAIN, STRUCTURED, parse
 
+OBJECT = b"{"
+PLAIN_HEADERS: Container[object] = ((), (("content-type", STRUCTURED.encode()),))
+"""Headers of structured records as most producers send them: such a record that begins as an object is its event."""
 Headers = Iterable[tuple[str, bytes | None]]
 
 _PREFIX = "ce_"
@@ -35,7 +38,7 @@ def events_of(value: bytes | None, headers: Headers, *, most: int) -> Sequence[b
         raise _malformed(f"has the content-type {media_type[:100]!r}; send {STRUCTURED}, or {PLAIN} with ce_ headers")
     if value is None:
         raise _malformed("has no value (a tombstone): an event is sent whole, and nothing is deleted by its key")
-    if value[:1] == b"{":
+    if value[:1] == OBJECT:
         return (value,)
     value = value.removeprefix(codecs.BOM_UTF8).strip()
     return _array(value, most) if value[:1] == b"[" else (value,)
