@@ -5,9 +5,12 @@ import polars as pl
 from service.aggregate.bits import chunks
 from service.aggregate.deltas import Deltas
 from service.aggregate.resolve import SEAT_KEY, SERIES_KEY, USER_KEY, Resolved, earlier
+from service.clock import QUARTER
 
 PROBE_BITS = ["up", "down", "degraded", "planned", "excluded"]
 DATED = ["tenant", "kind", "who", "account", "field", "time_us", "source", "id", "value"]
+GRAINS = ["minute", "quarter", "day"]
+DAY_KEY = ["series", "day"]
 MEASURES = ["n", "total", "least", "greatest", "newest_us", "newest_source", "newest_id", "newest_value"]
 
 
@@ -34,12 +37,33 @@ def _csv(frame: pl.DataFrame) -> bytes:
 
 
 def _facts(facts: pl.DataFrame, series: pl.DataFrame) -> pl.DataFrame:
+    """A row a series and bucket, or one for two or three buckets where it is the same in all of them.
+
+    Most events of a flush are seconds old: what a series has in its minute is all that it has in its quarter and day.
+    """
+    numbered = facts.join(series, on=SERIES_KEY).select("series", "grain", "bucket", *MEASURES, "histogram")
+    minutes, quarters, days = (_of_grain(numbered, grain) for grain in GRAINS)
+    # Every event is in a day: where a series has one day only, and a quarter of as many events, they are the same ones.
+    only_days = days.filter(pl.col("series").is_unique() & (pl.col("n") > 0)).select("series", "n", "day")
+    quarters = quarters.join(only_days, on=["series", "n"], how="left")
+    # A minute of as many events as its own quarter has.
+    shared = quarters.filter(pl.col("n") > 0).select("series", "quarter", "n", "day")
+    minutes = minutes.with_columns(quarter=pl.col("minute") // QUARTER * QUARTER).join(
+        shared, on=["series", "quarter", "n"], how="left", coalesce=False, suffix="_shared"
+    )
+    minutes = minutes.drop("quarter", "series_shared", "n_shared").rename({"quarter_shared": "quarter"})
+    quarters = quarters.join(minutes, on=["series", "quarter"], how="anti")
+    days = days.join(pl.concat([quarters.select(DAY_KEY), minutes.select(DAY_KEY)]), on=DAY_KEY, how="anti")
     packed = pl.col("histogram").cast(pl.List(pl.String)).list.join(",")
     return (
-        facts.join(series, on=SERIES_KEY)
-        .sort("grain", "series", "bucket")
-        .select("series", "grain", "bucket", *MEASURES, histogram=pl.concat_str(pl.lit("{"), packed, pl.lit("}")))
+        pl.concat([minutes, quarters, days], how="diagonal")
+        .sort("series", "minute", "quarter", "day")
+        .select("series", *GRAINS, *MEASURES, histogram=pl.concat_str(pl.lit("{"), packed, pl.lit("}")))
     )
+
+
+def _of_grain(facts: pl.DataFrame, grain: str) -> pl.DataFrame:
+    return facts.filter(pl.col("grain") == grain).drop("grain").rename({"bucket": grain})
 
 
 def _active(activity: pl.DataFrame, resolved: Resolved) -> pl.DataFrame:

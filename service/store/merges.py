@@ -53,12 +53,12 @@ _NEWER = """(f.newest_us is null or (s.newest_us, s.newest_source collate "C", s
         > (f.newest_us, f.newest_source collate "C", f.newest_id collate "C", f.newest_value))"""
 
 
-def _facts(table: str, grain: str, key: str, bucket: str) -> str:
+def _facts(table: str, key: str, grain: str, bucket: str) -> str:
     newest = ", ".join(f"{column} = case when {_NEWER} then s.{column} else f.{column} end" for column in _NEWEST)
     measures = ", ".join(_MEASURES)
     return f"""
 merge into {table} f
-using (select series, {bucket} as {key}, {measures} from flush_fact where grain = '{grain}') s
+using (select series, {bucket} as {key}, {measures} from flush_fact where {grain} is not null) s
 on f.series = s.series and f.{key} = s.{key}
 when matched then update set
     n = f.n + s.n, total = f.total + s.total,
@@ -71,9 +71,9 @@ when not matched then insert (series, {key}, {measures})
 
 
 # What can be added up, at its three grains.
-FACT_MINUTE = _facts("fact_minute", "minute", "bucket", "to_timestamp(bucket / 1000000)")
-FACT_QUARTER = _facts("fact_quarter", "quarter", "bucket", "to_timestamp(bucket / 1000000)")
-FACT_DAY = _facts("fact_day", "day", "day", "date '1970-01-01' + bucket::int")
+FACT_MINUTE = _facts("fact_minute", "bucket", "minute", "to_timestamp(minute / 1000000)")
+FACT_QUARTER = _facts("fact_quarter", "bucket", "quarter", "to_timestamp(quarter / 1000000)")
+FACT_DAY = _facts("fact_day", "day", "day", "date '1970-01-01' + day")
 
 # Seconds that monitors spoke for: unions of sets; probes add up.
 PROBE = """

@@ -36,8 +36,8 @@ STAGES: Final[Mapping[str, str]] = {
     "first_seat": "tenant int, ordinal int, day int",
     # Who was active, as bits.
     "activity": "tenant int, population text, feature bigint, day int, chunk int, bits bit(2048)",
-    # What is added up.
-    "fact": """series bigint, grain text, bucket bigint, n bigint, total numeric, least numeric, greatest numeric,
+    # What is added up: by minute and quarter (microseconds) and local day; a row for each grain that is not null.
+    "fact": """series bigint, minute bigint, quarter bigint, day int, n bigint, total numeric, least numeric, greatest numeric,
         newest_us bigint, newest_source text, newest_id text, newest_value numeric, histogram bigint[]""",
     # Seconds that probes spoke for.
     "probe": """tenant int, account text, component text, monitor text, region text, bucket bigint, up varbit, down varbit,
