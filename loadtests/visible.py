@@ -94,7 +94,10 @@ class Prober:
         await self._client.aclose()
 
     async def measure(self, seconds: float) -> list[float]:
-        """Send events for so long; returns the seconds that each took, in order. Raises TimeoutError."""
+        """Send events for so long; returns the seconds that each took, in order. Raises TimeoutError.
+
+        Each feature's first event only warms up what it goes through.
+        """
         looking = asyncio.create_task(self._look())
         try:
             async with asyncio.TaskGroup() as group:
@@ -106,17 +109,20 @@ class Prober:
         return sorted(delay for probe in probes for delay in probe.result())
 
     async def _probe(self, feature: str, seconds: float) -> list[float]:
-        delays_s: list[float] = []
+        delays_s = [await self._once(feature)]
         end_s = time.perf_counter() + seconds
-        while not delays_s or time.perf_counter() < end_s:
+        while len(delays_s) == 1 or time.perf_counter() < end_s:
             await asyncio.sleep(self._random.random() * LONGEST_PAUSE_S)
-            self._sent[feature] += 1
-            sent, sent_s = self._sent[feature], time.perf_counter()
-            await self._send(self._event(feature, sent))
-            async with asyncio.timeout(GIVE_UP_S), self._looked:
-                await self._looked.wait_for(lambda: self._shown.get(feature, 0) >= sent)  # noqa: B023  # waited for here
-            delays_s.append(time.perf_counter() - sent_s)
-        return delays_s
+            delays_s.append(await self._once(feature))
+        return delays_s[1:]
+
+    async def _once(self, feature: str) -> float:
+        self._sent[feature] += 1
+        sent, sent_s = self._sent[feature], time.perf_counter()
+        await self._send(self._event(feature, sent))
+        async with asyncio.timeout(GIVE_UP_S), self._looked:
+            await self._looked.wait_for(lambda: self._shown.get(feature, 0) >= sent)
+        return time.perf_counter() - sent_s
 
     async def _look(self) -> None:
         known = ""
