@@ -21,6 +21,8 @@ $(VENV)/.runtime: deploy/requirements.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "compiling (some seconds, once)"
+	@$(BIN)/python -c 'from service.aggregate.records.scanned import prepare; prepare()'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime deploy/requirements-dev.txt

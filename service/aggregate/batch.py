@@ -9,11 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from service.aggregate.columns import ROW_TYPES, columns
-from service.domain.families.rows import RejectedRow, Row
+from service.aggregate.records.scanned import Scanned, scan_records
+from service.domain.families.rows import RejectedRow
 from service.domain.ids import Offset, Partition
-from service.errors import RecordUnreadable
-from service.eventlog.codec import Record, decode
 from service.eventlog.port import Stored
 
 Ints = npt.NDArray[np.int64]
@@ -82,53 +80,38 @@ class Batch:
         return len(self.heads) + len(self.rejected)
 
 
-@dataclass(slots=True)
-class _Gathered:
-    rows: dict[str, list[Row]] = field(default_factory=lambda: {family: [] for family in ROW_TYPES})
-    counts: dict[str, list[int]] = field(default_factory=lambda: {family: [] for family in ROW_TYPES})
-    batch: Batch = field(
-        default_factory=lambda: Batch(frames={}, heads=_heads([], [], []), rejected=[], places=[], spans={}, producers={})
-    )
-
-    def add(self, stored: Stored, record: Record) -> None:
-        batch, partition = self.batch, stored.partition
-        span = batch.spans.setdefault(partition, Span(stored.offset, stored.offset))
-        span.next = Offset(stored.offset + 1)
-        span.events += record.events
-        for family, taken in self.rows.items():
-            new: list[Row] = getattr(record, family)
-            taken.extend(new)
-            self.counts[family].append(len(new))
-        batch.rejected.extend((partition, _fitting(row)) for row in record.rejected)
-        received = [row.received_us for row in record.rejected]
-        span.newest_received_us = max(span.newest_received_us, *received, 0)
-        batch.places.append((partition, stored.offset))
-        sequences = batch.producers.setdefault((partition, record.producer), Sequences())
-        sequences.next = max(sequences.next, record.sequence + 1)
-        sequences.records += 1
-
-
 def read_batch(records: Sequence[Stored], *, partitions: int) -> Batch:
     """Decode records into columns; pure, for a thread. Records of a partition are in the order of their offsets."""
-    gathered = _Gathered()
-    unreadable = gathered.batch.unreadable
-    for stored in records:
-        if stored.partition in unreadable:
-            continue
-        try:
-            record = decode(stored.payload)
-        except RecordUnreadable as error:
-            unreadable[stored.partition] = f"record {stored.offset} of partition {stored.partition}: {error}"
-            continue
-        gathered.add(stored, record)
-    batch = gathered.batch
-    frames = {family: columns(family, rows, partitions=partitions) for family, rows in gathered.rows.items() if rows}
-    of_record = [np.repeat(np.arange(len(batch.places)), gathered.counts[family]) for family in frames]
-    heads = _heads(list(frames.values()), of_record, batch.places)
-    for partition, span in batch.spans.items():
+    scanned = scan_records(records, partitions=partitions)
+    places = [(stored.partition, stored.offset) for stored in scanned.records]
+    numbers = np.arange(len(places))
+    of_record = [np.repeat(numbers, rows) for rows in scanned.rows.T if rows.any()]
+    heads = _heads(list(scanned.frames.values()), of_record, places)
+    rejected = [(partition, _fitting(row)) for partition, row in scanned.rejected]
+    spans = _spans(scanned)
+    for partition, span in spans.items():
         received = heads.received_us[heads.partition == partition]
-        span.newest_received_us = max(span.newest_received_us, int(received.max()) if received.size else 0)
-    return Batch(frames, heads, batch.rejected, batch.places, batch.spans, batch.producers, unreadable)
+        refused = (row.received_us for of, row in rejected if of == partition)
+        span.newest_received_us = max(int(received.max(initial=0)), *refused, 0)
+    return Batch(scanned.frames, heads, rejected, places, spans, _producers(scanned), scanned.unreadable)
+
+
+def _spans(scanned: Scanned) -> dict[Partition, Span]:
+    spans: dict[Partition, Span] = {}
+    for stored, events in zip(scanned.records, scanned.events, strict=True):
+        span = spans.setdefault(stored.partition, Span(stored.offset, stored.offset))
+        span.next = Offset(stored.offset + 1)
+        span.events += events
+    return spans
+
+
+def _producers(scanned: Scanned) -> dict[tuple[Partition, str], Sequences]:
+    producers: dict[tuple[Partition, str], Sequences] = {}
+    for stored, (producer, sequence) in zip(scanned.records, scanned.producers, strict=True):
+        sequences = producers.setdefault((stored.partition, producer), Sequences())
+        sequences.next = max(sequences.next, sequence + 1)
+        sequences.records += 1
+    return producers
 
 
 def _fitting(row: RejectedRow) -> RejectedRow:

@@ -12,6 +12,7 @@ from service.aggregate.holding import Holding
 from service.aggregate.moves import moves_of, within_limit
 from service.aggregate.pipeline import Pipeline, Prepared
 from service.aggregate.policy import TimePolicy
+from service.aggregate.records.scanned import prepare
 from service.aggregate.report import Report, describe
 from service.clock import SECOND, Clock
 from service.domain.ids import Offset, Partition
@@ -87,6 +88,8 @@ class Worker:
         """
         beside: list[asyncio.Task[None]] = []
         try:
+            # Before leases are taken: another worker may work meanwhile.
+            await asyncio.to_thread(prepare)
             while not self._stopping.is_set():
                 try:
                     if not beside:

@@ -127,6 +127,11 @@ def decode(payload: bytes) -> Record:
     return record
 
 
+def written_anew(record: Record) -> bytes:
+    """The payload of a decoded record as this release writes it: with all the families and fields that there are."""
+    return _ENCODER.encode(msgspec.structs.replace(record, version=SCHEMA_VERSION))
+
+
 def _split(lists: tuple[Sequence[AnyRow], ...], pieces: int) -> list[tuple[Sequence[AnyRow], ...]]:
     """Cut the rows, taken in the order of families, into pieces of equally many."""
     ends = list(accumulate(map(len, lists)))

@@ -7,9 +7,10 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.aggregate.columns import FIELDS, ROW_TYPES, columns, schema
+from service.aggregate.records.columns import FIELDS, ROW_TYPES, schema
 from service.domain.families.rows import Row
 from service.domain.identity import partition_of
+from tests.columns import columns
 
 TEXT = st.text(max_size=5)
 INTEGERS = st.integers(-(2**63), 2**63 - 1)

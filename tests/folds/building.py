@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Any, TypeVar
 
-from service.aggregate.columns import columns
 from service.aggregate.context import FoldContext
 from service.aggregate.deltas import Deltas
 from service.aggregate.folds import FOLDS
 from service.clock import to_us
 from service.domain.families.rows import Row
 from service.domain.foldconfig import FoldConfig, TenantFoldConfig
+from tests.columns import columns
 
 R = TypeVar("R", bound=Row)
 TENANT = 1

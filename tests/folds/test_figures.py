@@ -6,7 +6,6 @@ import json
 import polars as pl
 import pytest
 
-from service.aggregate.columns import columns
 from service.aggregate.context import FoldContext
 from service.aggregate.folds import FOLDS, merge
 from service.clock import DAY
@@ -20,6 +19,7 @@ from service.domain.families.rows import (
     UserRow,
 )
 from service.domain.foldconfig import FoldConfig
+from tests.columns import columns
 from tests.folds.building import NOON, days, declares, fold, row, us
 from tests.folds.reading import seconds
 

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.aggregate.columns import columns
 from service.aggregate.context import FoldContext
 from service.aggregate.folds import FOLDS, merge
 from service.clock import DAY, HOUR, MINUTE, SECOND
@@ -21,6 +20,7 @@ from service.domain.families.rows import (
     UserRow,
 )
 from service.domain.foldconfig import FoldConfig, TenantFoldConfig
+from tests.columns import columns
 from tests.folds.oracle import expected
 from tests.folds.reading import read
 

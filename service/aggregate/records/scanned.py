@@ -1,0 +1,113 @@
+"""Records of the log, scanned: which of them can be read, and their rows as columns."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from service.aggregate.records import fields, scan
+from service.aggregate.records.columns import LAYOUT, ROW_TYPES
+from service.aggregate.records.dictionary import dictionary
+from service.aggregate.records.frames import Cells, frames
+from service.aggregate.records.msgpack import words_of
+from service.domain.families.rows import RejectedRow
+from service.domain.ids import Partition
+from service.errors import RecordUnreadable
+from service.eventlog.codec import SCHEMA_VERSION, decode, written_anew
+from service.eventlog.port import Stored
+
+Ints = npt.NDArray[np.int64]
+
+_REJECTED = msgspec.msgpack.Decoder(list[RejectedRow])
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """Records that could be read, in the order of the log."""
+
+    records: list[Stored]
+    frames: dict[str, pl.DataFrame]
+    """By family, only those that have rows; these stand in the order of the records."""
+    rows: Ints
+    """Records x families: how many rows."""
+    events: list[int]
+    """Of each record, rejected ones included."""
+    producers: list[tuple[str, int]]
+    """Of each record who wrote it, and its sequence."""
+    rejected: list[tuple[Partition, RejectedRow]]
+    unreadable: dict[Partition, str]
+    """Partitions whose next record this release cannot read, and why; their records end before it."""
+
+
+def prepare() -> None:
+    """Have everything compiled, or read from where it is kept: some seconds once an installation, then tenths of one."""
+    scan_records((), partitions=1)
+
+
+def scan_records(records: Sequence[Stored], *, partitions: int) -> Scanned:
+    """Scan records, those of a partition in the order of their offsets; `partitions` is the log's count. Pure."""
+    unreadable = dict[Partition, str]()
+    left = list(records)
+    try:
+        return _scan(left, partitions, unreadable)
+    except (RecordUnreadable, UnicodeDecodeError, msgspec.MsgspecError):
+        # Something is not as this release writes it: the codec reads older records, and says what it cannot read.
+        left = list(_written_anew(left, unreadable))
+    return _scan(left, partitions, unreadable)
+
+
+def _written_anew(records: list[Stored], unreadable: dict[Partition, str]) -> Iterator[Stored]:
+    """The records that can be read, with all fields that rows have today; notes where the others begin."""
+    for stored in records:
+        if stored.partition in unreadable:
+            continue
+        try:
+            record = decode(stored.payload)
+        except RecordUnreadable as error:
+            unreadable[stored.partition] = f"record {stored.offset} of partition {stored.partition}: {error}"
+        else:
+            yield replace(stored, events=record.events, payload=written_anew(record))
+
+
+def _scan(records: list[Stored], partitions: int, unreadable: dict[Partition, str]) -> Scanned:
+    """Raises RecordUnreadable, and what Python and msgspec raise for damaged texts and maps."""
+    payloads = [stored.payload for stored in records]
+    together = b"".join(payloads)
+    ends = np.fromiter(accumulate(map(len, payloads)), dtype=np.int64, count=len(payloads))
+    room = events = sum(stored.events for stored in records)
+    while (cells := _cells(together, ends, events, room)) is None:
+        room *= 2
+    heads = cells.heads
+    producers = [
+        (together[begin:end].decode(), sequence)
+        for begin, end, sequence in heads[:, [scan.PRODUCER_FROM, scan.PRODUCER_END, scan.SEQUENCE]].tolist()
+    ]
+    rejected = [
+        (records[number].partition, row)
+        for number in np.flatnonzero(heads[:, scan.REJECTED]).tolist()
+        for row in _REJECTED.decode(together[heads[number, scan.REJECTED_FROM] : heads[number, scan.REJECTED_END]])
+    ]
+    made = frames(cells, partitions=partitions)
+    return Scanned(records, made, cells.rows, heads[:, scan.EVENTS].tolist(), producers, rejected, unreadable)
+
+
+def _cells(data: bytes, ends: Ints, events: int, room: int) -> Cells | None:
+    """Scan with room for so many different texts; None where that is not enough."""
+    heads = np.zeros((len(ends), scan.HEADS), dtype=np.int64)
+    rows = np.zeros((len(ends), len(ROW_TYPES)), dtype=np.int64)
+    # Only the pages that are written to take memory: most families have few rows.
+    cells = np.empty((len(LAYOUT.kinds), fields.CELLS, events), dtype=np.int64)
+    words = words_of(data)
+    status, stopped = scan.places(words, ends, LAYOUT, cells, rows, heads)
+    versions = heads[:, scan.VERSION]
+    if status != fields.DONE or (versions < 1).any() or (versions > SCHEMA_VERSION).any():
+        raise RecordUnreadable(f"of {len(ends)} records, number {stopped} is not as this release writes it")
+    texts, packed = dictionary(room), dictionary(room)
+    status = scan.values(words, LAYOUT, rows.sum(axis=0), cells, texts, packed)
+    if status == fields.DAMAGED:
+        raise RecordUnreadable(f"a field in one of {len(ends)} records is not of its type")
+    return Cells(data, words, heads, rows, cells, texts, packed) if status == fields.DONE else None
