@@ -53,7 +53,7 @@ def kafka_source(made: wiring.Base, door: Appender, waiting: LogBacklog) -> Kafk
         KafkaConnection.of(made.settings, brokers),
         group=made.settings.kafka_source_group,
         silence_s=made.settings.lease_s,
-        bindings=Bindings(made.pool, made.clock),
+        bindings=Bindings(made.pool, made.clock, log_prefix=made.settings.kafka_topic_prefix),
         intake=Intake(wiring.decoder(made), made.clock, made.telemetry, max_record_events=made.settings.max_request_events),
         appender=door,
         backlog=waiting,

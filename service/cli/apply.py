@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from service import settings as environment
 from service.catalog import Catalog
 from service.cli.connect import database
 from service.clock import SystemClock
@@ -38,12 +39,14 @@ def _text(file: Path) -> str:
 
 
 async def _apply(tenant: str, text: str) -> int:
-    async with database() as connection:
+    settings = environment.load()
+    async with database(settings) as connection:
         return await apply_config(
             connection,
             tenant,
             text,
             now_us=SystemClock().now_us(),
             known_kpis=Catalog.load().shapes(),
+            log_prefix=settings.kafka_topic_prefix,
             warn=lambda sentence: typer.echo(f"warning: {sentence}", err=True),
         )

@@ -8,6 +8,7 @@ import asyncpg
 from service.clock import to_datetime, to_us
 from service.domain.config import InvalidConfiguration, KnownKpis, Mistake, TenantConfig, parse
 from service.domain.config.changes import refusals
+from service.domain.config.kafka_source import is_of_the_log
 from service.domain.config.later import declared_later, without_effect
 from service.domain.config.lines import Lines
 from service.domain.config.mistakes import shown
@@ -54,12 +55,14 @@ async def apply_config(
     *,
     now_us: int,
     known_kpis: KnownKpis,
+    log_prefix: str = "",
     warn: Callable[[str], None] | None = None,
 ) -> int:
     """Check a tenant's file whole, store it as its next version, and return that version's number.
 
-    `warn` gets a sentence for each thing that is declared and does not do what it seems to. The newest
-    version goes up in the same transaction. Raises InvalidConfiguration with every mistake, NotFound.
+    `log_prefix` is what the event log's own topics in Kafka begin with. `warn` gets a sentence for each thing that is
+    declared and does not do what it seems to. The newest version goes up in the same transaction. Raises
+    InvalidConfiguration with every mistake, NotFound.
     """
     async with connection.transaction():
         await connection.execute(TAKE_TURN, TURN)
@@ -77,10 +80,11 @@ async def apply_config(
             message = f"Postgres does not know the time zone {config.timezone}: write another IANA name for it"
             raise InvalidConfiguration([Mistake("tenant.timezone", Lines(text).of(("tenant", "timezone")), message)])
         valid_from = config.valid_from if configs.version else None
-        begins = valid_from or to_datetime(now_us)
-        taken = await bound_elsewhere(connection, row["id"], [each.topic for each in config.kafka_sources], begins=begins)
-        if taken:
-            raise InvalidConfiguration(_taken(text, config, taken))
+        topics = [each.topic for each in config.kafka_sources]
+        taken = await bound_elsewhere(connection, row["id"], topics, begins=valid_from or to_datetime(now_us))
+        ours = [topic for topic in topics if log_prefix and is_of_the_log(topic, log_prefix)]
+        if taken or ours:
+            raise InvalidConfiguration(_taken(text, config, taken, ours))
         version: int = row["config_version"] + 1
         await connection.execute(INSERT_VERSION, row["id"], version, valid_from, text, config.to_json())
         await connection.execute(RAISE_VERSION, row["id"], version, config.timezone)
@@ -120,15 +124,13 @@ def _checked(text: str, configs: TenantConfigs, known: KnownKpis, *, now_us: int
     raise InvalidConfiguration(sorted(mistakes, key=lambda each: each.line))
 
 
-def _taken(text: str, config: TenantConfig, taken: Mapping[str, str]) -> list[Mistake]:
-    """A mistake for each topic that another tenant has: whose its events are could not be told."""
+def _taken(text: str, config: TenantConfig, taken: Mapping[str, str], ours: Collection[str]) -> list[Mistake]:
+    """A mistake for each topic that another tenant has, for whose its events are could not be told; or that is the log's own."""
+    why = {topic: f"is bound to the tenant {tenant}: a topic belongs to one tenant" for topic, tenant in taken.items()}
+    why |= dict.fromkeys(ours, "is the event log's own: name a topic that holds events")
     lines = Lines(text)
     paths = [(("kafka_source", index, "topic"), each.topic) for index, each in enumerate(config.kafka_sources)]
-    return [
-        Mistake(shown(path), lines.of(path), f"{topic} is bound to the tenant {taken[topic]}: a topic belongs to one tenant")
-        for path, topic in paths
-        if topic in taken
-    ]
+    return [Mistake(shown(path), lines.of(path), f"{topic} {why[topic]}") for path, topic in paths if topic in why]
 
 
 def _configs(rows: list[asyncpg.Record]) -> TenantConfigs:

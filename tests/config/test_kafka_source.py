@@ -92,3 +92,9 @@ async def test_a_topic_changes_its_tenant_at_one_instant(connection: asyncpg.Con
     assert (await bound(connection, handover))["a"] == "two"
     with pytest.raises(InvalidConfiguration, match="a is bound to the tenant two"):
         await apply(connection, "one", sources("a", "x", begins=handover + timedelta(hours=1)))
+
+
+async def test_the_logs_own_topic_is_no_source(connection: asyncpg.Connection) -> None:
+    text = sources("tidegauge-log", "tidegauge-log-2")
+    with pytest.raises(InvalidConfiguration, match=r"line 4: kafka_source\[1\].topic: tidegauge-log-2 is the event log's own"):
+        await apply_config(connection, "one", text, now_us=to_us(NOW), known_kpis=(), log_prefix="tidegauge-log")

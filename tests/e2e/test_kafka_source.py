@@ -21,7 +21,7 @@ from tests.ingest.topics import Topic
 EVENTS = 3_000
 PARTITIONS = 4
 MAX_KILLS = 6
-TIMEOUT_S = 90.0
+TIMEOUT_S = 180.0
 
 
 def events(count: int = EVENTS, first: int = 0) -> list[dict[str, Any]]:
@@ -44,7 +44,11 @@ class Team(threading.Thread):
             topics.send(self._topic, events(40, self.sent))
             self.sent += 40
 
-    def stop(self) -> None:
+    def __enter__(self) -> "Team":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self.join(TIMEOUT_S)
         assert not self.is_alive()
@@ -104,17 +108,15 @@ def balanced(installation: Installation) -> None:
 
 def test_a_killed_source_loses_nothing_and_what_it_read_twice_counts_once(site: tuple[Installation, Client, Topic]) -> None:
     installation, client, topic = site
-    team = Team(topic)
-    team.start()
-    for _ in range(MAX_KILLS):
-        installation.start("source")
-        stored = topics.outcomes(client)["stored"]
-        # Killed while it works: what it appended last is not committed.
-        until(lambda before=stored: topics.outcomes(client)["stored"] > before)
-        installation.kill("source")
-        if topics.outcomes(client)["duplicate"]:
-            break
-    team.stop()
+    with Team(topic) as team:
+        for _ in range(MAX_KILLS):
+            installation.start("source")
+            stored = topics.outcomes(client)["stored"]
+            # Killed while it works: what it appended last is not committed.
+            until(lambda before=stored: topics.outcomes(client)["stored"] > before)
+            installation.kill("source")
+            if topics.outcomes(client)["duplicate"]:
+                break
     installation.start("source")
     found = topics.wait_until_consumed(client, team.sent)
     until(lambda: topics.outcomes(client)["stored"] == team.sent)
@@ -130,16 +132,14 @@ def test_two_sources_share_a_topic_and_hand_it_over_without_reading_anything_twi
     topic = topics.made(kafka, PARTITIONS)
     with running(database_url, tmp_path, topic) as (installation, client):
         ports = {name: free_port() for name in ("source-1", "source-2")}
-        team = Team(topic)
-        team.start()
-        installation.start("source", "source-1", ops_port=str(ports["source-1"]))
-        until(lambda: read_by(ports["source-1"]) == PARTITIONS)
-        installation.start("source", "source-2", ops_port=str(ports["source-2"]))
-        until(lambda: [read_by(port) for port in ports.values()] == [PARTITIONS / 2, PARTITIONS / 2])
-        until(lambda: all(map(ready, ports.values())))
-        assert installation.stop("source-1") == 0, installation.log("source-1")
-        until(lambda: read_by(ports["source-2"]) == PARTITIONS)
-        team.stop()
+        with Team(topic) as team:
+            installation.start("source", "source-1", ops_port=str(ports["source-1"]))
+            until(lambda: read_by(ports["source-1"]) == PARTITIONS)
+            installation.start("source", "source-2", ops_port=str(ports["source-2"]))
+            until(lambda: [read_by(port) for port in ports.values()] == [PARTITIONS / 2, PARTITIONS / 2])
+            until(lambda: all(map(ready, ports.values())))
+            assert installation.stop("source-1") == 0, installation.log("source-1")
+            until(lambda: read_by(ports["source-2"]) == PARTITIONS)
         assert topics.wait_until_consumed(client, team.sent) == {"stored": team.sent, "duplicate": 0, "dead_lettered": 0}
         assert installation.stop("source-2") == 0
         assert '"level": "error"' not in installation.log("source-1") + installation.log("source-2")
@@ -164,13 +164,11 @@ def test_a_source_follows_the_log_to_its_next_generation(database_url: str, tmp_
     topic = topics.made(kafka, PARTITIONS)
     with running(database_url, tmp_path, topic) as (installation, client):
         installation.start("source")
-        team = Team(topic)
-        team.start()
-        topics.wait_until_consumed(client, 1)
-        installation.run("repartition", "--partitions", "7")
-        moved = topics.outcomes(client)["stored"]
-        until(lambda: topics.outcomes(client)["stored"] > moved)
-        team.stop()
+        with Team(topic) as team:
+            topics.wait_until_consumed(client, 1)
+            installation.run("repartition", "--partitions", "7")
+            moved = topics.outcomes(client)["stored"]
+            until(lambda: topics.outcomes(client)["stored"] > moved)
         topics.wait_until_consumed(client, team.sent)
         until(lambda: topics.outcomes(client)["stored"] == team.sent)
         assert installation.stop("source") == 0, installation.log("source")

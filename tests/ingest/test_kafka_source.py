@@ -295,3 +295,12 @@ async def test_a_topic_that_ends_before_the_offset_is_read_from_its_beginning(ma
         await made.appended(2)
     assert await made.ids() == ["e0", "e1"]
     assert made.metric("lost_records_total", topic=topic.name, partition="0") == 0
+
+
+async def test_a_log_is_never_read_as_a_source_of_itself(made: Reading, topic: Topic) -> None:
+    own = f"{made.base.settings.kafka_topic_prefix}-1"
+    await made.bind(bound(topic) + f'[[kafka_source]]\ntopic = "{own}"\n')
+    await topic.send(*events(1))
+    async with reading(made) as source:
+        await made.appended(1)
+        await until(lambda: source.standing == (True, "reads 1 topics"))

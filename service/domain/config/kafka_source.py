@@ -41,3 +41,8 @@ def _each_once(sources: tuple[KafkaSource, ...]) -> tuple[KafkaSource, ...]:
 
 
 KafkaSources = Annotated[tuple[KafkaSource, ...], Field(max_length=MAX_SOURCES), AfterValidator(_each_once)]
+
+
+def is_of_the_log(topic: str, prefix: str) -> bool:
+    """Whether a topic is a generation of the event log itself: read as a source, it would feed on itself."""
+    return re.fullmatch(re.escape(prefix) + "-[0-9]+", topic) is not None

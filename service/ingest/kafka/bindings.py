@@ -7,6 +7,7 @@ import asyncpg
 import structlog
 
 from service.clock import Clock
+from service.domain.config.kafka_source import is_of_the_log
 from service.store import sources
 from service.store.engine import FAILURES
 from service.store.sources import Binding
@@ -19,9 +20,10 @@ log = structlog.get_logger(__name__)
 class Bindings:
     """The topics that are bound, as of the last look."""
 
-    def __init__(self, pool: asyncpg.Pool, clock: Clock) -> None:
+    def __init__(self, pool: asyncpg.Pool, clock: Clock, *, log_prefix: str) -> None:
         self._pool = pool
         self._clock = clock
+        self._log_prefix = log_prefix
         self._by_topic: Mapping[str, Binding] = {}
         self._changed = asyncio.Event()
 
@@ -48,6 +50,8 @@ class Bindings:
     async def _look(self) -> None:
         async with self._pool.acquire() as connection:
             found = await sources.bindings(connection, now_us=self._clock.now_us())
+        # `apply` refuses these where it knows the prefix; read all the same, a log would be fed with itself.
+        found = {topic: binding for topic, binding in found.items() if not is_of_the_log(topic, self._log_prefix)}
         if found != self._by_topic:
             topics = {topic: binding.name for topic, binding in found.items()}
             log.info("source.bindings", topics=topics)

@@ -55,14 +55,13 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has 
         self._lag = LagWatch(consumer, topics, flight.arrived, telemetry)
         self._committed: dict[TopicPartition, int] = {}
         self._commits = asyncio.Lock()
-        self._has_joined = False
+        self.has_joined = False
+        """Whether the group has said which partitions are ours."""
         self._waits = False
 
     @property
     def trouble(self) -> str:
         """Why it does not read all that it should; empty: it does."""
-        if not self._has_joined:
-            return "has not joined the group yet"
         if self._waits:
             return "waits for room in the log"
         if self._poller.parked:
@@ -99,7 +98,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has 
 
     async def on_partitions_assigned(self, assigned: AbstractSet[TopicPartition]) -> None:
         """From here on they are ours."""
-        self._has_joined = True
+        self.has_joined = True
         self._telemetry.source_partitions.set(len(assigned))
         held: dict[str, list[int]] = {}
         for partition in sorted(assigned):
@@ -157,8 +156,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has 
     async def _commit(self) -> None:
         """Commit how far everything is in the log; where that fails, the next time does it."""
         async with self._commits:
-            arrived = self._flight.arrived()
-            fresh = {partition: offset for partition, offset in arrived.items() if self._committed.get(partition) != offset}
+            arrived, ours = self._flight.arrived(), self._consumer.assignment()
+            fresh = {each: arrived[each] for each in arrived.keys() & ours if self._committed.get(each) != arrived[each]}
             if not fresh:
                 return
             try:

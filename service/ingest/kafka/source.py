@@ -63,7 +63,9 @@ class KafkaSource:
         """Whether all is read that is bound, and a few words about it."""
         if not self._bindings.by_topic:
             return True, "no topic is bound"
-        trouble = self._failure or (self._session.trouble if self._session else "begins")
+        if self._session is None or not self._session.has_joined:
+            return False, self._failure or "has not joined its group yet"
+        trouble = self._session.trouble
         return not trouble, trouble or f"reads {len(self._bindings.by_topic)} topics"
 
     async def run(self, stop: asyncio.Event) -> None:
