@@ -1,4 +1,4 @@
-"""Opening the next generation of the log: ids copied, the former one sealed and drained, then the switch (docs/adr/0009).
+"""Opening the next generation of the log: ids copied, the former one sealed and drained, then the switch (docs/adr/0010).
 
 Every step may be done again, so whoever is killed is followed by the same command.
 """

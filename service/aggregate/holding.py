@@ -16,6 +16,8 @@ from service.store.leases import Backend, Crew, Lease, Member, log_resource
 
 ROLE = "aggregate"
 RENEWALS_PER_LEASE = 3
+LONGEST_BEAT_S = 1.0
+"""However long a lease is: who joins or stops changes the others' shares within this time."""
 TAKE_INTERVAL_S = 1.0
 
 log = structlog.get_logger(__name__)
@@ -57,9 +59,9 @@ class Holding:
             self._crew = await leases.beat(connection, self.member, lease_s=self.lease_s)
 
     async def keep(self) -> None:
-        """Beat and renew for ever, RENEWALS_PER_LEASE times a lease; what was taken from us shows in `take_lost`."""
+        """Beat and renew for ever, at least RENEWALS_PER_LEASE times a lease; what was taken from us shows in `take_lost`."""
         while True:
-            await asyncio.sleep(self.lease_s / RENEWALS_PER_LEASE)
+            await asyncio.sleep(min(LONGEST_BEAT_S, self.lease_s / RENEWALS_PER_LEASE))
             try:
                 async with self.pool.acquire() as connection:
                     self._crew = await leases.beat(connection, self.member, lease_s=self.lease_s)

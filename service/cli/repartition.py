@@ -83,7 +83,7 @@ class _Wish:
 
 
 async def _run(settings: Settings, wish: _Wish, *, dry_run: bool, abandon: bool) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     async with database(settings) as connection:
         now, under_way = await repartition.stand(connection)
         kind, partitions = wish.target(now, under_way)

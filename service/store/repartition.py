@@ -1,4 +1,4 @@
-"""Going to the next generation of the log: what is under way, how far it came, and the switch itself (docs/adr/0009)."""
+"""Going to the next generation of the log: what is under way, how far it came, and the switch itself (docs/adr/0010)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

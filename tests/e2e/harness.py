@@ -104,6 +104,10 @@ class Installation:
         process.terminate()
         return process.wait(STOP_TIMEOUT_S)
 
+    def ended(self, name: str) -> int:
+        """The exit code of a role that ends by itself."""
+        return self._processes.pop(name).wait(STOP_TIMEOUT_S)
+
     def log(self, name: str) -> str:
         """What a role has logged."""
         return (self.directory / f"{name}.log").read_text()
