@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from service.clock import SECOND
 from service.domain.families.rows import UsageRow
 from service.expose import readiness
 from service.ingest.kafka.session import COMMIT_INTERVAL_S
+from service.supervisor import free_port
 from tests.broker import Broker
 from tests.ingest.events import bad_event, encoded, request_event, usage_event
 from tests.ingest.topics import Reading, Topic, events, installed, reading, until
@@ -304,3 +306,16 @@ async def test_a_log_is_never_read_as_a_source_of_itself(made: Reading, topic: T
     async with reading(made) as source:
         await made.appended(1)
         await until(lambda: source.standing == (True, "reads 1 topics"))
+
+
+async def test_a_source_that_reaches_no_broker_says_so_and_stops_when_asked(
+    database_url: str, kafka: Broker, topic: Topic
+) -> None:
+    async with installed(database_url, kafka) as made:
+        await made.bind(bound(topic))
+        settings = made.base.settings.model_copy(update={"kafka_source_bootstrap": f"127.0.0.1:{free_port()}"})
+        nowhere = replace(made, base=replace(made.base, settings=settings))
+        async with reading(nowhere) as source:
+            await until(lambda: "does not answer" in source.standing[1])
+            assert not source.standing[0]
+        assert made.base.telemetry.registry.get_sample_value("tidegauge_source_failures_total", {"cause": "kafka"})
