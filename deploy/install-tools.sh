@@ -1,20 +1,24 @@
 #!/usr/bin/env bash
-# What the tests use beside Python: promtool (Debian package prometheus), openssl, and a Kafka broker (Java, jars by Maven).
-# Never starts a service.
+# What the tests use beside Python: promtool (Debian package prometheus), openssl, a Kafka broker (Java, jars by Maven), and what
+# the examples for clients run on: kcat, Node with the CloudEvents SDK, k6. Never starts a service.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+K6_VERSION=v1.8.1
 jars=build/kafka/lib
+node=build/clients
+k6=build/k6/k6-$K6_VERSION
 missing=()
-command -v promtool >/dev/null || missing+=(prometheus)
-command -v openssl >/dev/null || missing+=(openssl)
-command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
-# A copy is whole when it is newer than what declares it: Maven fetches into a directory of its own first.
-fetch=false
-if [ ! -d "$jars" ] || [ deploy/kafka/pom.xml -nt "$jars" ]; then
-  fetch=true
-  command -v mvn >/dev/null || missing+=(maven)
-fi
+need() { command -v "$1" >/dev/null || missing+=("$2"); }
+need promtool prometheus
+need openssl openssl
+need java openjdk-17-jre-headless
+need kcat kcat
+need node nodejs
+need npm npm
+# A copy is whole when it is newer than what declares it: it is fetched into a directory of its own first.
+stale() { [ ! -e "$1" ] || [ "$2" -nt "$1" ]; }
+if stale "$jars" deploy/kafka/pom.xml; then need mvn maven; fi
 
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -27,9 +31,27 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
 fi
 
-if $fetch; then
+if stale "$jars" deploy/kafka/pom.xml; then
   rm -rf "$jars" "$jars.new"
   mvn -q -B -f deploy/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$PWD/$jars.new"
   mv "$jars.new" "$jars"
   touch "$jars"
+fi
+
+if stale "$node" docs/clients/package-lock.json; then
+  rm -rf "$node" "$node.new"
+  mkdir -p "$node.new"
+  cp docs/clients/package.json docs/clients/package-lock.json "$node.new"
+  npm ci --prefix "$node.new" --no-audit --no-fund --loglevel=error >/dev/null
+  mv "$node.new" "$node"
+  touch "$node"
+fi
+
+if [ ! -x "$k6" ]; then
+  if ! command -v go >/dev/null; then
+    echo "The tests need k6 $K6_VERSION: install Go 1.24 or newer (https://go.dev/dl), with which it is built, or put a k6 of your own at $k6." >&2
+    exit 1
+  fi
+  GOBIN="$PWD/build/k6" go install "go.k6.io/k6@$K6_VERSION"
+  mv build/k6/k6 "$k6"
 fi

@@ -1,0 +1,37 @@
+"""The k6 script, run as it stands against the real service: load that is acknowledged counts, each event once."""
+
+import re
+
+from tests.clients.running import K6, Example, Site, obeyed, until
+from tests.clients.test_http_examples import RETRY_AFTER_S, harsh
+from tests.clients.weather import Proxy, Weather
+
+REQUESTS = 40
+BATCH = 50
+KILLED_AFTER = 12
+
+
+def test_load_of_k6_counts_once_through_refusals_resets_and_a_killed_server(site: Site) -> None:
+    forecast = harsh(seed=6)
+    with Proxy(site.service.port, forecast) as proxy:
+        settings = {"ADDRESS": proxy.address, "REQUESTS": str(REQUESTS), "BATCH": str(BATCH), "RUN": "test"}
+        words = [word for name, value in settings.items() for word in ("-e", f"{name}={value}")]
+        with Example([str(K6), "run", "--no-color", "--no-usage-report", *words, "k6.js"], site.write_key) as run:
+            until(lambda: len(forecast.attempts) >= KILLED_AFTER, "k6 does not send")
+            site.service.kill("api")
+            killed_at = len(forecast.attempts)
+            until(lambda: any(attempt.status is None for attempt in forecast.attempts[killed_at:]), "nobody met the dead server")
+            site.service.start("api")
+            site.service.wait_until_ready()
+            assert run.end() == 0, run.errors + run.output
+            assert re.search(rf"acknowledged_events\.*: {REQUESTS * BATCH} ", run.output)
+    site.counted(REQUESTS * BATCH)
+    assert {attempt.weather for attempt in forecast.attempts} == set(Weather)
+    obeyed(forecast.attempts, RETRY_AFTER_S)
+
+
+def test_a_batch_that_k6_could_not_deliver_fails_the_run(site: Site) -> None:
+    words = ["-e", f"ADDRESS={site.service.address}", "-e", "REQUESTS=2"]
+    with Example([str(K6), "run", "--no-color", "--no-usage-report", *words, "k6.js"], "tg_no_such_key") as run:
+        assert run.end() != 0
+        assert "not delivered: 401" in run.errors
