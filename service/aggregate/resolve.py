@@ -15,7 +15,8 @@ from service.aggregate.deltas import Deltas
 from service.aggregate.places import NO_DAY, UNKNOWN, Ints, Places
 from service.store.engine import Connection
 from service.store.names import Series, series_ids
-from service.store.ordinals import Place, Seat, User, seat_places, user_places
+from service.store.ordinals import Places as Placed
+from service.store.ordinals import Seats, Users, seat_places, user_places
 
 KNOWN_SERIES = 200_000
 KNOWN_USERS = 500_000
@@ -26,8 +27,8 @@ USER_KEY = ["tenant", "user"]
 SEAT_KEY = ["tenant", "account", "user"]
 SEAT_PLACE = ["tenant", "account", "number"]
 
-Ask: TypeAlias = Callable[[Connection, pl.DataFrame], Awaitable[list[tuple[int, int]]]]
-"""Asks Postgres for keys: each one's number and first day (NO_DAY: none), in their order."""
+Ask: TypeAlias = Callable[[Connection, pl.DataFrame], Awaitable[tuple[Ints, Ints]]]
+"""Asks Postgres for keys: their numbers and first days (NO_DAY: none), in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,29 +118,25 @@ class Resolver:
         if missing.size:
             new = keys[missing]
             async with self.pool.acquire() as connection:
-                asked = np.array(await ask(connection, new), dtype=np.int64).reshape(-1, 2)
-            numbers[missing], days[missing] = asked[:, 0], asked[:, 1]
-            known.learn(new, asked[:, 0], asked[:, 1])
+                numbers[missing], days[missing] = await ask(connection, new)
+            known.learn(new, numbers[missing], days[missing])
         return numbers, days
 
-    async def _ask_series(self, connection: Connection, keys: pl.DataFrame) -> list[tuple[int, int]]:
+    async def _ask_series(self, connection: Connection, keys: pl.DataFrame) -> tuple[Ints, Ints]:
         series = list(starmap(Series, keys.iter_rows()))
         found = await series_ids(connection, series)
-        return [(found[one], NO_DAY) for one in series]
+        return np.array([found[one] for one in series], dtype=np.int64), np.full(len(series), NO_DAY, dtype=np.int64)
 
-    async def _ask_users(self, connection: Connection, keys: pl.DataFrame) -> list[tuple[int, int]]:
-        users = list(starmap(User, keys.iter_rows()))
-        found = await user_places(connection, users)
-        return [_numbered(found[user]) for user in users]
+    async def _ask_users(self, connection: Connection, keys: pl.DataFrame) -> tuple[Ints, Ints]:
+        return _numbered(await user_places(connection, Users(*(column.to_list() for column in keys))))
 
-    async def _ask_seats(self, connection: Connection, keys: pl.DataFrame) -> list[tuple[int, int]]:
-        seats = list(starmap(Seat, keys.iter_rows()))
-        found = await seat_places(connection, seats)
-        return [_numbered(found[seat]) for seat in seats]
+    async def _ask_seats(self, connection: Connection, keys: pl.DataFrame) -> tuple[Ints, Ints]:
+        return _numbered(await seat_places(connection, Seats(*(column.to_list() for column in keys))))
 
 
-def _numbered(place: Place) -> tuple[int, int]:
-    return place.ordinal, NO_DAY if place.first_day is None else place.first_day
+def _numbered(found: Placed) -> tuple[Ints, Ints]:
+    days = pl.Series(found.first_days, dtype=pl.Int64).fill_null(NO_DAY)
+    return np.array(found.ordinals, dtype=np.int64), days.to_numpy()
 
 
 def _placed(keys: pl.DataFrame, ordinals: Ints, days: Ints) -> pl.DataFrame:

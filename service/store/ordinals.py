@@ -1,52 +1,49 @@
 """Ordinals of users and seats: their places in the bit sets, given out once under the tenant's counter."""
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping
-from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from service.store.engine import Connection
 
 BLOCK = 64
 """Seats of one account lie in blocks of so many ordinals, so that an account is a few ranges of bits."""
-_EPOCH = date(1970, 1, 1).toordinal()
 
 
-class User(NamedTuple):
-    """A person of a tenant."""
+class Users(NamedTuple):
+    """Persons of tenants, a column each; no two are the same."""
 
-    tenant: int
-    user: str
-
-
-class Seat(NamedTuple):
-    """A user in an account."""
-
-    tenant: int
-    account: str
-    user: int
-    """The user's ordinal."""
+    tenants: list[int]
+    users: list[str]
 
 
-class Place(NamedTuple):
-    """Where a user or a seat stands in the bit sets."""
+class Seats(NamedTuple):
+    """Users in accounts, a column each; no two are the same."""
 
-    ordinal: int
-    first_day: int | None
-    """First local day of activity, since 1970; None: none is known."""
+    tenants: list[int]
+    accounts: list[str]
+    users: list[int]
+    """The users' ordinals."""
 
 
-# Ordinals of those users that are known.
+class Places(NamedTuple):
+    """Where users or seats stand in the bit sets, in the order in which they were asked for."""
+
+    ordinals: list[int]
+    first_days: list[int | None]
+    """First local days of activity, since 1970; None: none is known."""
+
+
+# Ordinals of users, null for those who are not known; as two arrays, for a row each would cost more than the look-up.
 SELECT_USERS = """
-select w.tenant, w.user_id, u.ordinal, u.first_day
-from unnest($1::int[], $2::text[]) as w (tenant, user_id) join app_user u using (tenant, user_id)
+select array_agg(u.ordinal order by w.place), array_agg(u.first_day - date '1970-01-01' order by w.place)
+from unnest($1::int[], $2::text[]) with ordinality as w (tenant, user_id, place)
+left join app_user u using (tenant, user_id)
 """
 
-# Ordinals of those seats that are known.
+# Ordinals of seats, null for those that are not known.
 SELECT_SEATS = """
-select w.tenant, w.account, w.user_ordinal, s.ordinal, s.first_day
-from unnest($1::int[], $2::text[], $3::int[]) as w (tenant, account, user_ordinal)
-join seat s using (tenant, account, user_ordinal)
+select array_agg(s.ordinal order by w.place), array_agg(s.first_day - date '1970-01-01' order by w.place)
+from unnest($1::int[], $2::text[], $3::int[]) with ordinality as w (tenant, account, user_ordinal, place)
+left join seat s using (tenant, account, user_ordinal)
 """
 
 # A tenant has counters from its first user on.
@@ -101,87 +98,85 @@ from unnest($1::int[], $2::int[]) as w (tenant, next_block) where c.tenant = w.t
 """
 
 
-async def user_places(connection: Connection, users: Collection[User]) -> dict[User, Place]:
+async def user_places(connection: Connection, users: Users) -> Places:
     """Find the places of users, giving ordinals to new ones; a short transaction of its own."""
-    wanted = sorted(users)
-    places = await _select_users(connection, wanted)
-    missing = [user for user in wanted if user not in places]
-    if missing:
-        tenants = sorted({user.tenant for user in missing})
+    ordinals, days = await _found(connection, SELECT_USERS, users)
+    if missing := _missing(ordinals):
+        new = Users(*_at(missing, users))
+        tenants = sorted(set(new.tenants))
         async with connection.transaction():
             await connection.execute(ADD_COUNTERS, tenants)
             await connection.execute(LOCK_COUNTERS, tenants)
-            await connection.execute(ADD_USERS, [user.tenant for user in missing], [user.user for user in missing])
-        places |= await _select_users(connection, missing)
-    return places
+            await connection.execute(ADD_USERS, *new)
+        _fill(ordinals, days, missing, await _found(connection, SELECT_USERS, new))
+    return _placed(ordinals, days)
 
 
-async def seat_places(connection: Connection, seats: Collection[Seat]) -> dict[Seat, Place]:
+async def seat_places(connection: Connection, seats: Seats) -> Places:
     """Find the places of seats, giving ordinals to new ones; a short transaction of its own."""
-    wanted = sorted(seats)
-    places = await _select_seats(connection, wanted)
-    missing = [seat for seat in wanted if seat not in places]
-    if missing:
-        tenants = sorted({seat.tenant for seat in missing})
+    ordinals, days = await _found(connection, SELECT_SEATS, seats)
+    if missing := _missing(ordinals):
+        new = Seats(*_at(missing, seats))
+        tenants = sorted(set(new.tenants))
         async with connection.transaction():
             await connection.execute(ADD_COUNTERS, tenants)
             counters = await connection.fetch(LOCK_COUNTERS, tenants)
             # Another process may have seated some of them before the lock was ours.
-            places |= await _select_seats(connection, missing)
-            new = [seat for seat in missing if seat not in places]
-            if new:
-                await _seat(connection, new, {row["tenant"]: row["next_block"] for row in counters})
-        places |= await _select_seats(connection, new)
-    return places
+            by_now, _ = await _found(connection, SELECT_SEATS, new)
+            if still := _missing(by_now):
+                await _seat(connection, Seats(*_at(still, new)), {row["tenant"]: row["next_block"] for row in counters})
+        _fill(ordinals, days, missing, await _found(connection, SELECT_SEATS, new))
+    return _placed(ordinals, days)
 
 
-async def _seat(connection: Connection, seats: list[Seat], next_block: dict[int, int]) -> None:
-    rows = await connection.fetch(OPEN_BLOCKS, [s.tenant for s in seats], [s.account for s in seats], BLOCK)
+async def _seat(connection: Connection, seats: Seats, next_block: dict[int, int]) -> None:
+    rows = await connection.fetch(OPEN_BLOCKS, seats.tenants, seats.accounts, BLOCK)
     blocks = {(row["tenant"], row["account"]): [(row["block"], row["used"])] for row in rows}
-    ordinals = allot(seats, blocks, next_block)
-    await connection.execute(
-        ADD_SEATS, [s.tenant for s in seats], [s.account for s in seats], [s.user for s in seats], [ordinals[s] for s in seats]
-    )
+    ordered = Seats(*(list(column) for column in zip(*sorted(zip(*seats, strict=True)), strict=True)))
+    await connection.execute(ADD_SEATS, *ordered, allot(ordered, blocks, next_block))
     full = [(tenant, block, account, used) for (tenant, account), held in blocks.items() for block, used in held]
     await connection.execute(STORE_BLOCKS, *(list(column) for column in zip(*full, strict=True)))
     await connection.execute(STORE_COUNTERS, list(next_block), list(next_block.values()))
 
 
-def allot(
-    seats: Collection[Seat], blocks: dict[tuple[int, str], list[tuple[int, int]]], next_block: dict[int, int]
-) -> Mapping[Seat, int]:
-    """Give each seat an ordinal in its account's open block, or in the tenant's next block.
+def allot(seats: Seats, blocks: dict[tuple[int, str], list[tuple[int, int]]], next_block: dict[int, int]) -> list[int]:
+    """Give each seat, one after another, an ordinal in its account's open block, or in the tenant's next block.
 
     `blocks` (tenant, account → block and how many of it are used, the open one last) and `next_block` are moved on.
     """
-    by_account: defaultdict[tuple[int, str], list[Seat]] = defaultdict(list)
-    for seat in seats:
-        by_account[seat.tenant, seat.account].append(seat)
-    ordinals: dict[Seat, int] = {}
-    for account in sorted(by_account):
-        held = blocks.setdefault(account, [])
-        for seat in by_account[account]:
-            if not held or held[-1][1] == BLOCK:
-                held.append((next_block[seat.tenant], 0))
-                next_block[seat.tenant] += 1
-            block, used = held[-1]
-            ordinals[seat] = block * BLOCK + used
-            held[-1] = (block, used + 1)
+    ordinals = []
+    for tenant, account in zip(seats.tenants, seats.accounts, strict=True):
+        held = blocks.setdefault((tenant, account), [])
+        if not held or held[-1][1] == BLOCK:
+            held.append((next_block[tenant], 0))
+            next_block[tenant] += 1
+        block, used = held[-1]
+        ordinals.append(block * BLOCK + used)
+        held[-1] = (block, used + 1)
     return ordinals
 
 
-async def _select_users(connection: Connection, users: list[User]) -> dict[User, Place]:
-    rows = await connection.fetch(SELECT_USERS, [user.tenant for user in users], [user.user for user in users])
-    return {User(row["tenant"], row["user_id"]): Place(row["ordinal"], _day(row["first_day"])) for row in rows}
+async def _found(connection: Connection, statement: str, keys: Users | Seats) -> tuple[list[int | None], list[int | None]]:
+    row = await connection.fetchrow(statement, *keys)
+    ordinals, days = row or (None, None)
+    return ordinals or [], days or []
 
 
-async def _select_seats(connection: Connection, seats: list[Seat]) -> dict[Seat, Place]:
-    columns = [s.tenant for s in seats], [s.account for s in seats], [s.user for s in seats]
-    rows = await connection.fetch(SELECT_SEATS, *columns)
-    return {
-        Seat(row["tenant"], row["account"], row["user_ordinal"]): Place(row["ordinal"], _day(row["first_day"])) for row in rows
-    }
+def _missing(ordinals: list[int | None]) -> list[int]:
+    return [place for place, ordinal in enumerate(ordinals) if ordinal is None] if None in ordinals else []
 
 
-def _day(day: date | None) -> int | None:
-    return None if day is None else day.toordinal() - _EPOCH
+def _at(places: list[int], columns: Users | Seats) -> list[list[Any]]:
+    return [[column[place] for place in places] for column in columns]
+
+
+def _fill(
+    ordinals: list[int | None], days: list[int | None], missing: list[int], found: tuple[list[int | None], list[int | None]]
+) -> None:
+    for place, ordinal, day in zip(missing, *found, strict=True):
+        ordinals[place], days[place] = ordinal, day
+
+
+def _placed(ordinals: list[int | None], days: list[int | None]) -> Places:
+    """Every key that was asked for has been given its ordinal by now."""
+    return Places([ordinal for ordinal in ordinals if ordinal is not None], days)

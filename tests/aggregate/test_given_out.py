@@ -8,40 +8,43 @@ import pytest
 from service.domain.families.rows import MeasurementRow
 from service.settings import Settings
 from service.store.names import Name, Series, admit, series_ids
-from service.store.ordinals import BLOCK, Place, Seat, User, seat_places, user_places
+from service.store.ordinals import BLOCK, Seats, Users, seat_places, user_places
 from tests.aggregate.conftest import Site
 from tests.aggregate.events import Events
 
 
 async def test_users_that_many_ask_for_at_once_get_one_ordinal_each_without_gaps(site: Site) -> None:
-    async def ask(first: int) -> dict[User, Place]:
+    async def ask(first: int) -> dict[tuple[int, str], int]:
+        keys = [(tenant, f"user-{n}") for tenant in (2, 1) for n in range(first, first + 50)]
         async with site.pool.acquire() as connection:
-            return await user_places(
-                connection, [User(tenant, f"user-{n}") for tenant in (2, 1) for n in range(first, first + 50)]
-            )
+            places = await user_places(connection, Users([tenant for tenant, _ in keys], [user for _, user in keys]))
+        assert places.first_days == [None] * len(keys)
+        return dict(zip(keys, places.ordinals, strict=True))
 
-    found: dict[User, Place] = {}
+    found: dict[tuple[int, str], int] = {}
     for places in await asyncio.gather(*(ask(10 * n) for n in range(12))):
-        for user, place in places.items():
-            assert found.setdefault(user, place) == place
+        for user, ordinal in places.items():
+            assert found.setdefault(user, ordinal) == ordinal
     for tenant in (1, 2):
-        assert sorted(place.ordinal for user, place in found.items() if user.tenant == tenant) == list(range(160))
+        assert sorted(ordinal for user, ordinal in found.items() if user[0] == tenant) == list(range(160))
 
 
 async def test_seats_lie_in_blocks_of_their_account_however_they_are_asked_for(site: Site) -> None:
-    async def ask(account: str, first: int, count: int) -> dict[Seat, Place]:
+    async def ask(account: str, first: int, count: int) -> dict[tuple[str, int], int]:
+        users = [*range(first, first + count)]
         async with site.pool.acquire() as connection:
-            return await seat_places(connection, [Seat(1, account, n) for n in range(first, first + count)])
+            places = await seat_places(connection, Seats([1] * count, [account] * count, users))
+        return {(account, user): ordinal for user, ordinal in zip(users, places.ordinals, strict=True)}
 
     asked = [ask(account, 20 * n, 30) for n in range(8) for account in ("a", "b", "c")]
-    found: dict[Seat, Place] = {}
+    found: dict[tuple[str, int], int] = {}
     for places in await asyncio.gather(*asked):
-        for seat, place in places.items():
-            assert found.setdefault(seat, place) == place
-    assert len({place.ordinal for place in found.values()}) == len(found) == 3 * 170
+        for seat, ordinal in places.items():
+            assert found.setdefault(seat, ordinal) == ordinal
+    assert len(set(found.values())) == len(found) == 3 * 170
     accounts: dict[int, set[str]] = {}
-    for seat, place in found.items():
-        accounts.setdefault(place.ordinal // BLOCK, set()).add(seat.account)
+    for (account, _), ordinal in found.items():
+        accounts.setdefault(ordinal // BLOCK, set()).add(account)
     assert all(len(owners) == 1 for owners in accounts.values())
     assert len(accounts) == 3 * 3, "170 seats fill two blocks and a part of a third"
     async with site.pool.acquire() as connection:
