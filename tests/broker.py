@@ -12,7 +12,7 @@ from pathlib import Path
 JARS = Path(__file__).parent.parent / "build" / "kafka" / "lib"
 USER = "tidegauge"
 PASSWORD = "told-to-the-tests"  # noqa: S105
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 30.0
 
 _PROPERTIES = """

@@ -1,10 +1,12 @@
 """A running installation for the aggregator's tests: real log, real workers, a clock that can be moved."""
 
 import asyncio
+import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from uuid import uuid4
 
 import asyncpg
@@ -15,18 +17,20 @@ from service.clock import SystemClock
 from service.domain.families.rows import RejectedRow, Row
 from service.domain.identity import IdHasher, partition_of
 from service.domain.ids import Partition
+from service.eventlog.balance import LogCounts
 from service.eventlog.codec import encode
-from service.eventlog.port import Draft
-from service.eventlog.postgres import PostgresLog
+from service.eventlog.opening import POSTGRES, log_kind, open_log
+from service.eventlog.port import Draft, EventLog
 from service.settings import Settings
 from service.store import ledger
 from service.store.embedded import EmbeddedPostgres
 from service.store.engine import create_pool
 from service.store.installation import Installation, ensure_installation
 from service.telemetry import Telemetry
+from tests.broker import Broker
 from tests.conftest import TEMPLATE
 
-CONSUME_TIMEOUT_S = 20.0
+CONSUME_TIMEOUT_S = 90.0
 
 
 @dataclass
@@ -44,7 +48,7 @@ class Site:
     """An installation with one tenant."""
 
     pool: asyncpg.Pool
-    log: PostgresLog
+    log: EventLog
     settings: Settings
     installation: Installation
     tenant: int
@@ -58,10 +62,15 @@ class Site:
     def hasher(self) -> IdHasher:
         return IdHasher(self.installation.hash_key)
 
-    def worker(self, pool: asyncpg.Pool | None = None) -> Worker:
+    @property
+    def counts(self) -> LogCounts | None:
+        """What the ledger has to ask a log for that is not in its database."""
+        return None if self.installation.log_kind == POSTGRES else LogCounts(self.log, from_records=True)
+
+    def worker(self, log: EventLog | None = None) -> Worker:
         return Worker(
-            log=self.log,
-            pool=pool or self.pool,
+            log=log or self.log,
+            pool=self.pool,
             settings=self.settings,
             clock=self.clock,
             telemetry=self.telemetry,
@@ -70,15 +79,17 @@ class Site:
 
     @asynccontextmanager
     async def working(self, count: int = 1) -> AsyncIterator[list[Worker]]:
-        """Workers that are stopped cleanly at the end."""
-        workers = [self.worker() for _ in range(count)]
-        tasks = [asyncio.create_task(worker.run()) for worker in workers]
-        try:
-            yield workers
-        finally:
-            for worker in workers:
-                await worker.stop()
-            await asyncio.gather(*tasks)
+        """Workers that are stopped cleanly at the end; each reads the log by itself, as processes do."""
+        async with AsyncExitStack() as stack:
+            logs = [await stack.enter_async_context(opened_log(self)) for _ in range(count)]
+            workers = [self.worker(log) for log in logs]
+            tasks = [asyncio.create_task(worker.run()) for worker in workers]
+            try:
+                yield workers
+            finally:
+                for worker in workers:
+                    await worker.stop()
+                await asyncio.gather(*tasks)
 
     async def append(self, rows: Mapping[str, Sequence[Row | RejectedRow]]) -> None:
         """Append rows as ingest does, a record a partition."""
@@ -103,7 +114,7 @@ class Site:
         deadline = asyncio.get_running_loop().time() + CONSUME_TIMEOUT_S
         while True:
             async with self.pool.acquire() as connection:
-                report = await ledger.check(connection)
+                report = await ledger.check(connection, self.counts)
             assert report.mistakes == ()
             if report.pending == 0:
                 return report
@@ -116,25 +127,51 @@ def settings() -> Settings:
     return Settings(partitions=4, flush_interval_s=0.01, lease_s=2.0)
 
 
+_topics = count()
 HASH_KEY = bytes(range(32))
 """The same in all sites of a test, so that the same rows can be given to several."""
 
 
 @asynccontextmanager
-async def open_site(url: str, settings: Settings) -> AsyncIterator[Site]:
-    """An installation in a migrated database, with a tenant."""
+async def opened_log(site: Site) -> AsyncIterator[EventLog]:
+    """The site's log, opened once more."""
+    fixed = site.installation
+    words = {"generation": fixed.generation, "partitions": fixed.partitions}
+    log = await open_log(site.settings, site.pool, **words, clock=site.clock, kind=fixed.log_kind)
+    try:
+        yield log
+    finally:
+        await log.close()
+
+
+def in_kafka(settings: Settings, kafka: Broker) -> Settings:
+    """The same settings for a site whose log is a topic of its own."""
+    prefix = f"site-{os.getpid()}-{next(_topics)}"
+    of_log = {"kafka_bootstrap": kafka.bootstrap, "kafka_topic_prefix": prefix, "allow_single_broker": True}
+    return settings.model_copy(update=of_log)
+
+
+@asynccontextmanager
+async def open_site(url: str, settings: Settings, kafka: Broker | None = None) -> AsyncIterator[Site]:
+    """An installation in a migrated database, with a tenant; its log is in Kafka, or in the same database."""
+    settings = in_kafka(settings, kafka) if kafka else settings
+    kind = log_kind(settings)
     pool = await create_pool(url, max_size=40)
     try:
         async with pool.acquire() as connection:
-            await ensure_installation(connection, settings, log_kind="postgres")
+            await ensure_installation(connection, settings, log_kind=kind)
             await connection.execute("update installation set hash_key = $1", HASH_KEY)
-            installation = await ensure_installation(connection, settings, log_kind="postgres")
+            installation = await ensure_installation(connection, settings, log_kind=kind)
             tenant = await connection.fetchval(
                 "insert into tenant (name, timezone) values ('acme', 'Europe/Berlin') returning id"
             )
         clock = MovableClock()
-        log = await PostgresLog.open(pool, generation=installation.generation, partitions=installation.partitions, clock=clock)
-        yield Site(pool, log, settings, installation, tenant, url, clock)
+        words = {"generation": installation.generation, "partitions": installation.partitions}
+        log = await open_log(settings, pool, **words, clock=clock, kind=kind)
+        try:
+            yield Site(pool, log, settings, installation, tenant, url, clock)
+        finally:
+            await log.close()
     finally:
         await pool.close()
 
@@ -142,6 +179,14 @@ async def open_site(url: str, settings: Settings) -> AsyncIterator[Site]:
 @pytest.fixture
 async def site(database_url: str, settings: Settings) -> AsyncIterator[Site]:
     async with open_site(database_url, settings) as opened:
+        yield opened
+
+
+@pytest.fixture(params=["postgres", "kafka"])
+async def site_on_either_log(request: pytest.FixtureRequest, database_url: str, settings: Settings) -> AsyncIterator[Site]:
+    """A site for what must hold whatever keeps the events."""
+    kafka = request.getfixturevalue("kafka") if request.param == "kafka" else None
+    async with open_site(database_url, settings, kafka) as opened:
         yield opened
 
 

@@ -1,6 +1,7 @@
 """Every event counts exactly once, whatever happens to the workers."""
 
 import asyncio
+import os
 import random
 import signal
 import sys
@@ -89,7 +90,10 @@ async def test_a_backend_that_ends_in_the_middle_of_a_flush_costs_nothing(site: 
     await same_as_undisturbed(site, another_site, 2)
 
 
-async def test_workers_that_join_and_leave_share_the_partitions_and_lose_nothing(site: Site, another_site: MakeSite) -> None:
+async def test_workers_that_join_and_leave_share_the_partitions_and_lose_nothing(
+    site_on_either_log: Site, another_site: MakeSite
+) -> None:
+    site = site_on_either_log
     feeding = asyncio.create_task(feed(site, 3, pause_s=0.05))
     async with site.working(1) as [first]:
         async with site.working(3) as others:
@@ -102,18 +106,27 @@ async def test_workers_that_join_and_leave_share_the_partitions_and_lose_nothing
     await same_as_undisturbed(site, another_site, 3)
 
 
-async def test_other_batches_and_workers_give_the_same_rollups(site: Site, another_site: MakeSite) -> None:
+async def test_other_batches_and_workers_give_the_same_rollups(site_on_either_log: Site, another_site: MakeSite) -> None:
+    site = site_on_either_log
     await feed(site, 4, size=700)
     await site.consume(workers=2)
     await same_as_undisturbed(site, another_site, 4)
 
 
+def where(site: Site) -> dict[str, str]:
+    """The variables that say where the site's log is."""
+    said = site.settings
+    if said.kafka_bootstrap is None:
+        return {}
+    named = {"KAFKA_BOOTSTRAP": said.kafka_bootstrap, "KAFKA_TOPIC_PREFIX": said.kafka_topic_prefix}
+    return {f"TIDEGAUGE_{name}": value for name, value in (named | {"ALLOW_SINGLE_BROKER": "true"}).items()}
+
+
 @asynccontextmanager
 async def process(site: Site) -> AsyncIterator[asyncio.subprocess.Process]:
     """An aggregator in a process of its own, killed at the end."""
-    made = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.aggregate.worker_process", site.url, stderr=asyncio.subprocess.DEVNULL
-    )
+    command = (sys.executable, "-m", "tests.aggregate.worker_process", site.url)
+    made = await asyncio.create_subprocess_exec(*command, env=os.environ | where(site), stderr=asyncio.subprocess.DEVNULL)
     try:
         yield made
     finally:
@@ -131,7 +144,8 @@ async def holders(site: Site) -> set[int]:
     return {row["backend_pid"] for row in rows}
 
 
-async def test_a_process_killed_at_any_instant_loses_nothing(site: Site, another_site: MakeSite) -> None:
+async def test_a_process_killed_at_any_instant_loses_nothing(site_on_either_log: Site, another_site: MakeSite) -> None:
+    site = site_on_either_log
     pick = random.Random(5)
     feeding = asyncio.create_task(feed(site, 5, pause_s=0.08))
     while not feeding.done():
@@ -144,8 +158,9 @@ async def test_a_process_killed_at_any_instant_loses_nothing(site: Site, another
 
 
 async def test_a_process_that_is_stopped_beyond_its_lease_hinders_nobody_and_writes_nothing(
-    site: Site, another_site: MakeSite
+    site_on_either_log: Site, another_site: MakeSite
 ) -> None:
+    site = site_on_either_log
     feeding = asyncio.create_task(feed(site, 6, pause_s=0.05))
     async with process(site) as stopped:
         former = await held(site)

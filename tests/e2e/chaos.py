@@ -9,18 +9,21 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.demo.client import Client
 from service.store.embedded import EmbeddedPostgres
 from service.store.migrate import migrate
 from tests.broker import Broker
-from tests.e2e import figures
-from tests.e2e.figures import Part, check_crowd, crowd, make_part
+from tests.e2e import figures, topics
+from tests.e2e.figures import Part, check_crowd, crowd, has_arrived, make_part
 from tests.e2e.harness import Installation, kafka_settings
-from tests.e2e.sending import Event, Sender, paced, until
+from tests.e2e.sending import Event, HttpSender, Sender, TopicSender, paced, until
 from tests.e2e.targets import BACKEND, KAFKA, POSTGRES, Targets
+from tests.ingest.topics import Topic
 
-SETTLE_S = 180.0
-PARTS = 4
+SETTLE_S = 300.0
+PARTS = 3
 EVENTS_A_PART = 350
+TOPIC_PARTITIONS = 3
 CROWD_PAUSE_S = 0.05
 
 
@@ -46,8 +49,9 @@ def plan(chance: random.Random, kills: int, names: Sequence[str]) -> list[Blow]:
 class Storm:
     """An installation under load: tenants whose figures the oracle knows, and a crowd."""
 
-    def __init__(self, targets: Targets, url: str, chance: random.Random) -> None:
+    def __init__(self, targets: Targets, url: str, chance: random.Random, topic: Topic | None) -> None:
         self.targets = targets
+        self._topic = topic
         self._url = url
         self._chance = chance
         self._share = 0.0
@@ -56,26 +60,33 @@ class Storm:
         self._parts: list[Part] = []
         self._senders: list[Sender] = []
         self._began_s = time.monotonic()
-        self.journal: list[str] = []
-        """What happened when, for whoever looks for the cause of a failure."""
+        self.client: Client
+        """Reads what became of the crowd's events."""
 
     def begin(self) -> None:
         """Start sending."""
         installation, apis = self.targets.installation, list(self.targets.apis.values())
-        self._crowd_client = installation.tenant("crowd", scopes="ingest")
+        self.client = installation.tenant("crowd", scopes="ingest")
         key = installation.key("crowd", "ingest")
         for number in range(2):
-            batches = crowd(random.Random(self._chance.random()), f"c{number}")
-            self._senders.append(Sender(f"crowd-{number}", apis, key, until(self._enough, batches, pause_s=CROWD_PAUSE_S)))
+            batches = until(self._enough, crowd(random.Random(self._chance.random()), f"c{number}"), pause_s=CROWD_PAUSE_S)
+            self._senders.append(HttpSender(f"crowd-{number}", apis, key, batches))
         for number in range(PARTS):
             part = asyncio.run(make_part(self._url, f"part-{number}", self._chance, EVENTS_A_PART))
-            self._parts.append(part)
-            batches_of = part.batches(self._chance)
-            self._chance.shuffle(batches_of)
             turn = apis[::-1] if number % 2 else apis
-            self._senders.append(Sender(part.name, turn, part.key, paced(batches_of, self._how_far)))
+            self._senders.append(HttpSender(part.name, turn, part.key, self._paced(part)))
+        if self._topic is not None:
+            also = topics.bound(self._topic, backfill=True)
+            part = asyncio.run(make_part(self._url, "from-a-topic", self._chance, EVENTS_A_PART, also=also))
+            self._senders.append(TopicSender(part.name, self._topic, self._paced(part)))
         for sender in self._senders:
             sender.start()
+
+    def _paced(self, part: Part) -> Iterator[list[Event]]:
+        self._parts.append(part)
+        batches = part.batches(self._chance)
+        self._chance.shuffle(batches)
+        return paced(batches, self._how_far)
 
     def strike(self, blows: Sequence[Blow]) -> None:
         """Kill, one after another; most only when the clients get on again."""
@@ -92,8 +103,12 @@ class Storm:
     def recover(self) -> None:
         """Until everything is up and the crowd's events are acknowledged again."""
         self.targets.wait_until_up()
+        self.go_on()
+
+    def go_on(self, batches: int = 1) -> None:
+        """Until each of the crowd's clients has so many batches more acknowledged."""
         before = self._acknowledged()
-        self.until(lambda: self._acknowledged() > before, "nothing is acknowledged any more")
+        self.until(lambda: self._acknowledged() >= before + batches, "nothing is acknowledged any more")
 
     def until(self, holds: Callable[[], bool], else_: str) -> None:
         """Wait for something, with clients that send and supervisors that start what is due."""
@@ -110,29 +125,40 @@ class Storm:
         self.until(lambda: not any(sender.is_alive() for sender in self._senders), "events are still not acknowledged")
         self._no_errors()
         self.note("everything was acknowledged")
+        self.until(self._has_arrived, "events of a topic are still missing")
         self.until(self._is_consumed, "events are still pending")
         self.note("everything was consumed")
         installation = self.targets.installation
         assert self.targets.ended == []
-        check_crowd(self._crowd_client, self._events_of("crowd"))
+        check_crowd(self.client, self._events_of("crowd"))
         assert installation.run("check").stdout.endswith("the ledger is right\n")
         said = asyncio.run(figures.wrong(self._url, self._parts, self._chance))
         assert not said, f"{len(said)} figures differ:\n" + "\n".join(said[:20])
         self.note("every figure was compared")
         for name in list(self.targets.roles):
             self.targets.leave(name)
-        self.note("every process stopped")
+        self.note(f"every process stopped; {self._told()}")
 
     def note(self, what: str) -> None:
-        self.journal.append(f"{time.monotonic() - self._began_s:6.1f} s: {what}")
+        """Say what happened when, for whoever watches, or looks for the cause of a failure."""
+        print(f"{time.monotonic() - self._began_s:6.1f} s: {what}", flush=True)  # noqa: T201
 
-    def told(self) -> str:
+    @property
+    def repeated(self) -> int:
+        """How often clients had to send something again."""
+        return sum(sender.repeated for sender in self._senders)
+
+    def _told(self) -> str:
         """What the clients went through."""
         sent = sum(len(sender.acknowledged) for sender in self._senders)
-        return f"{sent} events acknowledged, {sum(sender.repeated for sender in self._senders)} requests sent again"
+        return f"{sent} events acknowledged, {self.repeated} batches sent again"
+
+    def _has_arrived(self) -> bool:
+        """What was acknowledged by a topic is on its way for as long as the source takes."""
+        return self._topic is None or asyncio.run(has_arrived(self._url, self._parts[-1]))
 
     def _is_consumed(self) -> bool:
-        return not self._crowd_client.get("/v1/ledger")["installation"]["pending"]
+        return not self.client.get("/v1/ledger")["installation"]["pending"]
 
     def _how_far(self) -> float:
         return self._share
@@ -156,20 +182,25 @@ def storm(
     """Everything started, and events coming; says how to have the same again when it fails."""
     chance = random.Random(seed)
     asyncio.run(migrate(postgres.url))
-    log = kafka_settings(broker) if broker else {}
-    words = {"minute_retention_days": figures.MINUTES_KEPT_DAYS, "partitions": "6", "flush_events": "2000"} | log | settings
+    words = {"minute_retention_days": figures.MINUTES_KEPT_DAYS, "partitions": "6", "flush_events": "2000"} | settings
+    topic = None
+    if broker:
+        words |= kafka_settings(broker)
+        if any(name.startswith("source") for name in roles):
+            topic = topics.made(broker, TOPIC_PARTITIONS)
+            words |= topics.settings(topic)
     with ExitStack() as stack:
         installation = stack.enter_context(Installation(postgres.url, directory, **words))
         targets = Targets(installation, postgres, broker, *roles)
         targets.chance = random.Random(seed)
         installation.address = next(iter(targets.apis.values()))
         stack.callback(targets.close)
-        made = Storm(targets, postgres.url, chance)
+        made = Storm(targets, postgres.url, chance, topic)
         try:
+            print(f"\nseed {seed}")  # noqa: T201
             targets.start_all()
             made.begin()
             yield made
         except BaseException as error:
-            said = f"again with --seed {seed}; the logs of all roles are in {directory}"
-            error.add_note("\n".join([said, *made.journal, *targets.ended]))
+            error.add_note(f"again with --seed {seed}; the logs of all roles are in {directory}")
             raise

@@ -58,13 +58,13 @@ class Part:
         return made
 
 
-async def make_part(url: str, name: str, chance: random.Random, events: int) -> Part:
+async def make_part(url: str, name: str, chance: random.Random, events: int, *, also: str = "") -> Part:
     """A tenant that declares all that figures depend on, and a stream around a day of its own, all of it in the past."""
     scene = Scene(chance.choice(ZONES), (to_datetime(SystemClock().now_us() - 5 * DAY)).date())
     choices = {of: chance.choice(values) for of, values in CHOICES.items()}
     connection = await asyncpg.connect(url, server_settings=SERVER_SETTINGS)
     try:
-        tenant, config = await declare(connection, name, scene, choices)
+        tenant, config = await declare(connection, name, scene, choices, also=also)
         _, key = await create_key(connection, await tenant_by_name(connection, name), ("ingest", "backfill"))
     finally:
         await connection.close()
@@ -98,13 +98,27 @@ async def wrong(url: str, parts: Iterable[Part], chance: random.Random) -> list[
     return said
 
 
-async def _wrong_in_ledger(pool: asyncpg.Pool, part: Part, wanted: Outcome) -> list[str]:
-    """Each event is stored once; a refused one is one dead letter, as often as it was sent."""
+async def has_arrived(url: str, part: Part) -> bool:
+    """Whether as many events stand in the database as must in the end."""
+    stored, refused = _counts(part, outcome(part.sent, part.scene.zone))
+    connection = await asyncpg.connect(url)
+    try:
+        found = [sum(row["events"] for row in await connection.fetch(sql, part.tenant)) for sql in (_STORED, _LETTERS)]
+    finally:
+        await connection.close()
+    return all(events >= sum(expected.values()) for events, expected in zip(found, (stored, refused), strict=True))
+
+
+def _counts(part: Part, wanted: Outcome) -> tuple[dict[str, int], dict[str, int]]:
+    """Events stored, by source, and dead letters, by reason: a refused event is one, as often as it was sent."""
     stored = {source: events for (source, kind), events in wanted.ledger.items() if kind == "stored"}
     letters = {(s.event["source"], s.event["id"], s.event["time"], s.refused) for s in part.sent if s.refused}
-    refused = Counter(reason for *_, reason in letters)
+    return stored, dict(Counter(reason for *_, reason in letters))
+
+
+async def _wrong_in_ledger(pool: asyncpg.Pool, part: Part, wanted: Outcome) -> list[str]:
     said = []
-    for sql, expected in ((_STORED, stored), (_LETTERS, dict(refused))):
+    for sql, expected in zip((_STORED, _LETTERS), _counts(part, wanted), strict=True):
         found = {row[0]: row["events"] for row in await pool.fetch(sql, part.tenant)}
         if found != expected:
             said.append(f"{part.name}: {sql.split()[1]} wanted {expected}, found {found}")

@@ -20,7 +20,7 @@ from tests.e2e.harness import Installation
 POSTGRES, BACKEND, KAFKA = "postgres", "backend", "kafka"
 SUPERVISED_S = 0.3
 """After so long a process that ended by itself is started again."""
-UP_TIMEOUT_S = 120.0
+UP_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,14 @@ class Targets:
             self.installation.kill(name)
         self._up.discard(name)
         self._due[name] = time.monotonic() + down_s
+
+    def take_away(self, name: str) -> None:
+        """SIGKILL, and nothing starts it again until it is brought back."""
+        self.kill(name, down_s=float("inf"))
+
+    def bring_back(self, name: str) -> None:
+        """Start what was taken away."""
+        self._due[name] = time.monotonic()
 
     def stop(self, name: str) -> None:
         """SIGSTOP: it holds all that it holds, and does nothing."""

@@ -12,7 +12,7 @@ from tests.broker import Broker
 from tests.e2e.chaos import Storm, storm
 
 LEASE_S = 3.0
-PAUSES = ("aggregate-0", "aggregate-1", "evaluate-0", "aggregate-0", "api-0")
+PAUSES = ("aggregate-0", "aggregate-1", "evaluate-0", "aggregate-0", "api-0", "source-0")
 # Leases that are alive: those of one process, and those of all.
 _HELD = """
 select count(*) filter (where w.pid = $1), count(*) filter (where l.resource like 'log/%')
@@ -25,7 +25,7 @@ def test_processes_stopped_for_longer_than_their_lease_change_no_figure_when_the
     own_postgres: EmbeddedPostgres, own_broker: Broker, tmp_path: Path, seed: int
 ) -> None:
     chance = random.Random(seed)
-    roles = ["api-0", "api-1", "evaluate-0", "evaluate-1", "aggregate-0", "aggregate-1"]
+    roles = ["api-0", "api-1", "evaluate-0", "evaluate-1", "source-0", "aggregate-0", "aggregate-1"]
     with storm(own_postgres, own_broker, tmp_path, seed, roles, partitions=str(PARTITIONS), lease_s=str(LEASE_S)) as made:
         for number, victim in enumerate(chance.sample(PAUSES, k=len(PAUSES))):
             made.recover()

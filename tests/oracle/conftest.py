@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from tests.broker import Broker
 from tests.oracle.running import SEASONS_US, Running, move_partitions, opened
 
 
@@ -24,3 +25,15 @@ async def running(addresses: dict[date, str]) -> AsyncIterator[dict[date, Runnin
     """Running installations by season."""
     async with AsyncExitStack() as stack:
         yield {season: await stack.enter_async_context(opened(url, SEASONS_US[season])) for season, url in addresses.items()}
+
+
+@pytest.fixture
+async def running_on_kafka(make_database: Callable[[], str], kafka: Broker) -> AsyncIterator[dict[date, Running]]:
+    """The same, their logs in Kafka."""
+    async with AsyncExitStack() as stack:
+        made = {}
+        for season, now_us in SEASONS_US.items():
+            url = await asyncio.to_thread(make_database)
+            await move_partitions(url, now_us)
+            made[season] = await stack.enter_async_context(opened(url, now_us, kafka))
+        yield made

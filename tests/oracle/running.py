@@ -16,7 +16,7 @@ from service.catalog import Kept, declared_of
 from service.clock import SECOND, to_us
 from service.domain.config import TenantConfig
 from service.domain.families.rows import RejectedRow, Row
-from service.eventlog.postgres import PostgresLog
+from service.eventlog.opening import log_kind, open_log
 from service.ingest.append import Appender
 from service.ingest.decode import Decoder, Form, Limits, Stamp
 from service.settings import Settings
@@ -26,7 +26,8 @@ from service.store.installation import ensure_installation
 from service.store.partitions import ensure_partitions, kept_from
 from service.store.tenants import create_tenant
 from service.telemetry import Telemetry
-from tests.aggregate.conftest import Site
+from tests.aggregate.conftest import Site, in_kafka
+from tests.broker import Broker
 from tests.http.clocks import HandClock
 from tests.oracle.asking import Rollups
 from tests.oracle.scene import AUTUMN, FIRST_VERSION, LATENESS_US, SECOND_VERSION, SKEW_US, SPRING, Scene
@@ -76,13 +77,15 @@ class Running:
             await self.appender.append(rows)
 
 
-async def declare(connection: Connection, name: str, scene: Scene, choices: dict[str, Any]) -> tuple[int, TenantConfig]:
-    """Make a tenant that declared two versions, the second of which begins with the scene's change."""
+async def declare(
+    connection: Connection, name: str, scene: Scene, choices: dict[str, Any], *, also: str = ""
+) -> tuple[int, TenantConfig]:
+    """Make a tenant that declared two versions, the second of which begins with the scene's change; `also` ends both."""
     begins = datetime.combine(scene.change, time(0), ZoneInfo(scene.zone)).isoformat()
     tenant = await create_tenant(connection, name, scene.zone)
     for text, limit_ms in ((FIRST_VERSION, 500), (SECOND_VERSION, 300)):
         toml = text.format(zone=scene.zone, limit_ms=limit_ms, valid_from=begins, holiday=scene.change.isoformat(), **choices)
-        await apply_config(connection, name, toml, now_us=scene.midnight(-100), known_kpis={})
+        await apply_config(connection, name, toml + also, now_us=scene.midnight(-100), known_kpis={})
     return tenant.id, (await load_configs(connection, [tenant.id]))[tenant.id].newest
 
 
@@ -115,17 +118,20 @@ def cut(sent: Sequence[Sent], sizes: Sequence[int]) -> list[Sequence[Sent]]:
 
 
 @asynccontextmanager
-async def opened(url: str, now_us: int) -> AsyncIterator[Running]:
-    """An installation in a migrated database, as it would stand at that time."""
+async def opened(url: str, now_us: int, kafka: Broker | None = None) -> AsyncIterator[Running]:
+    """An installation in a migrated database, as it would stand at that time; its log in Kafka, or in the same database."""
     clock = HandClock()
     clock.us = now_us
+    settings = in_kafka(SETTINGS, kafka) if kafka else SETTINGS
+    kind = log_kind(settings)
     pool = await create_pool(url, max_size=40)
     try:
         async with pool.acquire() as connection:
-            installation = await ensure_installation(connection, SETTINGS, log_kind="postgres")
+            installation = await ensure_installation(connection, settings, log_kind=kind)
             kept = await kept_from(connection)
-        log = await PostgresLog.open(pool, generation=installation.generation, partitions=installation.partitions, clock=clock)
-        site = Site(pool, log, SETTINGS, installation, 0, url, clock)  # type: ignore[arg-type]  # any clock that is moved by hand
+        words = {"generation": installation.generation, "partitions": installation.partitions}
+        log = await open_log(settings, pool, **words, clock=clock, kind=kind)
+        site = Site(pool, log, settings, installation, 0, url, clock)  # type: ignore[arg-type]  # any clock that is moved by hand
         limits = Limits(SETTINGS.max_request_events, SETTINGS.max_event_bytes, SETTINGS.max_depth, LATENESS_US, SKEW_US)
         appender = Appender(log, Telemetry("api"), gather_ms=0, backlog_events=10_000)
         running = asyncio.create_task(appender.run())
@@ -134,6 +140,7 @@ async def opened(url: str, now_us: int) -> AsyncIterator[Running]:
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+            await log.close()
     finally:
         await pool.close()
 

@@ -21,7 +21,20 @@ FIRST = {name: values[0] for name, values in CHOICES.items()}
 async def test_order_batches_and_workers_change_no_bit(
     running: dict[date, Running], scene: Scene, seeds: list[int], sizes: list[int], other_sizes: list[int], dice: int
 ) -> None:
-    here = running[scene.season]
+    await same_rollups(running[scene.season], scene, seeds, sizes, other_sizes, dice)
+
+
+@settings(FEW_BUT_BIG, max_examples=2)
+@given(scene=st.sampled_from(SCENES), seeds=SEEDS, sizes=SIZES, other_sizes=SIZES, dice=st.integers(0, 2**16))
+async def test_on_kafka_they_change_no_bit_either(
+    running_on_kafka: dict[date, Running], scene: Scene, seeds: list[int], sizes: list[int], other_sizes: list[int], dice: int
+) -> None:
+    await same_rollups(running_on_kafka[scene.season], scene, seeds, sizes, other_sizes, dice)
+
+
+async def same_rollups(
+    here: Running, scene: Scene, seeds: list[int], sizes: list[int], other_sizes: list[int], dice: int
+) -> None:
     sent = stream(seeds, scene, copies_differ=False)
     shuffled = random.Random(dice).sample(sent, k=len(sent))
     one = await rollups(here, scene, sent, sizes, workers=1)

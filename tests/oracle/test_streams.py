@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -38,30 +39,46 @@ def catalog() -> Catalog:
     return Catalog.load()
 
 
+STREAMS = {
+    "scenes": st.sampled_from(PAIRS),
+    "choices": st.fixed_dictionaries({name: st.sampled_from(values) for name, values in CHOICES.items()}),
+    "seeds": st.tuples(SEEDS, SEEDS),
+    "sizes": SIZES,
+    "workers": st.integers(1, 3),
+    "dice": st.integers(0, 2**16),
+}
+"""Of two tenants of one installation."""
+
+
 @FEW_BUT_BIG
-@given(
-    scenes=st.sampled_from(PAIRS),
-    choices=st.fixed_dictionaries({name: st.sampled_from(values) for name, values in CHOICES.items()}),
-    seeds=SEEDS,
-    other_seeds=SEEDS,
-    sizes=SIZES,
-    workers=st.integers(1, 3),
-    dice=st.integers(0, 2**16),
-)
+@given(**STREAMS)
 async def test_every_figure_is_that_of_plain_loops_over_the_events(
-    running: dict[date, Running],
+    running: dict[date, Running], catalog: Catalog, scenes: tuple[Scene, Scene], **drawn: Any
+) -> None:
+    await every_figure(running[scenes[0].season], catalog, scenes, **drawn)
+
+
+@settings(FEW_BUT_BIG, max_examples=2)
+@given(**STREAMS)
+async def test_on_kafka_it_is_as_well(
+    running_on_kafka: dict[date, Running], catalog: Catalog, scenes: tuple[Scene, Scene], **drawn: Any
+) -> None:
+    await every_figure(running_on_kafka[scenes[0].season], catalog, scenes, **drawn)
+
+
+async def every_figure(
+    here: Running,
     catalog: Catalog,
     scenes: tuple[Scene, Scene],
+    *,
     choices: dict[str, str],
-    seeds: list[int],
-    other_seeds: list[int],
+    seeds: tuple[list[int], list[int]],
     sizes: list[int],
     workers: int,
     dice: int,
 ) -> None:
-    here = running[scenes[0].season]
     tenants = {await here.tenant(scene, choices): scene for scene in scenes}
-    streams = zip(tenants.items(), (seeds, other_seeds), strict=True)
+    streams = zip(tenants.items(), seeds, strict=True)
     batches = {tenant: cut(stream(numbers, scene), sizes) for (tenant, scene), numbers in streams}
     async with here.site.working(workers):
         await here.send(batches)
