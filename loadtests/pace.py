@@ -77,7 +77,7 @@ class Pace(ABC):
         end_s = began_s + plan.warm_up_s + plan.seconds
         counted_s, counted_cpu_s = began_s, time.process_time()
         planned = 0
-        while (now_s := time.perf_counter()) < end_s and not self._enough():
+        while not self._done(now_s := time.perf_counter(), end_s):
             if not self.counting and now_s - began_s >= plan.warm_up_s:
                 self.counting, counted_s, counted_cpu_s = True, now_s, time.process_time()
             if self.failure is not None:
@@ -100,8 +100,11 @@ class Pace(ABC):
                 await asyncio.sleep(TICK_S)
         return self._outcome(seconds, cpu_s)
 
-    def _enough(self) -> bool:
-        return self.plan.most_events is not None and self._acknowledged >= self.plan.most_events
+    def _done(self, now_s: float, end_s: float) -> bool:
+        """The time is over, and something was counted; or as many events as wanted are acknowledged."""
+        if self.plan.most_events is not None and self._acknowledged >= self.plan.most_events:
+            return True
+        return now_s >= end_s and (bool(self._latencies_s) or now_s >= end_s + DRAIN_TIMEOUT_S)
 
     def _schedule(self, due_s: float) -> None:
         if len(self._due) < MAX_DUE:

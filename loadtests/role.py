@@ -15,7 +15,8 @@ from loadtests.processes import cpu_s
 from loadtests.site import Database, Site
 from service.supervisor import free_port
 
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 120.0
+READY_POLL_S = 0.1
 STOP_TIMEOUT_S = 30.0
 
 
@@ -92,11 +93,13 @@ async def running(site: Site, name: str, database: Database, settings: Mapping[s
 
 async def _ready(role: Role, process: asyncio.subprocess.Process) -> None:
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + READY_TIMEOUT_S
+    deadline, answer = loop.time() + READY_TIMEOUT_S, "nothing"
     async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
         while loop.time() < deadline and process.returncode is None:
             with contextlib.suppress(httpx.HTTPError):
-                if (await client.get(f"{role.address}/readyz")).is_success:
+                answered = await client.get(f"{role.address}/readyz")
+                if answered.is_success:
                     return
-            await asyncio.sleep(0.05)
-    raise RuntimeError(f"the role {role.name} did not become ready: {role.said()}")
+                answer = answered.text
+            await asyncio.sleep(READY_POLL_S)
+    raise RuntimeError(f"the role {role.name} did not become ready: /readyz says {answer}; its log: {role.said()}")

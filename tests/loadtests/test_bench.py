@@ -26,7 +26,7 @@ def bench(name: str, *words: str) -> tuple[Report, str]:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=420,
             check=False,
         )
         assert run.returncode == 0, run.stderr
@@ -47,11 +47,13 @@ def test_a_bench_of_tiny_counts_fills_the_report_of_the_log_in_postgres() -> Non
     assert "events per second of aggregator CPU" in printed
 
 
-def test_a_bench_of_tiny_counts_finds_a_rate_on_kafka_and_how_long_events_take() -> None:
-    report, printed = bench("smoke-kafka", "--log", "kafka", "--only", "sustained", "--door", "http")
+def test_a_bench_of_tiny_counts_goes_the_whole_way_from_a_topic_and_finds_a_rate() -> None:
+    report, printed = bench("smoke-kafka", "--log", "kafka", "--only", "whole", "sustained")
+    assert report.whole is not None
+    assert {plain.events for plain in report.whole.plain} == {report.whole.events + report.whole.warm_up_events}
     assert report.sustained is not None
     assert report.sustained.held.events_per_s > 0
-    assert {"api", "aggregate", "evaluate", "kafka", "postgres", "client"} <= report.sustained.held.cpu_us.keys()
+    assert {"api", "source", "aggregate", "evaluate", "kafka", "postgres", "client"} <= report.sustained.held.cpu_us.keys()
     assert [each.tenants for each in report.sustained.visible] == [1, 1, 3]
     for visible in report.sustained.visible:
         assert 0 < visible.p50_ms <= visible.p95_ms <= visible.worst_ms
