@@ -12,6 +12,7 @@ import { Counter } from "k6/metrics";
 
 const ADDRESS = __ENV.ADDRESS || "http://127.0.0.1:8080";
 const BATCH = Number(__ENV.BATCH || 100);
+const REQUESTS = Number(__ENV.REQUESTS || 100);
 const GIVE_UP_MS = 120_000;
 const FIRST_PAUSE_S = 0.2;
 const LONGEST_PAUSE_S = 30;
@@ -21,8 +22,8 @@ export const options = {
   scenarios: {
     events: {
       executor: "shared-iterations",
-      vus: Number(__ENV.VUS || 4),
-      iterations: Number(__ENV.REQUESTS || 100),
+      vus: Math.min(Number(__ENV.VUS || 4), REQUESTS),
+      iterations: REQUESTS,
       maxDuration: __ENV.LONGEST || "10m",
     },
   },

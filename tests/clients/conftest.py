@@ -8,7 +8,9 @@ from itertools import count
 import asyncpg
 import pytest
 
+from service.clock import SystemClock
 from service.demo.client import Client
+from service.store.config import apply_config
 from service.store.keys import create_key
 from service.store.tenants import create_tenant
 from tests.clients.running import Site
@@ -36,11 +38,13 @@ def site(service: Installation) -> Iterator[Site]:
         yield Site(service, name, write, reader)
 
 
-async def keys(database_url: str, tenant: str) -> tuple[str, str]:
-    """Make a tenant, with a key for writing and one for reading."""
+async def keys(database_url: str, tenant: str, declared: str = "") -> tuple[str, str]:
+    """Make a tenant that declares this, with a key for writing and one for reading."""
     connection = await asyncpg.connect(database_url)
     try:
         made = await create_tenant(connection, tenant, "UTC")
+        if declared:
+            await apply_config(connection, tenant, declared, now_us=SystemClock().now_us(), known_kpis={})
         return (await create_key(connection, made, ["ingest"]))[1], (await create_key(connection, made, ["read"]))[1]
     finally:
         await connection.close()

@@ -28,10 +28,8 @@ def fed(make_database: Callable[[], str], tmp_path: Path, kafka: Broker, topic: 
     with Installation(make_database(), tmp_path, **kafka_settings(kafka)) as service:
         service.start("api")
         service.wait_until_ready()
-        write, read = asyncio.run(keys(service.environment["TIDEGAUGE_DATABASE_URL"], "shop"))
-        declared = tmp_path / "shop.toml"
-        declared.write_text(f'timezone = "UTC"\n\n[[kafka_source]]\ntopic = "{topic.name}"\n')
-        service.run("apply", "--tenant", "shop", str(declared))
+        declared = f'[[kafka_source]]\ntopic = "{topic.name}"\n'
+        write, read = asyncio.run(keys(service.environment["TIDEGAUGE_DATABASE_URL"], "shop", declared))
         service.start("aggregate")
         service.start("source")
         with Client(service.address, write_key=write, read_key=read) as reader:
