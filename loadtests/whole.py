@@ -61,7 +61,7 @@ def _result(sent: Outcome, began: Marks, done: Marks, warm_up_events: int, plain
     used_us = done.us_since(began, events)
     return Whole(
         events=events,
-        event_bytes=sent.body_bytes / max(1, sent.events),
+        event_bytes=sent.body_bytes / sent.acknowledged,
         warm_up_events=warm_up_events,
         seconds=seconds,
         events_per_s=events / seconds,
