@@ -8,7 +8,7 @@ branch_labels = None
 depends_on = None
 
 # Adds two sparse histograms: arrays of (bin << 48) | count in the order of bins. A few bins are found in the longer one
-# by halving (width_bucket), many are walked along with it (measured: docs/adr/0009). Without one of them it is the
+# by halving (width_bucket), many are walked along with it (measured: docs/adr/0012). Without one of them it is the
 # other. Where a count would not fit an entry, its bin gets another one.
 HIST_ADD = """
 create or replace function hist_add(a int8[], b int8[]) returns int8[]

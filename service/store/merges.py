@@ -2,7 +2,7 @@
 
 Rows arrive in the order of the target's key, so that index pages are touched once. The large ones are MERGEs: in
 its turn a flush is the only one that writes these tables, and `on conflict do update` would lock (and log) each row
-before it changes it (docs/adr/0009). Elsewhere, what would change nothing is left out before the conflict.
+before it changes it (docs/adr/0012). Elsewhere, what would change nothing is left out before the conflict.
 """
 
 from typing import Final

@@ -22,7 +22,7 @@ DAYS_AHEAD = 7
 MONTHS_AHEAD_DAYS = 62
 FILLFACTOR = 45
 """Percent of a page that new rows fill: a flush writes most rows of it anew, and finds room for them beside the old ones
-(measured: docs/adr/0009)."""
+(measured: docs/adr/0012)."""
 
 # Partitions come and go one process at a time: those that start together make them once.
 TAKE_TURN = "select pg_advisory_xact_lock($1)"
