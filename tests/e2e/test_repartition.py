@@ -17,6 +17,12 @@ from tests.e2e.test_kills import counted_once, sending, started
 SEED = 7
 
 
+@pytest.fixture(autouse=True)
+def _patient_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch may wait for whatever is started anew in the middle of it."""
+    monkeypatch.setattr("service.demo.client.GIVE_UP_S", 240.0)
+
+
 @pytest.fixture
 def running(installation: Installation) -> Installation:
     started(installation)
