@@ -9,10 +9,15 @@ from pathlib import Path
 import asyncpg
 import pytest
 import structlog
+from hypothesis import settings
 
 from service.store.embedded import EmbeddedPostgres
 from service.store.migrate import migrate
 from tests.broker import Broker
+
+# How long an example takes says nothing of what it shows: the first one compiles, and other work wants the cores, too.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 TEMPLATE = "template_tidegauge"
 LONGEST = ("e2e", "clients", "eventlog", "oracle", "operations")

@@ -33,11 +33,13 @@ ACTIVITY = pl.Schema(
         "tenant": pl.Int32(),
         "account": pl.String(),
         "user": pl.String(),
-        "feature": pl.String(),  # "" is any that counts
+        "feature": pl.String(),
         "day": pl.Int32(),
+        "counts": pl.Boolean(),  # makes active: it is no ignored feature
     }
 )
-USERS = pl.Schema({"tenant": pl.Int32(), "user": pl.String()})  # known, active or not: given an ordinal
+ACTIVITY_KEYS = [name for name in ACTIVITY if name != "counts"]
+USERS = pl.Schema({"tenant": pl.Int32(), "user": pl.String()})  # known without any activity: given an ordinal, too
 STATES = pl.Schema(
     {
         "tenant": pl.Int32(),

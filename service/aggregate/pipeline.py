@@ -8,6 +8,7 @@ import asyncpg
 import numpy as np
 import polars as pl
 
+from service.aggregate import bits
 from service.aggregate import outcomes as rows
 from service.aggregate.admission import Admission, Limits
 from service.aggregate.batch import Batch, read_batch
@@ -18,6 +19,7 @@ from service.aggregate.deltas import Deltas
 from service.aggregate.folds import FOLDS
 from service.aggregate.folds.merge import merge
 from service.aggregate.policy import Mask, Outcomes, TimePolicy
+from service.aggregate.records import scanned
 from service.aggregate.resolve import Resolved, Resolver
 from service.aggregate.seen import SeenIds
 from service.aggregate.stage import stage_deltas
@@ -179,6 +181,12 @@ class Pipeline:
                 "producer": rows.producer_rows(batch, self.generation),
             },
         )
+
+
+def compile_all() -> None:
+    """Have every compiled function ready: some seconds once an installation, then tenths of one a process."""
+    scanned.prepare()
+    bits.prepare()
 
 
 def _fold(frames: Mapping[str, pl.DataFrame], context: FoldContext) -> Deltas:

@@ -61,15 +61,16 @@ class Resolved:
 
 def wanted(deltas: Deltas) -> Wanted:
     """List what has to be resolved; pure, for a thread."""
-    activity = deltas.activity
-    # The feature "" stands for any that counts: a first day is one of those.
-    day = pl.when(pl.col("feature") == "").then("day").min()
-    seen = pl.concat([activity, deltas.users.select(USER_KEY)], how="diagonal")
+    # A first day is one of activity that counts.
+    activity = deltas.activity.with_columns(day=pl.when("counts").then("day"))
+    seen = activity.select(*USER_KEY, "day")
+    if len(deltas.users):
+        seen = pl.concat([seen, deltas.users.with_columns(day=pl.lit(None, pl.Int32))])
     return Wanted(
         series=deltas.facts.select(SERIES_KEY).unique(),
-        users=seen.group_by(USER_KEY).agg(day),
-        seats=activity.filter(pl.col("account") != "").group_by(SEAT_KEY).agg(day),
-        features=activity.filter(pl.col("feature") != "").select("tenant", "feature").unique(),
+        users=seen.group_by(USER_KEY).agg(pl.col("day").min()),
+        seats=activity.filter(pl.col("account") != "").group_by(SEAT_KEY).agg(pl.col("day").min()),
+        features=activity.select("tenant", "feature").unique(),
     )
 
 

@@ -67,14 +67,12 @@ def _of_grain(facts: pl.DataFrame, grain: str) -> pl.DataFrame:
 
 
 def _active(activity: pl.DataFrame, resolved: Resolved) -> pl.DataFrame:
-    """Who was active, by ordinal, in both populations; the feature 0 is any that counts."""
-    numbered = activity.join(resolved.features, on=["tenant", "feature"], how="left").with_columns(
-        feature=pl.when(pl.col("feature") == "").then(pl.lit(0, pl.Int64)).otherwise("id")
-    )
+    """Who was active, by ordinal, in both populations."""
+    numbered = activity.join(resolved.features, on=["tenant", "feature"])
     users = numbered.join(resolved.users, on=USER_KEY)
     seats = numbered.join(resolved.seats, on=SEAT_KEY)
     return pl.concat(
-        frame.select("tenant", pl.lit(population).alias("population"), "feature", "day", "ordinal")
+        frame.select("tenant", pl.lit(population).alias("population"), "day", "ordinal", "counts", feature="id")
         for population, frame in (("seat", seats), ("user", users))
     )
 

@@ -10,9 +10,8 @@ import structlog
 from service.aggregate.flusher import Flusher
 from service.aggregate.holding import Holding
 from service.aggregate.moves import moves_of, within_limit
-from service.aggregate.pipeline import Pipeline, Prepared
+from service.aggregate.pipeline import Pipeline, Prepared, compile_all
 from service.aggregate.policy import TimePolicy
-from service.aggregate.records.scanned import prepare
 from service.aggregate.report import Report, describe
 from service.clock import SECOND, Clock
 from service.domain.ids import Offset, Partition
@@ -89,7 +88,7 @@ class Worker:
         beside: list[asyncio.Task[None]] = []
         try:
             # Before leases are taken: another worker may work meanwhile.
-            await asyncio.to_thread(prepare)
+            await asyncio.to_thread(compile_all)
             while not self._stopping.is_set():
                 try:
                     if not beside:

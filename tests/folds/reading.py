@@ -16,7 +16,14 @@ BITS = ("up", "down", "degraded", "planned", "excluded")
 def read(deltas: Deltas) -> Oracle:
     for name in ("facts", "activity", "users", "states", "milestones", "steps", "probes"):
         assert getattr(deltas, name).schema == getattr(schemas, name.upper())
-    made = Oracle(activity=_set(deltas.activity), users=_set(deltas.users))
+    made = Oracle(users=_set(deltas.users))
+    seen = deltas.activity.rows()
+    assert len({row[:5] for row in seen}) == len(seen)
+    for tenant, account, user, feature, day, counts in seen:
+        made.users.add((tenant, user))
+        made.activity.add((tenant, account, user, feature, day))
+        if counts:
+            made.activity.add((tenant, account, user, "", day))
     for row in deltas.facts.iter_rows(named=True):
         _put(made.facts, tuple(row[k] for k in ("tenant", "kind", "account", "dims", "grain", "bucket")), _fact(row))
     for row in deltas.states.iter_rows(named=True):

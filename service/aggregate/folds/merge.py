@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import polars as pl
 
-from service.aggregate.deltas import PROBES, Deltas
+from service.aggregate.deltas import ACTIVITY_KEYS, PROBES, Deltas
 from service.aggregate.folds.facts import NEWEST, facts_of
 from service.aggregate.folds.tally import Bins, Exact, Tally, by_newness, grouped_rows, narrowed, regroup
 from service.domain import histogram
@@ -28,7 +28,7 @@ def merge(deltas: Sequence[Deltas]) -> Deltas:
     return Deltas(
         # Folds of different families meet in no fact: those are only laid side by side.
         facts=_united(facts, added_facts if len(set(kinds)) < len(kinds) else None),
-        activity=_united([delta.activity for delta in deltas], pl.DataFrame.unique),
+        activity=_united([delta.activity for delta in deltas], counted_activity),
         users=_united([delta.users for delta in deltas], pl.DataFrame.unique),
         states=_united([delta.states for delta in deltas], newest_states),
         milestones=_united([delta.milestones for delta in deltas], earliest_milestones),
@@ -66,6 +66,11 @@ def added_facts(facts: pl.DataFrame) -> pl.DataFrame:
     added = regroup(tally, of_row)
     columns = keys[added.keys].get_columns()
     return facts_of(columns, added, newest)
+
+
+def counted_activity(activity: pl.DataFrame) -> pl.DataFrame:
+    """ACTIVITY: what counts once, counts."""
+    return activity.group_by(ACTIVITY_KEYS).agg(pl.col("counts").any())
 
 
 def newest_states(states: pl.DataFrame) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 import polars as pl
 
 from service.aggregate.context import FoldContext
-from service.aggregate.deltas import USERS, Deltas
+from service.aggregate.deltas import ACTIVITY_KEYS, USERS, Deltas
 from service.aggregate.folds.facts import fold_facts
 from service.aggregate.folds.fold import Fold
 from service.aggregate.folds.pairs import declared_pairs_text
@@ -16,7 +16,7 @@ OK = pl.when("ok").then(pl.lit("")).otherwise(pl.lit("false"))
 
 
 def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
-    """Facts of the kinds `usage` and `session`, active users by feature and day, and all users seen.
+    """Facts of the kinds `usage` and `session`, active users by feature and day, and users that only ended a session.
 
     The `end` of a session is no use and makes nobody active; it says how long the session was that began
     at its time less its duration.
@@ -27,7 +27,7 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
     return Deltas(
         facts=pl.concat([_uses(uses, valid, context), _sessions(events.filter(is_session), context)]),
         activity=_activity(uses, valid),
-        users=events.select(USERS.names()).unique(),
+        users=events.filter(is_session & (pl.col("phase") == "end")).select(USERS.names()).unique(),
     )
 
 
@@ -65,17 +65,16 @@ def _sessions(sessions: pl.DataFrame, context: FoldContext) -> pl.DataFrame:
 
 
 def _activity(uses: pl.DataFrame, valid: Versions) -> pl.DataFrame:
-    """Who used what on which day; the feature "" stands for any that counts."""
-    seen = uses.select("tenant", "account", "user", "feature").with_columns(valid.days(uses["time_us"]).alias("day"))
+    """Who used what on which day."""
+    day = valid.days(uses["time_us"]).alias("day")
     ignored = [(place, name) for place, config in enumerate(valid.configs) for name in config.ignore_features]
     if not ignored:
-        distinct = counted = seen.unique()
-    else:
-        names = valid.declared({"feature": pl.String()}, ignored)
-        distinct = seen.unique()
-        counted = seen.with_columns(valid.series()).join(names, on=["version", "feature"], how="anti")
-    anything = counted.select("tenant", "account", "user", pl.lit("").alias("feature"), "day").unique()
-    return pl.concat([distinct, anything])
+        return uses.select("tenant", "account", "user", "feature", day).unique().with_columns(counts=True)
+    names = valid.declared({"feature": pl.String(), "ignored": pl.Boolean()}, [(*name, True) for name in ignored])
+    seen = uses.select("tenant", "account", "user", "feature", day, valid.series()).join(
+        names, on=["version", "feature"], how="left"
+    )
+    return seen.group_by(ACTIVITY_KEYS).agg(counts=pl.col("ignored").is_null().any())
 
 
 USAGE = Fold(family="usage", fold=fold, names={"feature": "feature"}, maps={"properties": "property"})

@@ -9,17 +9,23 @@ import numpy as np
 import polars as pl
 
 from service.aggregate.records import fields
-from service.aggregate.records.scan import Layout
+from service.aggregate.records.scan import REJECTED_LIST, Layout
 from service.domain.families.rows import (
+    AccountRow,
     DeliveryRow,
+    FeedbackRow,
     IncidentRow,
+    ItemRow,
     MeasurementRow,
     ProbeRow,
+    RecoveryRow,
     RequestRow,
     Row,
+    TicketRow,
     UsageRow,
     UserRow,
 )
+from service.eventlog.codec import FAMILIES
 
 ROW_TYPES: Final[Mapping[str, type[Row]]] = {
     "usage": UsageRow,
@@ -29,8 +35,13 @@ ROW_TYPES: Final[Mapping[str, type[Row]]] = {
     "probe": ProbeRow,
     "measurement": MeasurementRow,
     "incident": IncidentRow,
+    "account": AccountRow,
+    "recovery": RecoveryRow,
+    "ticket": TicketRow,
+    "feedback": FeedbackRow,
+    "item": ItemRow,
 }
-"""The row of every family of events, in the order of a record's lists (rejected ones are no family of events)."""
+"""The row of every family of events (rejected ones are no family of events)."""
 
 PAIR = pl.Struct({"key": pl.String(), "value": pl.String()})
 HEAD = pl.Schema(
@@ -95,6 +106,7 @@ FIELDS: Final[Mapping[str, Mapping[str, pl.DataType]]] = {
 """By family: its own columns, after the head's."""
 
 LAYOUT: Final = Layout(
+    lists=np.array([REJECTED_LIST if name == "rejected" else list(FIELDS_OF).index(name) for name in FAMILIES]),
     kinds=np.array([field.form.kind for row in FIELDS_OF.values() for field in row]),
     first=np.cumsum([0, *map(len, FIELDS_OF.values())]),
 )

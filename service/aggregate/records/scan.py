@@ -27,11 +27,15 @@ HEAD_FIELDS: Final = 4
 
 ROWS_AT_ONCE: Final = 4_096
 """So many rows stay in a core's own cache while their fields are read."""
+REJECTED_LIST: Final = -1
+"""In `Layout.lists`: this list holds what ingest refused."""
 
 
 class Layout(NamedTuple):
-    """What the rows of all families look like, one family after another, in the order of a record's lists."""
+    """Which list of a record is whose, and what the rows of all families look like, one family after another."""
 
+    lists: Ints
+    """Of each list of a record its family, or REJECTED_LIST."""
     kinds: Ints
     """Of each field."""
     first: Ints
@@ -46,20 +50,22 @@ def places(words: Words, ends: Ints, layout: Layout, cells: Ints, rows: Ints, he
     `rows` (records x families: how many rows) and `heads` (records x HEADS); the rows of a family stand in the order of
     the records. Returns DONE and the number of records, or DAMAGED and the number of the record that is not of this form.
     """
-    families = len(layout.first) - 1
+    known, families = len(layout.lists), len(layout.first) - 1
     totals = np.zeros(families, dtype=np.int64)
     begin = 0
     for record in range(len(ends)):
         end = ends[record]
         lists, position = _head(words, begin, end, heads[record])
         events = 0
-        for family in range(lists):
-            begins = position
+        if lists > known:
+            return DAMAGED, record
+        for place in range(lists):
+            begins, family = position, layout.lists[place]
             length, position = length_at(words, position, end, ARRAY)
             events += max(length, 0)
-            if length < 0 or family > families or events > heads[record, EVENTS]:
+            if length < 0 or events > heads[record, EVENTS]:
                 return DAMAGED, record
-            if family == families:
+            if family == REJECTED_LIST:
                 position = past(words, begins, end)
                 heads[record, REJECTED], heads[record, REJECTED_FROM], heads[record, REJECTED_END] = length, begins, position
             elif length > 0:

@@ -44,7 +44,7 @@ class Scanned:
 
 
 def prepare() -> None:
-    """Have everything compiled, or read from where it is kept: some seconds once an installation, then tenths of one."""
+    """Have everything compiled, or read from where it is kept."""
     scan_records((), partitions=1)
 
 
