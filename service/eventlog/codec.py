@@ -15,21 +15,42 @@ from typing import TypeAlias
 import msgspec
 
 from service.domain.families.rows import (
+    AccountRow,
     DeliveryRow,
+    FeedbackRow,
     IncidentRow,
+    ItemRow,
     MeasurementRow,
     ProbeRow,
+    RecoveryRow,
     RejectedRow,
     RequestRow,
     Row,
+    TicketRow,
     UsageRow,
     UserRow,
 )
 from service.errors import RecordTooLarge, RecordUnreadable
 from service.eventlog.port import MAX_RECORD_BYTES
 
-SCHEMA_VERSION = 1
-FAMILIES: tuple[str, ...] = ("usage", "user", "delivery", "request", "probe", "measurement", "incident", "rejected")
+SCHEMA_VERSION = 2
+"""1: up to `rejected`; 2: `account` to `item`."""
+FAMILIES: tuple[str, ...] = (
+    "usage",
+    "user",
+    "delivery",
+    "request",
+    "probe",
+    "measurement",
+    "incident",
+    "rejected",
+    "account",
+    "recovery",
+    "ticket",
+    "feedback",
+    "item",
+)
+"""The lists of a record, in their order: what came later stands behind `rejected`, which is no family of events."""
 
 AnyRow: TypeAlias = Row | RejectedRow
 _SPLIT_FILL = 0.9  # pieces of a split aim below the limit, for rows differ in size
@@ -53,6 +74,11 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     measurement: list[MeasurementRow] = []
     incident: list[IncidentRow] = []
     rejected: list[RejectedRow] = []
+    account: list[AccountRow] = []
+    recovery: list[RecoveryRow] = []
+    ticket: list[TicketRow] = []
+    feedback: list[FeedbackRow] = []
+    item: list[ItemRow] = []
 
 
 @dataclass(frozen=True, slots=True)

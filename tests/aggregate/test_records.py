@@ -8,9 +8,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.aggregate.batch import read_batch
-from service.aggregate.records.columns import ROW_TYPES
+from service.aggregate.records.columns import LAYOUT, ROW_TYPES
+from service.aggregate.records.scan import REJECTED_LIST
 from service.aggregate.records.scanned import Scanned, scan_records
-from service.domain.families.rows import IncidentRow, MeasurementRow, ProbeRow, RejectedRow, RequestRow, Row, UsageRow
+from service.domain.families.rows import (
+    AccountRow,
+    FeedbackRow,
+    IncidentRow,
+    ItemRow,
+    MeasurementRow,
+    ProbeRow,
+    RecoveryRow,
+    RejectedRow,
+    RequestRow,
+    Row,
+    TicketRow,
+    UsageRow,
+)
 from service.domain.ids import Partition
 from service.errors import RecordUnreadable
 from service.eventlog.codec import FAMILIES, SCHEMA_VERSION, decode, encode
@@ -32,6 +46,11 @@ def sample() -> dict[str, list[Any]]:
         "measurement": [MeasurementRow(*head, "mrr", whole=-5, attributes={"k": "v"})],
         "incident": [IncidentRow(*head, "i-1", "opened", outage=True, accounts=["a", "b"])],
         "rejected": [RejectedRow(bytes(16), 1, "/api", "id", 9, "malformed", "not JSON", b"{")],
+        "account": [AccountRow(*head, "acme", mrr=-5, mrr_currency="USD", signals={"merger": "true"}, size=2**40)],
+        "recovery": [RecoveryRow(*head, "c-1", "lost", amount=None, automated=True)],
+        "ticket": [TicketRow(*head, "t-1", "opened", "P0", level=4), TicketRow(*head, "t-2", "updated")],
+        "feedback": [FeedbackRow(*head, "u", "nps", score=0, scale=10, themes=["a", "é"])],
+        "item": [ItemRow(*head, "r-1", "risk", "open", value=2**50, value_currency="EUR")],
     }
 
 
@@ -109,8 +128,29 @@ def test_damaged_bytes_are_refused_just_where_the_codec_refuses_them(data: st.Da
     assert not scanned.unreadable
     assert scanned.producers == [(decoded.producer, decoded.sequence)]
     assert [row for _, row in scanned.rejected] == decoded.rejected
-    for family in FAMILIES[:-1]:
+    for family in ROW_TYPES:
         rows: list[Row] = getattr(decoded, family)
         ids = [event["id"] for event in rows_of(scanned).get(family, [])]
         assert ids == [row.id for row in rows]
-        assert family in ROW_TYPES
+
+
+def test_every_list_of_a_record_is_a_familys_or_holds_the_refused() -> None:
+    assert set(FAMILIES) == {*ROW_TYPES, "rejected"}
+    names = list(ROW_TYPES)
+    assert [names[place] if place != REJECTED_LIST else "rejected" for place in LAYOUT.lists.tolist()] == list(FAMILIES)
+
+
+def test_rows_of_families_on_both_sides_of_the_refused_are_found() -> None:
+    for family, rows in sample().items():
+        scanned = scan_records([record({"usage": [usage(1)]}, 0), record({family: rows}, 1)], partitions=1)
+        assert not scanned.unreadable
+        found = {name: len(frame) for name, frame in scanned.frames.items()}
+        assert found.get("usage") == 1 + (len(rows) if family == "usage" else 0)
+        assert len(scanned.rejected) == (len(rows) if family == "rejected" else 0)
+        assert family in {"usage", "rejected"} or found[family] == len(rows)
+
+
+def test_a_list_that_no_family_has_is_not_taken_for_one() -> None:
+    whole = msgspec.msgpack.decode(record(sample()).payload)
+    scanned = scan_records([stored(msgspec.msgpack.encode([*whole, []]), whole[3])], partitions=1)
+    assert rows_of(scanned) == rows_of(scan_records([record(sample())], partitions=1))

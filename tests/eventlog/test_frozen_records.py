@@ -3,19 +3,30 @@
 When SCHEMA_VERSION rises, freeze a record of the new version beside these and leave these alone.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from service.aggregate.records.scanned import scan_records
 from service.domain.families.rows import (
+    AccountRow,
     DeliveryRow,
+    FeedbackRow,
     IncidentRow,
+    ItemRow,
     MeasurementRow,
     ProbeRow,
+    RecoveryRow,
     RejectedRow,
     RequestRow,
+    TicketRow,
     UsageRow,
     UserRow,
 )
-from service.eventlog.codec import FAMILIES, decode
+from service.eventlog.codec import FAMILIES, SCHEMA_VERSION, AnyRow, decode
+from tests.columns import columns, stored
 
 FROZEN = Path(__file__).parent / "frozen"
 
@@ -105,8 +116,67 @@ VERSION_1 = {
 }
 
 
-def test_a_record_of_version_1_is_read_as_it_was_written() -> None:
-    record = decode((FROZEN / "record-v1.msgpack").read_bytes())
-    assert (record.version, record.producer, record.sequence, record.events) == (1, "01JD0000000000000000000000", 41, 8)
+VERSION_2 = VERSION_1 | {
+    "account": AccountRow(
+        *head(9),
+        "acme",
+        "churned",
+        "budget",
+        "go_live",
+        "mid_market",
+        120,
+        1_250_000,
+        "USD",
+        -250_000,
+        "EUR",
+        10**15,
+        "USD",
+        "2025-01-01",
+        "2025-12-31",
+        "2026-01-01",
+        0,
+        "JPY",
+        "pilot",
+        350_000_000,
+        {"merger": "true", "delayed": "false"},
+        {"industry": "retail"},
+        4_000,
+    ),
+    "recovery": RecoveryRow(*head(10), "c-1", "recovered", 4_900, "USD", 500, "USD", "email", automated=False),
+    "ticket": TicketRow(
+        *head(11), "t-1", "escalated", "P1", "billing", 2, first_contact=False, blocking=True, reason="third_party"
+    ),
+    "feedback": FeedbackRow(
+        *head(12), "ann", "nps", "responded", 0, 10, "2025-Q4", "csv_export", "ux", "negative", ["speed", "price"]
+    ),
+    "item": ItemRow(*head(13), "r-1", "risk", "mitigating", "Late", "high", "low", "next", "2025-12-24", 9_000_000, "USD", "ann"),
+}
+
+
+@pytest.mark.parametrize(("version", "rows"), [(1, VERSION_1), (2, VERSION_2)])
+def test_a_frozen_record_is_read_as_it_was_written(version: int, rows: Mapping[str, AnyRow]) -> None:
+    record = decode(frozen(version))
+    assert (record.version, record.producer, record.sequence) == (version, "01JD0000000000000000000000", 41)
+    assert record.events == len(rows)
     for family in FAMILIES:
-        assert getattr(record, family) == ([VERSION_1[family]] if family in VERSION_1 else []), family
+        assert getattr(record, family) == ([rows[family]] if family in rows else []), family
+
+
+@pytest.mark.parametrize(("version", "rows"), [(1, VERSION_1), (2, VERSION_2)])
+def test_a_frozen_record_becomes_the_columns_that_its_rows_are_today(version: int, rows: Mapping[str, AnyRow]) -> None:
+    scanned = scan_records([stored(frozen(version), len(rows))], partitions=7)
+    assert not scanned.unreadable
+    assert [row for _, row in scanned.rejected] == [rows["rejected"]]
+    assert set(scanned.frames) == rows.keys() - {"rejected"}
+    for family, frame in scanned.frames.items():
+        row: Any = rows[family]
+        assert frame.equals(columns(family, [row], partitions=7)), family
+
+
+def test_a_record_of_this_version_is_frozen_too() -> None:
+    assert (FROZEN / f"record-v{SCHEMA_VERSION}.msgpack").exists()
+    assert VERSION_2.keys() == set(FAMILIES)
+
+
+def frozen(version: int) -> bytes:
+    return (FROZEN / f"record-v{version}.msgpack").read_bytes()

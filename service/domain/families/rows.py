@@ -130,6 +130,93 @@ class IncidentRow(Row, array_like=True, gc=False, frozen=True):
     accounts: list[str] = []
 
 
+class AccountRow(Row, array_like=True, gc=False, frozen=True):
+    """io.tidegauge.account.v1. Dates are RFC 3339 full-dates, as they were sent."""
+
+    customer: str
+    """The account that the event is about (its subject); `account` of the head says nothing more."""
+    status: str = ""
+    reason: str = ""
+    milestone: str = ""
+    tier: str = ""
+    licensed_users: int | None = None
+    mrr: int | None = None
+    mrr_currency: str = ""
+    usage_fees: int | None = None
+    usage_fees_currency: str = ""
+    contract_value: int | None = None
+    contract_value_currency: str = ""
+    contract_start: str = ""
+    contract_end: str = ""
+    renewal: str = ""
+    expansion_potential: int | None = None
+    expansion_potential_currency: str = ""
+    phase: str = ""
+    progress_nano: int | None = None
+    signals: dict[str, str] = {}
+    """By name `true` or `false`."""
+    traits: dict[str, str] = {}
+    size: int | None = None
+
+
+class RecoveryRow(Row, array_like=True, gc=False, frozen=True):
+    """io.tidegauge.recovery.v1."""
+
+    case: str
+    action: str
+    amount: int | None = None
+    amount_currency: str = ""
+    incentive: int | None = None
+    incentive_currency: str = ""
+    channel: str = ""
+    automated: bool | None = None
+
+
+class TicketRow(Row, array_like=True, gc=False, frozen=True):
+    """io.tidegauge.ticket.v1."""
+
+    ticket: str
+    action: str
+    priority: str = ""
+    category: str = ""
+    level: int | None = None
+    first_contact: bool | None = None
+    blocking: bool | None = None
+    reason: str = ""
+
+
+class FeedbackRow(Row, array_like=True, gc=False, frozen=True):
+    """io.tidegauge.feedback.v1."""
+
+    respondent: str
+    survey: str
+    action: str = "responded"
+    score: int | None = None
+    scale: int | None = None
+    """What the score is out of; None where there is no score."""
+    wave: str = ""
+    about: str = ""
+    category: str = ""
+    sentiment: str = ""
+    themes: list[str] = []
+
+
+class ItemRow(Row, array_like=True, gc=False, frozen=True):
+    """io.tidegauge.item.v1. `due` is an RFC 3339 full-date."""
+
+    item: str
+    kind: str
+    status: str
+    title: str = ""
+    probability: str = ""
+    impact: str = ""
+    priority: str = ""
+    due: str = ""
+    value: int | None = None
+    value_currency: str = ""
+    owner: str = ""
+
+
 class RejectedRow(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """An event that ingest refused: it travels through the log as its own family."""
 
