@@ -1,0 +1,73 @@
+"""While Postgres or Kafka is away, what can go on goes on, what cannot says so, and nothing acknowledged is lost."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.store.embedded import EmbeddedPostgres
+from tests.broker import Broker
+from tests.e2e.chaos import storm
+from tests.e2e.targets import KAFKA, POSTGRES
+
+ROLES = ["api-1", "api-2", "evaluate", "aggregate"]
+BATCHES = 40
+"""Acknowledged by each client while something is away: many times the period after which a key is asked for again."""
+
+EVENT = {
+    "specversion": "1.0",
+    "id": "refused-for-now",
+    "source": "/aside",
+    "type": "io.tidegauge.request.v1",
+    "data": {"service": "api", "status": 200, "latency_ms": 1},
+}
+
+
+def test_without_postgres_events_are_taken_as_ever_and_counted_when_it_is_back(
+    own_postgres: EmbeddedPostgres, own_broker: Broker, tmp_path: Path, seed: int
+) -> None:
+    with storm(own_postgres, own_broker, tmp_path, seed, ROLES, key_refresh_s="0.5") as made:
+        made.recover()
+        made.go_on(batches=4)
+        repeated = made.repeated
+        made.targets.take_away(POSTGRES)
+        made.until(lambda: all("keys cannot be checked" in log_of(tmp_path, api) for api in ROLES[:2]), "nobody misses it")
+        made.go_on(BATCHES)
+        assert made.repeated == repeated
+        with pytest.raises(httpx.HTTPStatusError, match="503"):
+            made.client.get("/v1/kpis/requests", window="1h")
+        made.targets.bring_back(POSTGRES)
+        made.recover()
+        made.end()
+
+
+def log_of(directory: Path, name: str) -> str:
+    return (directory / f"{name}.log").read_text()
+
+
+def test_without_kafka_events_are_refused_for_now_and_queries_are_answered(
+    own_postgres: EmbeddedPostgres, own_broker: Broker, tmp_path: Path, seed: int
+) -> None:
+    with storm(own_postgres, own_broker, tmp_path, seed, ROLES) as made:
+        made.recover()
+        made.targets.installation.run("tenants", "create", "aside", "--timezone", "UTC")
+        key = made.targets.installation.key("aside", "ingest")
+        made.targets.take_away(KAFKA)
+        for address in made.targets.apis.values():
+            answer = httpx.post(
+                f"{address}/v1/events",
+                content=json.dumps(EVENT),
+                headers={"authorization": f"Bearer {key}", "content-type": "application/cloudevents+json"},
+                timeout=30.0,
+                trust_env=False,
+            )
+            assert (answer.status_code, int(answer.headers["retry-after"])) == (503, 1), answer.text
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert "the event log in Kafka" in answer.json()["detail"]
+        assert made.client.get("/v1/kpis/requests", window="1h")["value"] >= 0
+        not_ready = httpx.get(f"{made.targets.installation.address}/readyz", timeout=10.0, trust_env=False)
+        assert (not_ready.status_code, not_ready.json()["not_ready"]) == (503, ["log"])
+        made.targets.bring_back(KAFKA)
+        made.recover()
+        made.end()
