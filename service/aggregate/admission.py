@@ -77,7 +77,7 @@ class Admission:
 
 
 def _names(frame: pl.DataFrame, fold: Fold, configs: Configs) -> Iterator[Name]:
-    """Names in columns, and the keys of maps."""
+    """Names in columns and lists, and the keys of maps."""
     for column, kind in fold.names.items():
         for tenant, name in frame.select("tenant", column).unique().iter_rows():
             if name:
@@ -86,6 +86,9 @@ def _names(frame: pl.DataFrame, fold: Fold, configs: Configs) -> Iterator[Name]:
         for tenant, key in _pairs(frame, column).select("tenant", "key").unique().iter_rows():
             if kind != PROPERTY or _declared(configs[tenant], key) is not None:
                 yield Name(tenant, kind, key)
+    for column, kind in fold.lists.items():
+        for tenant, name in _elements(frame, column).select("tenant", "name").unique().iter_rows():
+            yield Name(tenant, kind, name)
 
 
 def _values(frame: pl.DataFrame, fold: Fold, configs: Configs, refused: Collection[Name], most: int) -> dict[Name, int]:
@@ -111,20 +114,37 @@ def _pairs(frame: pl.DataFrame, column: str) -> pl.DataFrame:
     return filled.explode(column).unnest(column)
 
 
+def _elements(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Elements of a list column, a row each as `name`, with the row that they are of."""
+    listed = frame.select(pl.int_range(pl.len()).alias("row"), "tenant", name=column)
+    return listed.filter(pl.col("name").list.len() > 0).explode("name")
+
+
 def _replace(frame: pl.DataFrame, fold: Fold, refused: Collection[Name], counts: Counter[str]) -> pl.DataFrame:
     for column, kind in fold.names.items():
         over = _over(frame.select("tenant", kind=pl.lit(kind), name=column), refused)
         if over.any():
             counts[kind] += int(over.sum())
-            frame = frame.with_columns(pl.when(over).then(pl.lit(OTHER)).otherwise(column).alias(column))
+            frame = frame.with_columns(_or_other(column, over))
     for column, kind in fold.maps.items():
         pairs = _pairs(frame, column)
         over_key = _over(pairs.select("tenant", kind=pl.lit(kind), name="key"), refused)
         over_value = over_key | _over(pairs.select("tenant", kind=pl.lit(f"{kind}.") + pl.col("key"), name="value"), refused)
         if over_value.any():
             counts[kind] += int(over_value.sum())
-            frame = frame.with_columns(_rebuilt(frame[column], pairs, over_key, over_value))
+            mended = pl.struct(_or_other("key", over_key), _or_other("value", over_value))
+            frame = frame.with_columns(_rebuilt(frame[column], pairs.select("row", mended.alias(column))))
+    for column, kind in fold.lists.items():
+        elements = _elements(frame, column)
+        over = _over(elements.select("tenant", kind=pl.lit(kind), name="name"), refused)
+        if over.any():
+            counts[kind] += int(over.sum())
+            frame = frame.with_columns(_rebuilt(frame[column], elements.select("row", _or_other("name", over).alias(column))))
     return frame
+
+
+def _or_other(column: str, over: pl.Series) -> pl.Expr:
+    return pl.when(over).then(pl.lit(OTHER)).otherwise(column).alias(column)
 
 
 def _over(names: pl.DataFrame, refused: Collection[Name]) -> pl.Series:
@@ -135,16 +155,10 @@ def _over(names: pl.DataFrame, refused: Collection[Name]) -> pl.Series:
     return joined["over"].fill_null(value=False)
 
 
-def _rebuilt(maps: pl.Series, pairs: pl.DataFrame, over_key: pl.Series, over_value: pl.Series) -> pl.Series:
-    column = maps.name
-    mended = pairs.select(
-        "row",
-        pl.struct(
-            pl.when(over_key).then(pl.lit(OTHER)).otherwise("key").alias("key"),
-            pl.when(over_value).then(pl.lit(OTHER)).otherwise("value").alias("value"),
-        ).alias(column),
-    )
-    lists = mended.group_by("row", maintain_order=True).agg(column)
-    rows = pl.DataFrame({"row": pl.int_range(len(maps), eager=True)})
-    joined = rows.join(lists, on="row", how="left", maintain_order="left")[column]
-    return joined.fill_null(pl.Series([[]], dtype=maps.dtype))
+def _rebuilt(lists: pl.Series, mended: pl.DataFrame) -> pl.Series:
+    """The column again, of `mended` elements with the rows that they are of."""
+    column = lists.name
+    grouped = mended.group_by("row", maintain_order=True).agg(column)
+    rows = pl.DataFrame({"row": pl.int_range(len(lists), eager=True)})
+    joined = rows.join(grouped, on="row", how="left", maintain_order="left")[column]
+    return joined.fill_null(pl.Series([[]], dtype=lists.dtype))

@@ -9,12 +9,17 @@ from zoneinfo import ZoneInfo
 
 from service.aggregate.context import FoldContext
 from service.domain.families.rows import (
+    AccountRow,
     DeliveryRow,
+    FeedbackRow,
     IncidentRow,
+    ItemRow,
     MeasurementRow,
     ProbeRow,
+    RecoveryRow,
     RequestRow,
     Row,
+    TicketRow,
     UsageRow,
     UserRow,
 )
@@ -197,14 +202,113 @@ class Folding:
             counted["probes"] = counted.get("probes", 0) + 1
             counted["probes_up"] = counted.get("probes_up", 0) + int(row.up)
 
-    def incident(self, row: IncidentRow) -> None:
-        names = ("action", "severity", "service", "title", "kind", "cause", "outage", "level", "affected_users", "action_items")
-        said = {name: getattr(row, name) for name in names if getattr(row, name) not in (None, "")}
-        if row.accounts:
-            said["accounts"] = row.accounts
-        key = (row.tenant, "incident", row.incident, time_of(row), row.source, row.id)
-        text = json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    def step(self, row: Row, family: str, subject: str, said: Mapping[str, Any]) -> None:
+        key = (row.tenant, family, subject, time_of(row), row.source, row.id)
+        told = {name: value for name, value in said.items() if value not in (None, "", [])}
+        text = json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         self.made.steps[key] = max(self.made.steps.get(key, ("", "")), (row.account, text))
+
+    def incident(self, row: IncidentRow) -> None:
+        said = {
+            "action": row.action,
+            "severity": row.severity,
+            "service": row.service,
+            "title": row.title,
+            "kind": row.kind,
+            "cause": row.cause,
+            "outage": row.outage,
+            "level": row.level,
+            "affected_users": row.affected_users,
+            "action_items": row.action_items,
+            "accounts": row.accounts,
+        }
+        self.step(row, "incident", row.incident, said)
+
+    def recovery(self, row: RecoveryRow) -> None:
+        said = {
+            "action": row.action,
+            "amount": row.amount,
+            "amount_currency": row.amount_currency,
+            "incentive": row.incentive,
+            "incentive_currency": row.incentive_currency,
+            "channel": row.channel,
+            "automated": row.automated,
+        }
+        self.step(row, "recovery", row.case, said)
+
+    def ticket(self, row: TicketRow) -> None:
+        said = {
+            "action": row.action,
+            "priority": row.priority,
+            "category": row.category,
+            "level": row.level,
+            "first_contact": row.first_contact,
+            "blocking": row.blocking,
+            "reason": row.reason,
+        }
+        self.step(row, "ticket", row.ticket, said)
+
+    def feedback(self, row: FeedbackRow) -> None:
+        said = {
+            "survey": row.survey,
+            "action": row.action,
+            "score": row.score,
+            "scale": row.scale,
+            "wave": row.wave,
+            "about": row.about,
+            "category": row.category,
+            "sentiment": row.sentiment,
+            "themes": sorted(set(row.themes)),
+        }
+        self.step(row, "feedback", row.respondent, said)
+
+    def item(self, row: ItemRow) -> None:
+        said = {
+            "kind": row.kind,
+            "status": row.status,
+            "title": row.title,
+            "probability": row.probability,
+            "impact": row.impact,
+            "priority": row.priority,
+            "due": row.due,
+            "value": row.value,
+            "value_currency": row.value_currency,
+            "owner": row.owner,
+        }
+        self.step(row, "item", row.item, said)
+
+    def account(self, row: AccountRow) -> None:
+        moment = (time_of(row), row.source, row.id)
+        about = (row.tenant, "account", row.customer, row.customer)
+        dated: dict[str, Any] = {
+            "status": row.status,
+            "reason": row.reason,
+            "tier": row.tier,
+            "contract_start": row.contract_start,
+            "contract_end": row.contract_end,
+            "renewal": row.renewal,
+            "phase": row.phase,
+            "licensed_users": row.licensed_users,
+            "size": row.size,
+            "progress_nano": row.progress_nano,
+            "mrr": None if row.mrr is None else f"{row.mrr} {row.mrr_currency}",
+            "usage_fees": None if row.usage_fees is None else f"{row.usage_fees} {row.usage_fees_currency}",
+            "contract_value": None if row.contract_value is None else f"{row.contract_value} {row.contract_value_currency}",
+            "expansion_potential": (
+                None if row.expansion_potential is None else f"{row.expansion_potential} {row.expansion_potential_currency}"
+            ),
+        }
+        dated |= {f"signal.{name}": raised for name, raised in row.signals.items()}
+        for name, value in dated.items():
+            if value not in (None, ""):
+                key: tuple[Any, ...] = (*about, name, True, *moment)
+                self.made.states[key] = max(self.made.states.get(key, ("",)), (str(value),))
+        for name, value in row.traits.items():
+            key = (*about, f"trait.{name}", False)
+            self.made.states[key] = max(self.made.states.get(key, (*moment, value)), (*moment, value))
+        for milestone in {"~known", row.milestone} - {""}:
+            reached = (row.tenant, "account", milestone, row.customer, row.customer)
+            self.made.milestones[reached] = min(self.made.milestones.get(reached, moment), moment)
 
 
 def expected(family: str, rows: Iterable[Row], context: FoldContext) -> Oracle:

@@ -10,12 +10,17 @@ from service.aggregate.context import FoldContext
 from service.aggregate.folds import FOLDS, merge
 from service.clock import DAY, HOUR, MINUTE, SECOND
 from service.domain.families.rows import (
+    AccountRow,
     DeliveryRow,
+    FeedbackRow,
     IncidentRow,
+    ItemRow,
     MeasurementRow,
     ProbeRow,
+    RecoveryRow,
     RequestRow,
     Row,
+    TicketRow,
     UsageRow,
     UserRow,
 )
@@ -74,6 +79,10 @@ times = st.one_of(
 )
 durations = st.one_of(st.sampled_from([0, 1, 93, 500_000_000, 400 * 86_400 * 10**9]), st.integers(0, 10**12))
 counts = st.sampled_from([1, 1, 2, 10**9])
+amounts = st.sampled_from([None, None, 0, -1, 4_900, 10**15])
+currencies = st.sampled_from(["USD", "EUR"])
+dates = st.sampled_from(["", "", "0001-01-01", "2025-12-31", "9999-12-31"])
+flags = st.sampled_from([None, False, True])
 maps = st.dictionaries(st.sampled_from(["plan", "os", "page"]), st.sampled_from(["x", "y z", "~other"]), max_size=3)
 
 
@@ -97,6 +106,14 @@ def _session(draw: st.DrawFn) -> dict[str, Any]:
     phase = draw(st.sampled_from(["", "start", "end"]))
     duration = draw(durations) if phase == "end" or draw(st.booleans()) else None
     return {"feature": "session", "phase": phase, "duration_ns": duration}
+
+
+def _money(draw: st.DrawFn, *fields: str) -> dict[str, Any]:
+    drawn: dict[str, Any] = {}
+    for field in fields:
+        amount = draw(amounts)
+        drawn |= {field: amount, f"{field}_currency": "" if amount is None else draw(currencies)}
+    return drawn
 
 
 OWN: dict[str, Any] = {
@@ -176,6 +193,69 @@ OWN: dict[str, Any] = {
         level=draw(st.sampled_from([None, 1])),
         affected_users=draw(st.sampled_from([None, 0, 7])),
         accounts=draw(st.sampled_from([[], ["acme", "b"]])),
+    ),
+    "account": lambda draw: AccountRow(
+        **_head(draw),
+        customer=draw(st.sampled_from(["acme", "globex"])),
+        status=draw(st.sampled_from(["", "trial", "active", "churned"])),
+        reason=draw(texts),
+        milestone=draw(st.sampled_from(["", "go_live"])),
+        tier=draw(st.sampled_from(["", "enterprise", "starter"])),
+        licensed_users=draw(st.sampled_from([None, 0, 120])),
+        contract_start=draw(dates),
+        contract_end=draw(dates),
+        renewal=draw(dates),
+        phase=draw(texts),
+        progress_nano=draw(st.sampled_from([None, 0, 350_000_000, 10**9])),
+        signals=draw(st.dictionaries(st.sampled_from(["merger", "delayed", "~other"]), st.sampled_from(["true", "false"]))),
+        traits=draw(maps),
+        size=draw(st.sampled_from([None, 0, 10**9])),
+        **_money(draw, "mrr", "usage_fees", "contract_value", "expansion_potential"),
+    ),
+    "recovery": lambda draw: RecoveryRow(
+        **_head(draw),
+        case=draw(st.sampled_from(["c", "d"])),
+        action=draw(st.sampled_from(["at_risk", "nudged", "recovered", "lost"])),
+        channel=draw(st.sampled_from(["", "email"])),
+        automated=draw(flags),
+        **_money(draw, "amount", "incentive"),
+    ),
+    "ticket": lambda draw: TicketRow(
+        **_head(draw),
+        ticket=draw(st.sampled_from(["t", "u"])),
+        action=draw(st.sampled_from(["opened", "priority_changed", "excluded", "resolved"])),
+        priority=draw(st.sampled_from(["", "P0", "P3"])),
+        category=draw(texts),
+        level=draw(st.sampled_from([None, 4])),
+        first_contact=draw(flags),
+        blocking=draw(flags),
+        reason=draw(texts),
+    ),
+    "feedback": lambda draw: FeedbackRow(
+        **_head(draw),
+        respondent=draw(st.sampled_from(["u", "v"])),
+        survey=draw(st.sampled_from(["nps", "csat"])),
+        action=draw(st.sampled_from(["invited", "responded", "followed_up"])),
+        score=draw(st.sampled_from([None, 0, 1, 10])),
+        scale=draw(st.sampled_from([None, 5, 10])),
+        wave=draw(texts),
+        about=draw(texts),
+        category=draw(texts),
+        sentiment=draw(st.sampled_from(["", "negative"])),
+        themes=draw(st.lists(st.sampled_from(["speed", "price", "~other"]), max_size=4)),
+    ),
+    "item": lambda draw: ItemRow(
+        **_head(draw),
+        item=draw(st.sampled_from(["r", "s"])),
+        kind=draw(st.sampled_from(["risk", "action"])),
+        status=draw(st.sampled_from(["open", "mitigating", "closed"])),
+        title=draw(texts),
+        probability=draw(st.sampled_from(["", "low", "high"])),
+        impact=draw(st.sampled_from(["", "medium"])),
+        priority=draw(texts),
+        due=draw(dates),
+        owner=draw(texts),
+        **_money(draw, "value"),
     ),
 }
 

@@ -23,3 +23,5 @@ class Fold:
 
     Of the kind `property` only the declared keys (`FoldConfig.properties`) are read: others need no admission.
     """
+    lists: Mapping[str, str] = field(default_factory=dict)
+    """List column to kind of name of its elements."""
