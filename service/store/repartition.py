@@ -10,7 +10,7 @@ from service.store.engine import Connection
 from service.store.flush import TAKE_TURN, TURN
 from service.store.installation import EVALUATE_LEASE, INSERT_PARTITIONS, Installation, installed
 
-ONLY_ONE = 7_419_004
+ONLY_ONE = 7_419_005
 """The advisory lock of whoever repartitions; it ends with the session."""
 FORGET_ROWS = 500
 """Rows of ids that one statement deletes."""

@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -29,6 +31,7 @@ from tests.eventlog.conftest import kafka_settings
 from tests.eventlog.generations import CLOCK, Place
 
 ALL = 64 * 1024 * 1024
+STORE = Path(repartition.__file__).parent
 EVENTS = 120
 WAYS = [("postgres", 4, "postgres", 7), ("postgres", 4, "kafka", 3), ("kafka", 3, "postgres", 2), ("kafka", 3, "kafka", 5)]
 
@@ -285,6 +288,23 @@ async def test_two_commands_never_work_at_once(place: Place, database_url: str) 
         with pytest.raises(AlreadyExists, match="another `tidegauge repartition` works"):
             await repartition.be_the_only_one(two)
         await one.execute("select pg_advisory_unlock_all()")
+
+
+async def test_the_commands_lock_keeps_no_worker_from_admitting_new_names(place: Place) -> None:
+    await place.begin("postgres", 2)
+    async with place.pool.acquire() as connection:
+        await repartition.be_the_only_one(connection)
+        async with place.working() as log:
+            await place.append(log, await place.rows(10))
+            assert (await place.settled(log)).stored == 10
+        await connection.execute("select pg_advisory_unlock_all()")
+
+
+def test_advisory_locks_are_told_apart() -> None:
+    found = re.findall(
+        r"^[A-Z_]+ = (7_419_\d{3})$", "\n".join(each.read_text() for each in STORE.glob("*.py")), flags=re.MULTILINE
+    )
+    assert len(found) == len(set(found)) >= 5
 
 
 async def test_a_topic_that_holds_anothers_records_is_never_opened(place_with_kafka: Place) -> None:
