@@ -12,7 +12,8 @@ MAX_COUNT = 10**9
 MAX_DURATION_MS = 400 * 24 * 60 * 60 * 1_000
 """400 days: the longest duration that is taken."""
 
-_SURE_NS = 10**12
+SURE_NS = 10**12
+"""Below it a product of milliseconds is off by less than a thousandth of a nanosecond."""
 _DOUBT = 0.001
 _NANO_STEP = Decimal(1).scaleb(-DECIMAL_PLACES)
 _CONTEXT = Context(prec=64, rounding=ROUND_HALF_EVEN, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation])
@@ -25,7 +26,7 @@ def nanoseconds(milliseconds: float) -> tuple[int, bool]:
     not the double's own expansion. `milliseconds` lies in 0 … MAX_DURATION_MS.
     """
     scaled = milliseconds * NANOSECONDS_PER_MS
-    if scaled < _SURE_NS:
+    if scaled < SURE_NS:
         nearest = round(scaled)
         # Below 10¹⁵ a double and a decimal of six places name each other, so equality means that nothing was lost.
         if nearest / NANOSECONDS_PER_MS == milliseconds:

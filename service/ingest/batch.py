@@ -78,6 +78,12 @@ class Batch:
     rounded: int = 0
     """Numbers that lost digits, in accepted events."""
 
+    def refuse(self, rejection: Rejection, row: RejectedRow) -> None:
+        """Add an event that was refused."""
+        self.rejected.append(rejection)
+        kept: list[Any] = self.rows.setdefault(REJECTED, [])
+        kept.append(row)
+
     def order_rejected(self) -> None:
         """Bring what was refused on different grounds, and its rows, back into the order of the request."""
         if not self.rejected:

@@ -2,23 +2,21 @@
 
 import codecs
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol, Union
+from collections.abc import Mapping, Sequence
+from typing import Any, Union
 
 import msgspec
 
-from service.domain.families.envelope import Envelope, Intake
+from service.domain.families.envelope import Envelope
 from service.domain.families.registry import BY_TYPE, FAMILIES
 from service.domain.identity import IdHasher
-from service.domain.names import Known, name_fault, source_fault
-from service.domain.timestamps import instant_us
 from service.errors import BodyMalformed, EventRefused, TooManyEvents
-from service.ingest.batch import REJECTED, Batch, Form, Limits, Rejection, Stamp
+from service.ingest.batch import Batch, Form, Limits, Rejection, Stamp
 from service.ingest.binary import structured
 from service.ingest.jsontext import UNREADABLE, LazyElements, deeper_than, elements, may_be_deeper
-from service.ingest.reading import NUL, NotJson, Reader, tolerant
+from service.ingest.reading import NUL, NotJson, Reader
 from service.ingest.rejecting import Rejecter
+from service.ingest.shaping import Shaper
 
 __all__ = ["Batch", "Decoder", "Form", "Limits", "Rejection", "Stamp"]
 
@@ -26,26 +24,16 @@ _LINE = re.compile(rb"[^\n]+")
 _SPACE = b" \t\r\n"
 
 
-class _Raws(Protocol):
-    """The bytes of events, by their place."""
-
-    def __getitem__(self, index: int, /) -> bytes: ...
-
-
 class Decoder:
     """Decodes requests: one for a process, for any number of its threads (it remembers only which names were good)."""
 
     def __init__(self, hasher: IdHasher, limits: Limits) -> None:
         self._limits = limits
-        self._hasher = hasher
         self._reader = Reader(BY_TYPE, limits)
         self._rejecter = Rejecter(hasher)
+        self._shaper = Shaper(hasher, self._rejecter, limits)
         events: Any = Union[tuple(family.event for family in FAMILIES)]  # noqa: UP007 a union of a computed list
         self._typed = msgspec.json.Decoder(list[events])
-        self._makers = {family.event: (family.name, family.to_row) for family in FAMILIES}
-        self._makers |= {tolerant(family.event): (family.name, family.to_row) for family in FAMILIES}
-        self._names = Known(name_fault)
-        self._sources = Known(source_fault)
 
     def decode(self, body: bytes, form: Form, stamp: Stamp, attributes: Mapping[str, str] | None = None) -> Batch:
         """Make rows of the events in `body`, each event by itself: a bad one costs no other.
@@ -115,7 +103,7 @@ class Decoder:
                 batch.unknown_fields += unknown
             indexes.append(index)
             events.append(event)
-        self._make_rows(indexes, events, raws, stamp, batch)
+        self._shaper.shape(indexes, events, raws, stamp, batch)
 
     def _take_array(self, body: bytes, stamp: Stamp, batch: Batch) -> None:
         """All at once where every event is as it should be, else one by one."""
@@ -127,7 +115,7 @@ class Decoder:
         else:
             self._check_count(len(events))
             raws_later = LazyElements(body, self._limits.max_request_events)
-            self._make_rows(range(len(events)), events, raws_later, stamp, batch)
+            self._shaper.shape(range(len(events)), events, raws_later, stamp, batch)
 
     def _read_all(self, body: bytes) -> list[Envelope] | None:
         """Every event of an array; None where one of them needs a closer look."""
@@ -186,42 +174,11 @@ class Decoder:
                 indexes.append(index)
                 events.append(event)
                 batch.unknown_fields += unknown
-        self._make_rows(indexes, events, raws, stamp, batch)
+        self._shaper.shape(indexes, events, raws, stamp, batch)
         return broken
 
-    def _make_rows(self, indexes: Iterable[int], events: list[Envelope], raws: _Raws, stamp: Stamp, batch: Batch) -> None:
-        """Stamp, hash and shape events that were read: the hot loop, hence its locals."""
-        hash_of, makers, sources = self._hasher.of, self._makers, self._sources
-        tenant, received_us, backfill = stamp.tenant, stamp.received_us, stamp.backfill
-        oldest_us = received_us - self._limits.max_lateness_us
-        newest_us = received_us + self._limits.max_skew_us
-        intake = Intake(self._names)
-        rows: dict[str, list[Any]] = defaultdict(list)
-        for index, event in zip(indexes, events, strict=True):
-            try:
-                source, event_id = event.source, event.id
-                if source not in sources:
-                    sources.require(("source",), (source,))
-                time_us = None if event.time is None else instant_us(event.time, "time")
-                in_time = time_us is None or oldest_us <= time_us <= newest_us
-                # Whether it is refused is the aggregator's to say; the dead letter then needs the bytes.
-                raw = None if in_time else raws[index]
-                id_hash = hash_of(tenant, source, event_id, time_us)
-                family, to_row = makers[type(event)]
-                head = (id_hash, tenant, source, event_id, time_us, received_us, event.account or "", backfill, raw)
-                rows[family].append(to_row(event, head, intake))
-            except EventRefused as refusal:
-                self._reject(index, raws[index], refusal, stamp, batch)
-        # A family all of whose events were refused has an empty list by now.
-        batch.rows |= {family: kept for family, kept in rows.items() if kept}
-        batch.accepted += sum(map(len, rows.values()))
-        batch.rounded += intake.rounded
-
     def _reject(self, index: int, raw: bytes, refusal: EventRefused, stamp: Stamp, batch: Batch) -> None:
-        rejection, row = self._rejecter.reject(index, raw, refusal, stamp)
-        batch.rejected.append(rejection)
-        kept: list[Any] = batch.rows.setdefault(REJECTED, [])
-        kept.append(row)
+        batch.refuse(*self._rejecter.reject(index, raw, refusal, stamp))
 
     def _check_count(self, events: int) -> None:
         limit = self._limits.max_request_events

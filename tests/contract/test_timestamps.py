@@ -1,5 +1,6 @@
 """RFC 3339, strictly: what is an instant, and which."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from service.clock import to_us
 from service.domain.reasons import Reason
-from service.domain.timestamps import MAX_INSTANT_US, instant_us
+from service.domain.timestamps import MAX_INSTANT_US, Instants, instant_us
 from service.errors import EventRefused
 
 from .samples import PATIENT
@@ -67,6 +68,38 @@ def test_every_instant_in_every_offset_is_read_as_written(moment: datetime, offs
     sign, minutes = ("-", -offset_min) if offset_min < 0 else ("+", offset_min)
     text = f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}{sign}{minutes // 60:02d}:{minutes % 60:02d}"
     assert instant_us(text, "time") == (moment.replace(microsecond=micros) - EPOCH) // timedelta(microseconds=1)
+
+
+SECONDS = ("2025-11-17T09:30:00", "1970-01-01T00:00:00", "1970-01-02t00:00:00", "9999-12-31T23:59:59", "2025-02-29T00:00:00", "x")
+RESTS = (
+    "Z",
+    "z",
+    ".25Z",
+    ".123456789Z",
+    "+00:01",
+    "-23:59",
+    ".5+23:59",
+    "." + "0" * 43 + "Z",
+    "." + "0" * 44 + "Z",
+    "",
+    ".Z",
+    "+24:00",
+)
+
+
+def _read_by(read: Callable[[str, str], int], text: str) -> int | str:
+    try:
+        return read(text, "time")
+    except EventRefused as refusal:
+        return str(refusal)
+
+
+@given(st.lists(st.tuples(st.sampled_from(SECONDS), st.sampled_from(RESTS)), max_size=40), st.integers(1, 4))
+@PATIENT
+def test_what_was_read_before_changes_no_instant_and_no_refusal(parts: list[tuple[str, str]], limit: int) -> None:
+    instants = Instants(limit=limit)
+    for second, rest in parts:
+        assert _read_by(instants.of, second + rest) == _read_by(instant_us, second + rest)
 
 
 def test_the_clock_and_the_contract_agree() -> None:

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from service.domain.families.envelope import Envelope, Family, Head, Intake, missing
+from service.domain.families.envelope import Envelope, Family, Intake, missing
 from service.domain.families.fields import Count, Data, DurationMs, Id, Instant, Name, Text
 from service.domain.families.rows import DeliveryRow
+from service.domain.ids import IdHash
 from service.domain.timestamps import instant_us
 
 
@@ -30,7 +31,7 @@ class DeliveryEvent(Envelope, kw_only=True, frozen=True, gc=False, tag="io.tideg
     data: DeliveryData
 
 
-def to_row(event: DeliveryEvent, head: Head, intake: Intake) -> DeliveryRow:
+def to_row(event: DeliveryEvent, id_hash: IdHash, time_us: int | None, raw: bytes | None, intake: Intake) -> DeliveryRow:
     """Make the row of a delivery's step."""
     data = event.data
     if data.latency_ms is None and data.outcome == "delivered":
@@ -39,7 +40,15 @@ def to_row(event: DeliveryEvent, head: Head, intake: Intake) -> DeliveryRow:
         intake.names.require(("data.integration",), (data.integration,))
     accepted_at = data.accepted_at
     return DeliveryRow(
-        *head,
+        id_hash,
+        intake.tenant,
+        event.source,
+        event.id,
+        time_us,
+        intake.received_us,
+        event.account or "",
+        intake.backfill,
+        raw,
         event.subject,
         data.integration,
         data.direction or "inbound",

@@ -2,9 +2,10 @@
 
 from typing import Final, Literal, get_args
 
-from service.domain.families.envelope import Envelope, Family, Head, Intake, missing
+from service.domain.families.envelope import Envelope, Family, Intake, missing
 from service.domain.families.fields import Accounts, Amount, Data, Id, Level, Name, Severity, Text
 from service.domain.families.rows import IncidentRow
+from service.domain.ids import IdHash
 
 WITH_SEVERITY = frozenset({"opened", "severity_changed"})
 """Actions that say how severe the incident is."""
@@ -51,7 +52,7 @@ class IncidentEvent(Envelope, kw_only=True, frozen=True, gc=False, tag="io.tideg
     data: IncidentData
 
 
-def to_row(event: IncidentEvent, head: Head, intake: Intake) -> IncidentRow:
+def to_row(event: IncidentEvent, id_hash: IdHash, time_us: int | None, raw: bytes | None, intake: Intake) -> IncidentRow:
     """Make the row of an incident's step."""
     data = event.data
     if data.severity is None and data.action in WITH_SEVERITY:
@@ -60,7 +61,15 @@ def to_row(event: IncidentEvent, head: Head, intake: Intake) -> IncidentRow:
     if not intake.names.issuperset(names):
         intake.names.require(_NAMES, names)
     return IncidentRow(
-        *head,
+        id_hash,
+        intake.tenant,
+        event.source,
+        event.id,
+        time_us,
+        intake.received_us,
+        event.account or "",
+        intake.backfill,
+        raw,
         event.subject,
         data.action,
         data.severity or "",

@@ -1,9 +1,10 @@
 """io.tidegauge.measurement.v1: any other number."""
 
 from service.domain.families.decimals import decimal_of
-from service.domain.families.envelope import Envelope, Family, Head, Intake, missing
+from service.domain.families.envelope import Envelope, Family, Intake, missing
 from service.domain.families.fields import Attributes, Count, Currency, Data, Name, Value
 from service.domain.families.rows import MeasurementRow
+from service.domain.ids import IdHash
 from service.domain.numbers import MAX_VALUE
 from service.domain.reasons import Reason
 from service.errors import EventRefused
@@ -28,7 +29,7 @@ class MeasurementEvent(Envelope, kw_only=True, frozen=True, gc=False, tag="io.ti
     data: MeasurementData
 
 
-def to_row(event: MeasurementEvent, head: Head, intake: Intake) -> MeasurementRow:
+def to_row(event: MeasurementEvent, id_hash: IdHash, time_us: int | None, raw: bytes | None, intake: Intake) -> MeasurementRow:
     """Make the row of a measurement."""
     data = event.data
     number = decimal_of(data.value, "data.value", MAX_VALUE, intake)
@@ -45,7 +46,22 @@ def to_row(event: MeasurementEvent, head: Head, intake: Intake) -> MeasurementRo
         intake.names.require_keys("data.attributes", attributes)
     whole, nano = number
     return MeasurementRow(
-        *head, data.meter, whole, nano, data.currency or unit, data.currency is not None, data.count or 1, attributes
+        id_hash,
+        intake.tenant,
+        event.source,
+        event.id,
+        time_us,
+        intake.received_us,
+        event.account or "",
+        intake.backfill,
+        raw,
+        data.meter,
+        whole,
+        nano,
+        data.currency or unit,
+        data.currency is not None,
+        data.count or 1,
+        attributes,
     )
 
 

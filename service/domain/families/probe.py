@@ -4,9 +4,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from service.domain.families.envelope import Envelope, Family, Head, Intake
+from service.domain.families.envelope import Envelope, Family, Intake
 from service.domain.families.fields import Data, Instant, Name, Text
 from service.domain.families.rows import ProbeRow
+from service.domain.ids import IdHash
 from service.domain.timestamps import instant_us
 
 Interval = Annotated[int, Meta(ge=1, le=3600, description="Seconds from `time` on that the result stands for")]
@@ -34,7 +35,7 @@ class ProbeEvent(Envelope, kw_only=True, frozen=True, gc=False, tag="io.tidegaug
     data: ProbeData
 
 
-def to_row(event: ProbeEvent, head: Head, intake: Intake) -> ProbeRow:
+def to_row(event: ProbeEvent, id_hash: IdHash, time_us: int | None, raw: bytes | None, intake: Intake) -> ProbeRow:
     """Make the row of a health check."""
     data = event.data
     monitor = data.monitor or "default"
@@ -44,7 +45,15 @@ def to_row(event: ProbeEvent, head: Head, intake: Intake) -> ProbeRow:
         intake.names.require(_NAMES, names)
     announced_at = data.announced_at
     return ProbeRow(
-        *head,
+        id_hash,
+        intake.tenant,
+        event.source,
+        event.id,
+        time_us,
+        intake.received_us,
+        event.account or "",
+        intake.backfill,
+        raw,
         data.component,
         monitor,
         region,

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from service.domain.families.envelope import Envelope, Family, Head, Intake, missing
+from service.domain.families.envelope import Envelope, Family, Intake, missing
 from service.domain.families.fields import Count, Data, DurationMs, Name, Text
 from service.domain.families.rows import RequestRow
+from service.domain.ids import IdHash
 
 Status = Annotated[int, Meta(ge=100, le=599)]
 
@@ -34,7 +35,7 @@ class RequestEvent(Envelope, kw_only=True, frozen=True, gc=False, tag="io.tidega
     data: RequestData
 
 
-def to_row(event: RequestEvent, head: Head, intake: Intake) -> RequestRow:
+def to_row(event: RequestEvent, id_hash: IdHash, time_us: int | None, raw: bytes | None, intake: Intake) -> RequestRow:
     """Make the row of a request; one that timed out has no status, whatever a proxy made up for it."""
     data = event.data
     timeout = data.timeout is True
@@ -47,7 +48,15 @@ def to_row(event: RequestEvent, head: Head, intake: Intake) -> RequestRow:
     if not intake.names.issuperset(names):
         intake.names.require(_NAMES, names)
     return RequestRow(
-        *head,
+        id_hash,
+        intake.tenant,
+        event.source,
+        event.id,
+        time_us,
+        intake.received_us,
+        event.account or "",
+        intake.backfill,
+        raw,
         data.service,
         data.route or "",
         method,

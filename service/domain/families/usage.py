@@ -6,9 +6,10 @@ import msgspec
 from msgspec import Raw
 
 from service.domain.families.decimals import decimal_of
-from service.domain.families.envelope import Envelope, Family, Head, Intake, missing
+from service.domain.families.envelope import Envelope, Family, Intake, missing
 from service.domain.families.fields import Data, DurationMs, Id, Name, Properties, Quantity
 from service.domain.families.rows import UsageRow
+from service.domain.ids import IdHash
 from service.domain.numbers import MAX_QUANTITY, NANO
 from service.domain.reasons import Reason
 from service.errors import EventRefused
@@ -38,7 +39,7 @@ class UsageEvent(Envelope, kw_only=True, frozen=True, gc=False, tag="io.tidegaug
     data: UsageData
 
 
-def to_row(event: UsageEvent, head: Head, intake: Intake) -> UsageRow:
+def to_row(event: UsageEvent, id_hash: IdHash, time_us: int | None, raw: bytes | None, intake: Intake) -> UsageRow:
     """Make the row of a use."""
     data = event.data
     names = intake.names
@@ -49,9 +50,18 @@ def to_row(event: UsageEvent, head: Head, intake: Intake) -> UsageRow:
     properties = data.properties or {}
     if properties and not names.issuperset(properties):
         names.require_keys("data.properties", properties)
-    whole, nano = _quantity(data.quantity, intake)
+    literal = data.quantity
+    whole, nano = _quantity(literal, intake) if literal else (0, NANO)
     return UsageRow(
-        *head,
+        id_hash,
+        intake.tenant,
+        event.source,
+        event.id,
+        time_us,
+        intake.received_us,
+        event.account or "",
+        intake.backfill,
+        raw,
         event.subject,
         data.feature,
         data.session or "",

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from service.domain.families.envelope import Envelope, Family, Head, Intake, missing
+from service.domain.families.envelope import Envelope, Family, Intake, missing
 from service.domain.families.fields import Data, Id, Name, Traits
 from service.domain.families.rows import UserRow
+from service.domain.ids import IdHash
 
 
 class UserData(Data, kw_only=True, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -22,7 +23,7 @@ class UserEvent(Envelope, kw_only=True, frozen=True, gc=False, tag="io.tidegauge
     data: UserData
 
 
-def to_row(event: UserEvent, head: Head, intake: Intake) -> UserRow:
+def to_row(event: UserEvent, id_hash: IdHash, time_us: int | None, raw: bytes | None, intake: Intake) -> UserRow:
     """Make the row of what became known of a user."""
     data = event.data
     milestone = data.milestone or ""
@@ -33,7 +34,21 @@ def to_row(event: UserEvent, head: Head, intake: Intake) -> UserRow:
         intake.names.require(("data.milestone",), (milestone,))
     if traits and not intake.names.issuperset(traits):
         intake.names.require_keys("data.traits", traits)
-    return UserRow(*head, event.subject, data.status or "", milestone, traits)
+    return UserRow(
+        id_hash,
+        intake.tenant,
+        event.source,
+        event.id,
+        time_us,
+        intake.received_us,
+        event.account or "",
+        intake.backfill,
+        raw,
+        event.subject,
+        data.status or "",
+        milestone,
+        traits,
+    )
 
 
 FAMILY = Family(
