@@ -2,16 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, codec
 
 from service.clock import SECOND
 from service.domain.families.rows import UsageRow
 from service.expose import readiness
+from service.ingest.kafka.polling import UNPACKING
 from service.ingest.kafka.session import COMMIT_INTERVAL_S
 from service.supervisor import free_port
 from tests.broker import Broker
@@ -96,6 +97,22 @@ async def test_unreadable_records_are_rejected_with_topic_partition_and_offset_a
     assert len({row.id_hash for row in refused.values()}) == len(refused)
     assert "tombstone" in refused[f"kafka:{topic.name}:0:1"].detail
     assert await topic.committed(made.group) == [len(records)]
+
+
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+async def test_compressed_records_are_read_like_others(made: Reading, topic: Topic, compression: str) -> None:
+    await made.bind(bound(topic))
+    await topic.send(*events(20), compression=compression)
+    await topic.send(*events(1, first=20))
+    async with reading(made):
+        await made.appended(21)
+    assert len(await made.ids()) == 21
+
+
+@pytest.mark.parametrize("decode", [codec.gzip_decode, codec.snappy_decode, codec.lz4_decode, codec.zstd_decode])
+def test_what_damaged_compression_raises_parks_a_partition(decode: Callable[[bytes], bytes]) -> None:
+    with pytest.raises(UNPACKING):
+        decode(b"\x01 of no codec's form" * 9)
 
 
 async def test_a_record_larger_than_a_fetch_is_rejected_and_the_next_one_read(made: Reading, kafka: Broker) -> None:

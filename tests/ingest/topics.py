@@ -48,10 +48,17 @@ class Topic:
         return self
 
     async def send(
-        self, *values: bytes | None, headers: Headers = STRUCTURED, partition: int | None = 0, timestamp_ms: int | None = None
+        self,
+        *values: bytes | None,
+        headers: Headers = STRUCTURED,
+        partition: int | None = 0,
+        timestamp_ms: int | None = None,
+        compression: str | None = None,
     ) -> int:
         """Send records in one batch; returns the offset of the last one."""
-        producer = AIOKafkaProducer(bootstrap_servers=self.kafka.bootstrap, max_request_size=8 * 1024 * 1024)
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.kafka.bootstrap, max_request_size=8 * 1024 * 1024, compression_type=compression
+        )
         await producer.start()
         try:
             sent = [

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import zlib
 
+import cramjam
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import (
@@ -28,6 +29,7 @@ UNPACKING = (
     UnsupportedCodecError,
     UnicodeDecodeError,
     gzip.BadGzipFile,
+    cramjam.DecompressionError,
     zlib.error,
     EOFError,
     AssertionError,
