@@ -1,5 +1,7 @@
 """A folded batch as the rows of its flush: CSV for what is many, tuples for what is few."""
 
+from collections.abc import Callable
+
 import polars as pl
 
 from service.aggregate.bits import chunks
@@ -8,6 +10,7 @@ from service.aggregate.resolve import SEAT_KEY, SERIES_KEY, USER_KEY, Resolved, 
 from service.clock import QUARTER
 
 PROBE_BITS = ["up", "down", "degraded", "planned", "excluded"]
+FIRST_DAY = ["tenant", "ordinal", "day"]
 DATED = ["tenant", "kind", "who", "account", "field", "time_us", "source", "id", "value"]
 GRAINS = ["minute", "quarter", "day"]
 DAY_KEY = ["series", "day"]
@@ -15,19 +18,29 @@ MEASURES = ["n", "total", "least", "greatest", "newest_us", "newest_source", "ne
 
 
 def stage_deltas(deltas: Deltas, resolved: Resolved) -> dict[str, bytes]:
-    """CSV by stage of everything that folds have made, in the order of the rollups' keys."""
-    states = deltas.states.sort("tenant", "kind", "who", "account", "field")
-    return {
-        "fact": _csv(_facts(deltas.facts, resolved.series)),
-        "activity": _csv(chunks(_active(deltas.activity, resolved))),
-        "first_user": _csv(earlier(resolved.users).select("tenant", "ordinal", "day").sort("tenant", "ordinal")),
-        "first_seat": _csv(earlier(resolved.seats).select("tenant", "ordinal", "day").sort("tenant", "ordinal")),
-        "probe": _csv(_probes(deltas.probes)),
-        "state": _csv(states.filter(~pl.col("dated")).select(DATED)),
-        "state_history": _csv(states.filter("dated").select(DATED)),
-        "milestone": _csv(deltas.milestones.sort("tenant", "kind", "milestone", "who")),
-        "step": _csv(deltas.steps.sort("tenant", "family", "subject", "time_us")),
+    """CSV by stage of everything that folds have made, in the order of the rollups' keys; a stage may be empty."""
+    users, seats = earlier(resolved.users), earlier(resolved.seats)
+    made = {
+        "fact": _of(deltas.facts, lambda facts: _facts(facts, resolved.series)),
+        "activity": _of(deltas.activity, lambda activity: chunks(_active(activity, resolved))),
+        "first_user": _of(users, lambda first: first.select(FIRST_DAY).sort("tenant", "ordinal")),
+        "first_seat": _of(seats, lambda first: first.select(FIRST_DAY).sort("tenant", "ordinal")),
+        "probe": _of(deltas.probes, _probes),
+        "state": _of(deltas.states, lambda states: _states(states, dated=False)),
+        "state_history": _of(deltas.states, lambda states: _states(states, dated=True)),
+        "milestone": _of(deltas.milestones, lambda earliest: earliest.sort("tenant", "kind", "milestone", "who")),
+        "step": _of(deltas.steps, lambda steps: steps.sort("tenant", "family", "subject", "time_us")),
     }
+    return {stage: _csv(frame) if frame is not None else b"" for stage, frame in made.items()}
+
+
+def _of(deltas: pl.DataFrame, rows: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame | None:
+    """Rows of what there is: most flushes have none for most stages, and shaping nothing takes as long as a little."""
+    return None if deltas.is_empty() else rows(deltas)
+
+
+def _states(states: pl.DataFrame, *, dated: bool) -> pl.DataFrame:
+    return states.filter(pl.col("dated") == dated).select(DATED).sort("tenant", "kind", "who", "account", "field")
 
 
 def _csv(frame: pl.DataFrame) -> bytes:

@@ -112,7 +112,7 @@ def test_integers_of_every_size_are_read(number: int) -> None:
     assert frame.select("duration_ns", "quantity_nano").row(0) == (number, number)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_damaged_bytes_are_refused_just_where_the_codec_refuses_them(data: st.DataObject) -> None:
     payload = bytearray(record(sample()).payload)

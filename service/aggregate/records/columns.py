@@ -79,8 +79,8 @@ _FORMS: Mapping[Any, Form] = {
     int | None: Form(fields.OPTIONAL_INTEGER, pl.Int64()),
     bool: Form(fields.FLAG, pl.Boolean()),
     bool | None: Form(fields.OPTIONAL_FLAG, pl.Boolean()),
-    dict[str, str]: Form(fields.PACKED, pl.List(PAIR)),
-    list[str]: Form(fields.PACKED, pl.List(pl.String())),
+    dict[str, str]: Form(fields.PACKED_MAP, pl.List(PAIR)),
+    list[str]: Form(fields.PACKED_LIST, pl.List(pl.String())),
 }
 _ID = Form(fields.ID, pl.String())
 """Unlike other texts, ids are hardly ever alike."""

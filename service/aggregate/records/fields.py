@@ -9,9 +9,11 @@ from service.aggregate.records import msgpack
 from service.aggregate.records.compiling import compiled
 from service.aggregate.records.dictionary import Dictionary, codes_of
 from service.aggregate.records.msgpack import (
+    ARRAY,
     BINARY,
     FALSE,
     FORMS,
+    MAP,
     NIL,
     SPARE,
     TRUE,
@@ -36,7 +38,8 @@ INTEGER: Final = 4
 OPTIONAL_INTEGER: Final = 5  # the integer, and whether there is one
 FLAG: Final = 6
 OPTIONAL_FLAG: Final = 7  # 2 for nil
-PACKED: Final = 8  # a map or list, as the code of its bytes; an empty one is 0
+PACKED_MAP: Final = 8  # as the code of its bytes; an empty one is 0
+PACKED_LIST: Final = 9
 CELLS: Final = 2
 """How many cells each field has."""
 
@@ -60,9 +63,10 @@ def _texts(words: Words, kind: int, first: Ints, second: Ints, texts: Dictionary
         status = _spans(words, msgpack.TEXT, first, second)
         if status == DONE and not codes_of(words, first, second, texts):
             status = FULL
-    elif kind == PACKED:
-        _packages(words, first, second)
-        if not codes_of(words, first, second, packed):
+    elif kind == PACKED_MAP or kind == PACKED_LIST:
+        if _packages(words, MAP if kind == PACKED_MAP else ARRAY, first, second) != DONE:
+            status = DAMAGED
+        elif not codes_of(words, first, second, packed):
             status = FULL
     return status
 
@@ -145,10 +149,12 @@ def _raws(words: Words, cells: Ints, lengths: Ints) -> int:
 
 
 @compiled
-def _packages(words: Words, cells: Ints, lengths: Ints) -> None:
-    """How long maps or lists are; those with nothing in them 0."""
+def _packages(words: Words, form: int, cells: Ints, lengths: Ints) -> int:
+    """How many bytes maps or lists have; those with nothing in them 0."""
     end = len(words) - SPARE
     for row in range(len(cells)):
-        length = past(words, cells[row], end) - cells[row]
-        # One byte is a map, or a list, with nothing in it; the decoder of the others refuses whatever else it is.
-        lengths[row] = length if length > 1 else 0
+        held, _ = length_at(words, cells[row], end, form)
+        if held < 0:
+            return DAMAGED
+        lengths[row] = past(words, cells[row], end) - cells[row] if held > 0 else 0
+    return DONE

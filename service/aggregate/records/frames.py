@@ -79,7 +79,7 @@ def _column(field: Field, pair: Ints, cells: Cells, words: pl.Series) -> pl.Seri
     match field.form.kind:
         case kinds.TEXT:
             return _of_code(words, first)
-        case kinds.PACKED:
+        case kinds.PACKED_MAP | kinds.PACKED_LIST:
             return _of_code(_unpacked(cells, np.unique(first), field.form.dtype), first)
         case kinds.ID:
             return _texts_at(cells, first, second)
@@ -119,7 +119,7 @@ def _bytes_at(cells: Cells, begins: Ints, lengths: Ints) -> pl.Series:
 def _of_code(values: pl.Series, codes: Ints) -> pl.Series:
     if (codes == codes[0]).all():
         return values.new_from_index(int(codes[0]), len(codes))
-    return values.gather(pl.Series(codes))
+    return values[codes]  # a tenth of what `gather` takes for few rows
 
 
 def _unpacked(cells: Cells, codes: Ints, dtype: pl.DataType) -> pl.Series:
