@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     key_requests_per_s: float = Field(2_000.0, gt=0, description="Requests a second and key before 429 is answered")
     key_refresh_s: float = Field(5.0, gt=0, le=10, description="How old a cached key may be; a revoked one stops within it")
     flush_events: int = Field(200_000, ge=100, description="Events that an aggregator takes into one flush at the most")
-    flush_interval_s: float = Field(0.25, gt=0, le=10, description="Time between the flushes of an aggregator under low load")
+    flush_interval_s: float = Field(0.5, gt=0, le=10, description="Time between the flushes of an aggregator under low load")
     lease_s: float = Field(10.0, ge=2, le=120, description="Time after which a silent worker's partitions go to others")
     dedupe_cache_mb: int = Field(512, ge=16, description="Memory for ids of events, per aggregator")
     max_names: int = Field(
