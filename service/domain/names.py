@@ -65,6 +65,6 @@ class Known(set[str]):
                 self.add("")
             self.add(text)
 
-    def require_keys(self, path: str, mapping: Mapping[str, str]) -> None:
+    def require_keys(self, path: str, mapping: Mapping[str, object]) -> None:
         """Check the keys of a map; raises EventRefused (`bad_name`) for the first bad one."""
         self.require([path] * len(mapping), mapping)

@@ -31,13 +31,13 @@ def schemas() -> dict[str, Any]:
 def _schema(family: Family) -> dict[str, Any]:
     definitions: dict[str, Any] = msgspec.json.schema(family.event)["$defs"]
     envelope = definitions.pop(family.event.__name__)
-    (data,) = definitions.values()
+    data = definitions.pop(family.event.__annotations__["data"].__name__)
     properties = _with_defaults(envelope["properties"], {})
     # What is never taken is not offered.
     del properties["data_base64"], data["title"]
     data |= {
         "description": family.title,
-        "properties": _with_defaults(data["properties"], family.defaults),
+        "properties": _in_place(_with_defaults(data["properties"], family.defaults), definitions),
         "additionalProperties": True,
         **family.rules,
     }
@@ -63,3 +63,15 @@ def _with_defaults(properties: Mapping[str, Any], defaults: Mapping[str, Any]) -
         if name in defaults:
             made[name]["default"] = defaults[name]
     return made
+
+
+def _in_place(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """The schema with what it refers to (money, say) written where it is referred to."""
+    if isinstance(schema, list):
+        return [_in_place(part, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        referred = definitions[schema["$ref"].rpartition("/")[2]]
+        return {**_in_place(referred, definitions), "additionalProperties": True}
+    return {name: _in_place(part, definitions) for name, part in schema.items()}

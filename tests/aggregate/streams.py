@@ -7,12 +7,17 @@ from typing import Any
 
 from service.clock import DAY, HOUR, SECOND
 from service.domain.families.rows import (
+    AccountRow,
     DeliveryRow,
+    FeedbackRow,
     IncidentRow,
+    ItemRow,
     MeasurementRow,
     ProbeRow,
+    RecoveryRow,
     RequestRow,
     Row,
+    TicketRow,
     UsageRow,
     UserRow,
 )
@@ -27,6 +32,11 @@ FAMILY_OF = {
     ProbeRow: "probe",
     MeasurementRow: "measurement",
     IncidentRow: "incident",
+    AccountRow: "account",
+    RecoveryRow: "recovery",
+    TicketRow: "ticket",
+    FeedbackRow: "feedback",
+    ItemRow: "item",
 }
 
 
@@ -56,7 +66,7 @@ def stream(site: Site, seed: int, count: int) -> list[Row]:
 def _event(pick: random.Random, events: Events, time: int | None, received: int) -> Row:
     at: dict[str, Any] = {"time_us": time, "received_us": received, "account": pick.choice(["", "a", "b", "c"])}
     user = f"user-{pick.randrange(200)}"
-    match pick.randrange(7):
+    match pick.randrange(8):
         case 0:
             return events.make(UsageRow, **at, user=user, feature=pick.choice(["export", "search", "login"]))
         case 1:
@@ -76,8 +86,35 @@ def _event(pick: random.Random, events: Events, time: int | None, received: int)
         case 5:
             attributes = {"page": pick.choice(["home", "cart"])}
             return events.make(MeasurementRow, **at, meter="lcp", whole=pick.randrange(5_000), nano=5, attributes=attributes)
-        case _:
+        case 6:
             return events.make(IncidentRow, **at, incident=f"i-{pick.randrange(9)}", action="opened", severity="P1")
+        case _:
+            return _of_customers(pick, events, at, user)
+
+
+def _of_customers(pick: random.Random, events: Events, at: dict[str, Any], user: str) -> Row:
+    """One of the families that say how customers fare."""
+    case = f"{pick.randrange(9)}"
+    money: dict[str, Any] = {"mrr": pick.choice([None, 0, 4_900]), "mrr_currency": "USD"}
+    match pick.randrange(5):
+        case 0:
+            said: dict[str, Any] = {
+                "status": pick.choice(["trial", "active", "churned"]),
+                "milestone": pick.choice(["", "go_live"]),
+            }
+            signals = {"merger": pick.choice(["true", "false"])}
+            return events.make(AccountRow, **at, customer=f"a{case}", **said, **money, signals=signals)
+        case 1:
+            return events.make(RecoveryRow, **at, case=case, action=pick.choice(["at_risk", "recovered"]), channel="email")
+        case 2:
+            return events.make(TicketRow, **at, ticket=case, action=pick.choice(["opened", "resolved"]), priority="P2")
+        case 3:
+            themes = pick.sample(["speed", "price", "layout"], 2)
+            return events.make(
+                FeedbackRow, **at, respondent=user, survey="nps", score=pick.randrange(11), scale=10, themes=themes
+            )
+        case _:
+            return events.make(ItemRow, **at, item=case, kind="risk", status=pick.choice(["open", "closed"]), due="2025-12-24")
 
 
 def by_family(rows: Sequence[Row]) -> dict[str, list[Row]]:

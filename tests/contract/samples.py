@@ -28,6 +28,11 @@ LEAST_DATA: dict[str, dict[str, Any]] = {
     "probe": {"component": "api", "up": True, "interval_s": 30},
     "measurement": {"meter": "web_vital.lcp", "value": 1.8},
     "incident": {"action": "updated"},
+    "account": {"status": "active"},
+    "recovery": {"action": "at_risk"},
+    "ticket": {"action": "updated"},
+    "feedback": {"survey": "csat", "score": 4},
+    "item": {"kind": "risk", "status": "open"},
 }
 """The least that every family takes."""
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

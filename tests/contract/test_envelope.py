@@ -9,7 +9,7 @@ from service.domain.reasons import Reason
 from .samples import LEAST_DATA, decode, event, rejection_of, row_of, verdict
 
 FAMILIES = sorted(LEAST_DATA)
-WITH_SUBJECT = ["usage", "user", "delivery", "incident"]
+WITH_SUBJECT = ["usage", "user", "delivery", "incident", "account", "recovery", "ticket", "feedback", "item"]
 WITHOUT_SUBJECT = ["request", "probe", "measurement"]
 
 
@@ -69,7 +69,7 @@ def test_only_version_1_0_is_spoken() -> None:
 
 
 def test_an_unknown_type_is_named_with_the_known_ones() -> None:
-    for unknown in ("io.tidegauge.ticket.v1", "io.tidegauge.usage.v2", "usage", ""):
+    for unknown in ("io.tidegauge.weather.v1", "io.tidegauge.usage.v2", "usage", ""):
         rejection = rejection_of(event("usage", type=unknown))
         assert rejection.reason is Reason.UNKNOWN_TYPE
         assert "io.tidegauge.incident.v1" in rejection.detail
@@ -114,6 +114,9 @@ def test_the_first_fault_in_the_fixed_order_is_the_one_that_is_told() -> None:
     (event("request", {"status": ...}), "data.status: an answered request has a status; send status, or timeout true"),
     (event("user", {"status": "gone"}), "data.status: 'gone' is none of"),
     (event("usage", {"feature": "a,b"}), "data.feature: 'a,b' holds one of , { } = \" which separate names"),
+    (event("account", {"mrr": {"amount": 5}}), "data.mrr.currency: is required by io.tidegauge.account.v1; send it"),
+    (event("account", {"renewal": "31.03.2026"}), "data.renewal: '31.03.2026' is no date; write the day alone, like 2026-03-31"),
+    (event("feedback", {"score": 6}), "data.score: is not 1 to 5, the scale of this answer; send scale"),
     (event("usage", time="yesterday"), "time: 'yesterday' is no date and time with seconds; write RFC 3339"),
 ])  # fmt: skip
 def test_a_detail_names_the_field_the_limit_and_the_way_out(document: dict[str, Any], path: str) -> None:

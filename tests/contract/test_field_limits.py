@@ -35,6 +35,13 @@ NAMES = [
     ("incident", "service"),
     ("incident", "kind"),
     ("incident", "cause"),
+    ("account", "milestone"),
+    ("recovery", "channel"),
+    ("ticket", "category"),
+    ("feedback", "survey"),
+    ("feedback", "wave"),
+    ("feedback", "category"),
+    ("item", "kind"),
 ]
 TEXTS = [
     ("delivery", "excluded"),
@@ -42,11 +49,19 @@ TEXTS = [
     ("request", "excluded"),
     ("probe", "excluded"),
     ("incident", "title"),
+    ("account", "reason"),
+    ("account", "phase"),
+    ("ticket", "reason"),
+    ("feedback", "about"),
+    ("item", "title"),
+    ("item", "priority"),
+    ("item", "owner"),
 ]
-MAPS = [("usage", "properties", 10), ("user", "traits", 20), ("measurement", "attributes", 8)]
+MAPS = [("usage", "properties", 10), ("user", "traits", 20), ("measurement", "attributes", 8), ("account", "traits", 20)]
 DURATIONS = [("usage", "duration_ms"), ("delivery", "latency_ms"), ("delivery", "limit_ms"), ("request", "latency_ms")]
 COUNTS = [("delivery", "attempt", 1), ("request", "count", 1), ("measurement", "count", 1)]
 COUNTS += [("incident", "affected_users", 0), ("incident", "action_items", 0)]
+COUNTS += [("account", "licensed_users", 0), ("account", "size", 0)]
 BOOLS = [
     ("usage", "ok"),
     ("delivery", "exhausted"),
@@ -56,6 +71,9 @@ BOOLS = [
     ("probe", "degraded"),
     ("probe", "planned"),
     ("incident", "outage"),
+    ("recovery", "automated"),
+    ("ticket", "first_contact"),
+    ("ticket", "blocking"),
 ]
 INSTANTS = [("delivery", "accepted_at"), ("probe", "announced_at")]
 CHOICES: list[tuple[str, str, list[str]]] = [
@@ -69,7 +87,31 @@ CHOICES: list[tuple[str, str, list[str]]] = [
         "action",
         ["detected", "acknowledged", "escalated", "updated", "mitigated", "resolved", "reopened", "postmortem_completed"],
     ),
+    ("account", "status", ["prospect", "invited", "onboarding", "trial", "active", "at_risk", "churned"]),
+    ("account", "tier", ["enterprise", "mid_market", "starter"]),
+    ("recovery", "action", ["at_risk", "nudged", "recovered", "lost"]),
+    ("ticket", "priority", ["P0", "P1", "P2", "P3"]),
+    (
+        "ticket",
+        "action",
+        ["first_response", "escalated", "updated", "mitigated", "resolved", "reopened", "excluded", "included"],
+    ),
+    ("feedback", "action", ["invited", "responded", "followed_up"]),
+    ("feedback", "sentiment", ["positive", "neutral", "negative"]),
+    ("item", "status", ["open", "mitigating", "closed"]),
+    ("item", "probability", ["low", "medium", "high"]),
+    ("item", "impact", ["low", "medium", "high"]),
 ]
+MONEY = [
+    ("account", "mrr"),
+    ("account", "usage_fees"),
+    ("account", "contract_value"),
+    ("account", "expansion_potential"),
+    ("recovery", "amount"),
+    ("recovery", "incentive"),
+    ("item", "value"),
+]
+DATES = [("account", "contract_start"), ("account", "contract_end"), ("account", "renewal"), ("item", "due")]
 REQUIRED = [
     ("usage", "feature"),
     ("delivery", "integration"),
@@ -82,6 +124,12 @@ REQUIRED = [
     ("measurement", "meter"),
     ("measurement", "value"),
     ("incident", "action"),
+    ("recovery", "action"),
+    ("ticket", "action"),
+    ("feedback", "survey"),
+    ("feedback", "score"),
+    ("item", "kind"),
+    ("item", "status"),
 ]
 GOOD_NAMES = ["a", "a" * 100, "with space", "web_vital.lcp", "a~b", "é", "订单", "a/b:c-d"]
 BAD_NAMES = ["", "a" * 101, "~other", "a,b", "a{b", "a}b", "a=b", 'a"b', "a\nb", "a\u200bb", "e\u0301", "a\x7f", "\u2028"]
@@ -207,6 +255,7 @@ def _with_literal(document: dict[str, Any], literal: str) -> bytes:
 
 @pytest.mark.parametrize(("low", "high", "field", "family"), [
     (100, 599, "status", "request"), (1, 3600, "interval_s", "probe"), (1, 4, "level", "incident"),
+    (1, 4, "level", "ticket"), (1, 5, "score", "feedback"),
 ])  # fmt: skip
 def test_a_small_range_is_held_at_both_ends(low: int, high: int, field: str, family: str) -> None:
     assert [checked(family, field, good) for good in (low, high)] == [None, None]
@@ -267,3 +316,102 @@ def test_news_of_a_user_say_something() -> None:
         assert verdict(event("user", {"status": ..., **nothing})) is M
     for something in ({"traits": {"role": "admin"}}, {"milestone": "signed_up"}, {"status": "active"}):
         assert verdict(event("user", {"status": ..., **something})) is None
+
+
+@pytest.mark.parametrize(("family", "field"), MONEY)
+def test_money_is_whole_minor_units_of_a_currency(family: str, field: str) -> None:
+    for amount in (0, 1, -1, 10**15, -(10**15)):
+        assert checked(family, field, {"amount": amount, "currency": "EUR"}) is None
+    assert checked(family, field, {"amount": 5, "currency": "JPY", "note": "unknown fields are ignored"}) is None
+    for amount in (10**15 + 1, -(10**15) - 1, 10**30):
+        assert checked(family, field, {"amount": amount, "currency": "EUR"}) is R
+    odd: Any
+    for odd in (1.5, 1.0, "5", True, [5]):
+        assert checked(family, field, {"amount": odd, "currency": "EUR"}) is W
+    for currency in ("eur", "EU", ""):
+        assert checked(family, field, {"amount": 5, "currency": currency}) is R
+    assert checked(family, field, {"amount": 5, "currency": "EURO"}) is L
+    for lacking in ({}, {"amount": 5}, {"currency": "EUR"}, {"amount": None, "currency": "EUR"}):
+        assert checked(family, field, lacking) is M
+    for odd in (5, "5 EUR", [5, "EUR"], True):
+        assert checked(family, field, odd) is W
+    if (family, field) not in REQUIRED:
+        assert checked(family, field, None) is None
+
+
+@pytest.mark.parametrize(("family", "field"), DATES)
+def test_a_date_is_a_day_of_the_calendar_and_nothing_beside(family: str, field: str) -> None:
+    for good in ("2026-03-31", "2024-02-29", "0001-01-01", "9999-12-31", None):
+        assert checked(family, field, good) is None
+    for bad in ("", "2025-02-29", "2026-3-31", "2026-03-31T00:00:00Z", "20260331", "2026-W14-2", "0000-01-01", "31.03.2026"):
+        assert checked(family, field, bad) is T
+    assert checked(family, field, "\uff12\uff10\uff12\uff16-03-31") is T
+    assert [checked(family, field, odd) for odd in (20260331, ["2026-03-31"], {"day": 31})] == [W] * 3
+
+
+@pytest.mark.parametrize(("literal", "expected"), [
+    ("0", None), ("1", None), ("0.35", None), ("1.0", None), ("1e-9", None), ("-0.0", None), ("1e-400", None), ("null", None),
+    ("1.000000001", R), ("-0.000000001", R), ("2", R), ("-1", R), ("1e400", R), ("NaN", R), ('"0.5"', W), ("true", W), ("[]", W),
+])  # fmt: skip
+def test_progress_is_a_share_from_0_to_1(literal: str, expected: Reason | None) -> None:
+    assert verdict(_with_literal(event("account", {"progress": 77777}), literal)) is expected
+
+
+def test_signals_are_names_that_are_raised_or_not() -> None:
+    assert checked("account", "signals", {f"signal {n}": n % 2 == 0 for n in range(40)}) is None
+    assert checked("account", "signals", {f"signal {n}": True for n in range(41)}) is L
+    assert [checked("account", "signals", {bad: True}) for bad in BAD_NAMES] == [N] * len(BAD_NAMES)
+    for odd in ({"merger": 1}, {"merger": "true"}, {"merger": None}, ["merger"], "merger"):
+        assert checked("account", "signals", odd) is W
+
+
+def test_news_of_an_account_say_something() -> None:
+    nothing: dict[str, Any]
+    for nothing in ({}, {"traits": {}}, {"signals": {}}, {"mrr": None}, {"progress": None}, {"reason": ""}):
+        assert verdict(event("account", {"status": ..., **nothing})) is M
+    something: dict[str, Any]
+    for something in (
+        {"tier": "starter"},
+        {"licensed_users": 0},
+        {"mrr": {"amount": 0, "currency": "USD"}},
+        {"progress": 0},
+        {"signals": {"merger": False}},
+        {"traits": {"niche": "pets"}},
+        {"renewal": "2026-03-31"},
+        {"size": 0},
+    ):
+        assert verdict(event("account", {"status": ..., **something})) is None
+
+
+def test_a_ticket_says_its_priority_when_it_is_opened_or_changes() -> None:
+    for action in ("opened", "priority_changed"):
+        assert verdict(event("ticket", {"action": action})) is M
+        assert verdict(event("ticket", {"action": action, "priority": "P2"})) is None
+
+
+def test_only_an_answer_needs_a_score() -> None:
+    assert verdict(event("feedback", {"score": ...})) is M
+    assert verdict(event("feedback", {"score": ..., "action": "responded"})) is M
+    for action in ("invited", "followed_up"):
+        assert verdict(event("feedback", {"score": ..., "action": action})) is None
+        assert verdict(event("feedback", {"score": 9, "action": action})) is R
+
+
+def test_a_score_lies_on_the_scale_of_its_survey() -> None:
+    for survey in ("csat", "ces", "feature_csat"):
+        for scale in (2, 5, 10):
+            scored = [verdict(event("feedback", {"survey": survey, "scale": scale, "score": score})) for score in range(11)]
+            assert scored == [None if 1 <= score <= scale else R for score in range(11)]
+        assert [verdict(event("feedback", {"survey": survey, "scale": bad, "score": 1})) for bad in (1, 11)] == [R] * 2
+    assert [verdict(event("feedback", {"survey": "nps", "score": score})) for score in (0, 5, 10)] == [None] * 3
+    assert [verdict(event("feedback", {"survey": "nps", "score": score})) for score in (-1, 11)] == [R] * 2
+    assert verdict(event("feedback", {"survey": "nps", "score": 4, "scale": 10})) is None
+    assert verdict(event("feedback", {"survey": "nps", "score": 4, "scale": 5})) is X
+
+
+def test_feedback_has_at_most_10_themes() -> None:
+    assert checked("feedback", "themes", []) is None
+    assert checked("feedback", "themes", ["t" * 100, *"abcdefghi"]) is None
+    assert checked("feedback", "themes", list("abcdefghijk")) is L
+    assert [checked("feedback", "themes", [bad]) for bad in BAD_NAMES] == [N] * len(BAD_NAMES)
+    assert [checked("feedback", "themes", odd) for odd in ("a", [5], [None], {"a": "b"})] == [W] * 4

@@ -103,12 +103,11 @@ def declared_later(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def without_effect(config: TenantConfig) -> tuple[str, ...]:
-    """Values that wait for a later version: they need the family `account`."""
+    """Values that wait for a later version: shares of licensed users."""
     activity = config.activity
     waits = {
         "activity.dau_share_of": activity.dau_share_of == "licensed",
         "activity.wau_share_of": activity.wau_share_of == "licensed",
         "activity.mau_share_of": activity.mau_share_of == "licensed",
-        "activity.time_to_first_value_from": activity.time_to_first_value_from.startswith("account:"),
     }
     return tuple(name for name, does_wait in waits.items() if does_wait)

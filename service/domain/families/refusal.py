@@ -79,13 +79,16 @@ def _family_of(document: Mapping[str, Any], families: Mapping[str, Family]) -> F
 
 
 def _fields(family: Family, document: Mapping[str, Any]) -> Iterator[_Field]:
-    """The envelope's fields, then those of `data` where it is an object."""
+    """The envelope's fields, then those of `data` where it is an object, and of the objects in it."""
     described = _described(family.event)
     yield from _fields_of(described, document, "")
     data = document.get("data")
     inner = next(field.type for field in described.fields if field.name == "data")
     if isinstance(inner, inspect.StructType) and isinstance(data, dict):
-        yield from _fields_of(inner, data, "data.")
+        for field in _fields_of(inner, data, "data."):
+            yield field
+            if isinstance(field.type, inspect.StructType) and isinstance(field.value, dict):
+                yield from _fields_of(field.type, field.value, f"{field.path}.")
 
 
 @cache  # a handful of types, each described once

@@ -3,7 +3,20 @@
 from collections.abc import Mapping
 from typing import Final
 
-from service.domain.families import delivery, incident, measurement, probe, request, usage, user
+from service.domain.families import (
+    account,
+    delivery,
+    feedback,
+    incident,
+    item,
+    measurement,
+    probe,
+    recovery,
+    request,
+    ticket,
+    usage,
+    user,
+)
 from service.domain.families.envelope import Family
 
 FAMILIES: Final[tuple[Family, ...]] = (
@@ -14,6 +27,11 @@ FAMILIES: Final[tuple[Family, ...]] = (
     probe.FAMILY,
     measurement.FAMILY,
     incident.FAMILY,
+    account.FAMILY,
+    recovery.FAMILY,
+    ticket.FAMILY,
+    feedback.FAMILY,
+    item.FAMILY,
 )
 BY_TYPE: Final[Mapping[str, Family]] = {family.type: family for family in FAMILIES}
 """By CloudEvents `type`."""
