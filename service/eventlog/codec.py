@@ -51,6 +51,7 @@ FAMILIES: tuple[str, ...] = (
     "item",
 )
 """The lists of a record, in their order: what came later stands behind `rejected`, which is no family of events."""
+_KNOWN = frozenset(FAMILIES)
 
 AnyRow: TypeAlias = Row | RejectedRow
 _SPLIT_FILL = 0.9  # pieces of a split aim below the limit, for rows differ in size
@@ -109,7 +110,8 @@ def encode(producer: str, first_sequence: int, rows: Mapping[str, Sequence[AnyRo
     `first_sequence` plus how many are returned (none for no rows). The order within a family is kept.
     Raises RecordTooLarge for a single row that exceeds MAX_RECORD_BYTES, ValueError for an unknown family.
     """
-    if unknown := rows.keys() - set(FAMILIES):
+    if not rows.keys() <= _KNOWN:
+        unknown = rows.keys() - _KNOWN
         raise ValueError(f"no family {sorted(unknown)}: the log knows {', '.join(FAMILIES)}")
     pending = deque([tuple(rows.get(family, ()) for family in FAMILIES)])
     encoded: list[Encoded] = []

@@ -61,7 +61,8 @@ class Shaper:
                 rows[family].append(to_row(event, hash_of(tenant, source, event.id, time_us), time_us, raw, intake))
             except EventRefused as refusal:
                 batch.refuse(*self._rejecter.reject(index, raws[index], refusal, stamp))
-        # A family all of whose events were refused has an empty list by now.
-        batch.rows |= {family: kept for family, kept in rows.items() if kept}
-        batch.accepted += sum(map(len, rows.values()))
+        for family, kept in rows.items():
+            if kept:  # all events of a family may have been refused
+                batch.rows.setdefault(family, []).extend(kept)
+                batch.accepted += len(kept)
         batch.rounded += intake.rounded
