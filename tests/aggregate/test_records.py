@@ -1,14 +1,19 @@
 """Scanning records agrees with the codec about every record, whole, old or damaged."""
 
+import mmap
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.aggregate.batch import read_batch
 from service.aggregate.records.columns import LAYOUT, ROW_TYPES
+from service.aggregate.records.dictionary import MOST_PROBES, codes_of, dictionary
+from service.aggregate.records.msgpack import words_of
 from service.aggregate.records.scan import REJECTED_LIST
 from service.aggregate.records.scanned import Scanned, scan_records
 from service.domain.families.rows import (
@@ -101,6 +106,29 @@ def test_an_unreadable_record_stops_its_partition_and_no_other() -> None:
 @pytest.mark.parametrize("size", [0, 1, 31, 32, 255, 256, 65_535, 65_536])
 def test_texts_of_every_length_of_length_are_read(size: int) -> None:
     assert columns("usage", [usage(1, user="x" * size, id="y" * size)]).select("user", "id").row(0) == ("x" * size, "y" * size)
+
+
+def test_a_number_that_no_column_holds_parks_its_partition_and_ends_nothing() -> None:
+    poison = msgspec.msgpack.encode((SCHEMA_VERSION, "p", 0, 1, [msgspec.structs.replace(usage(1), duration_ns=2**63)]))
+    scanned = scan_records([stored(poison, 1), record(sample(), 1), record(sample(), 0, partition=1)], partitions=2)
+    assert set(scanned.unreadable) == {Partition(0)}
+    assert [(one.partition, one.offset) for one in scanned.records] == [(1, 0)]
+
+
+def test_texts_chosen_for_one_hash_are_not_all_looked_at_for_each() -> None:
+    # Backwards through `_hash_of`: the second word makes up for what the first one did.
+    odd, wanted, texts = 0xFF51AFD7ED558CCD, 12_345, 2_000
+    before = (wanted ^ (wanted >> 32)) * pow(odd, -1, 1 << 64) % (1 << 64)
+    crafted = bytearray()
+    for first in range(texts):
+        mixed = (16 ^ first) * odd % (1 << 64)
+        crafted += first.to_bytes(8, "little") + ((mixed ^ (mixed >> 32)) ^ before).to_bytes(8, "little")
+    cells, sizes = np.arange(texts, dtype=np.int64) * 16, np.full(texts, 16, dtype=np.int64)
+    known = dictionary(texts)
+    assert codes_of(words_of(bytes(crafted)), cells, sizes, known)
+    assert cells.tolist() == [*range(1, texts + 1)]
+    assert known.begins[cells].tolist() == [16 * number for number in range(texts)]
+    assert np.count_nonzero(known.table) == MOST_PROBES + 1
 
 
 NUMBERS = [edge + step for size in (0, 7, 8, 16, 31, 32, 62) for edge in (1 << size, -(1 << size)) for step in (-1, 0, 1)]

@@ -10,6 +10,9 @@ from service.aggregate.records.msgpack import WORD, Words
 
 Ints = npt.NDArray[np.int64]
 
+MOST_PROBES: Final = 64
+"""So many texts are looked at for one; hashes of good will need two or three."""
+
 _ODD: Final = np.uint64(0xFF51AFD7ED558CCD)
 _ONES: Final = 0x0101010101010101
 _HIGHS: Final = np.int64(-0x7F7F7F7F7F7F7F80)
@@ -40,7 +43,11 @@ def dictionary(texts: int) -> Dictionary:
 
 @compiled
 def codes_of(words: Words, cells: Ints, sizes: Ints, known: Dictionary) -> bool:
-    """Replace places of texts by their codes, given out to those that are new; false where there is no room for more."""
+    """Replace places of texts by their codes, given out to those that are new; false where there is no room for more.
+
+    Equal texts get one code, but for those that MOST_PROBES others stand before: senders may choose texts whose hashes
+    are alike, and then a code more costs less than a look at all of them.
+    """
     table, begins, lengths, taken = known.table, known.begins, known.lengths, known.taken
     mask = len(table) - 1
     for row in range(len(cells)):
@@ -49,17 +56,18 @@ def codes_of(words: Words, cells: Ints, sizes: Ints, known: Dictionary) -> bool:
             cells[row] = 0
             continue
         slot = _hash_of(words, begin, length) & mask
-        code = table[slot]
-        while code != 0:
-            if lengths[code] == length and _alike(words, begins[code], begin, length):
-                break
+        code, probes = table[slot], 0
+        while code != 0 and not (lengths[code] == length and _alike(words, begins[code], begin, length)):
             slot = (slot + 1) & mask
-            code = table[slot]
+            code = table[slot] if probes < MOST_PROBES else 0
+            probes += 1
         if code == 0:
             code = taken[0]
             if code == len(begins):
                 return False
-            table[slot], begins[code], lengths[code] = code, begin, length
+            if probes <= MOST_PROBES:
+                table[slot] = code
+            begins[code], lengths[code] = begin, length
             taken[0] = code + 1
         cells[row] = code
     return True

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -13,7 +14,8 @@ from service.aggregate.records import fields, scan
 from service.aggregate.records.columns import LAYOUT, ROW_TYPES
 from service.aggregate.records.dictionary import dictionary
 from service.aggregate.records.frames import Cells, frames
-from service.aggregate.records.msgpack import words_of
+from service.aggregate.records.msgpack import Words, words_of
+from service.aggregate.records.room import room_for
 from service.domain.families.rows import RejectedRow
 from service.domain.ids import Partition
 from service.errors import RecordUnreadable
@@ -22,6 +24,10 @@ from service.eventlog.port import Stored
 
 Ints = npt.NDArray[np.int64]
 
+SAMPLED: Final = 32
+"""Of how many records one is looked at beforehand."""
+
+_DOUBTS = (RecordUnreadable, UnicodeDecodeError, msgspec.MsgspecError, pl.exceptions.PolarsError)
 _REJECTED = msgspec.msgpack.Decoder(list[RejectedRow])
 
 
@@ -54,23 +60,25 @@ def scan_records(records: Sequence[Stored], *, partitions: int) -> Scanned:
     left = list(records)
     try:
         return _scan(left, partitions, unreadable)
-    except (RecordUnreadable, UnicodeDecodeError, msgspec.MsgspecError):
+    except _DOUBTS:
         # Something is not as this release writes it: the codec reads older records, and says what it cannot read.
-        left = list(_written_anew(left, unreadable))
+        left = list(_written_anew(left, partitions, unreadable))
     return _scan(left, partitions, unreadable)
 
 
-def _written_anew(records: list[Stored], unreadable: dict[Partition, str]) -> Iterator[Stored]:
+def _written_anew(records: list[Stored], partitions: int, unreadable: dict[Partition, str]) -> Iterator[Stored]:
     """The records that can be read, with all fields that rows have today; notes where the others begin."""
     for stored in records:
         if stored.partition in unreadable:
             continue
         try:
             record = decode(stored.payload)
-        except RecordUnreadable as error:
+            renewed = replace(stored, events=record.events, payload=written_anew(record))
+            _scan([renewed], partitions, {})
+        except _DOUBTS as error:
             unreadable[stored.partition] = f"record {stored.offset} of partition {stored.partition}: {error}"
         else:
-            yield replace(stored, events=record.events, payload=written_anew(record))
+            yield renewed
 
 
 def _scan(records: list[Stored], partitions: int, unreadable: dict[Partition, str]) -> Scanned:
@@ -99,9 +107,8 @@ def _cells(data: bytes, ends: Ints, events: int, room: int) -> Cells | None:
     """Scan with room for so many different texts; None where that is not enough."""
     heads = np.zeros((len(ends), scan.HEADS), dtype=np.int64)
     rows = np.zeros((len(ends), len(ROW_TYPES)), dtype=np.int64)
-    # Only the pages that are written to take memory: most families have few rows.
-    cells = np.empty((len(LAYOUT.kinds), fields.CELLS, events), dtype=np.int64)
     words = words_of(data)
+    cells = room_for(events, _sample(words, ends, events))
     status, stopped = scan.places(words, ends, LAYOUT, cells, rows, heads)
     versions = heads[:, scan.VERSION]
     if status != fields.DONE or (versions < 1).any() or (versions > SCHEMA_VERSION).any():
@@ -111,3 +118,14 @@ def _cells(data: bytes, ends: Ints, events: int, room: int) -> Cells | None:
     if status == fields.DAMAGED:
         raise RecordUnreadable(f"a field in one of {len(ends)} records is not of its type")
     return Cells(data, words, heads, rows, cells, texts, packed) if status == fields.DONE else None
+
+
+def _sample(words: Words, ends: Ints, events: int) -> Ints:
+    """How many rows of each family the first few of many records have."""
+    some = ends[: len(ends) // SAMPLED]
+    rows: Ints = np.zeros((len(some), len(ROW_TYPES)), dtype=np.int64)
+    heads = np.zeros((len(some), scan.HEADS), dtype=np.int64)
+    # A scan that comes to nothing here will come to nothing there, where it is said.
+    scan.places(words, some, LAYOUT, room_for(events, rows.sum(axis=0)), rows, heads)
+    counts: Ints = rows.sum(axis=0)
+    return counts
