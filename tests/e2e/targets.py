@@ -59,8 +59,8 @@ class Targets:
 
     @property
     def names(self) -> list[str]:
-        """Everything that can be killed."""
-        return [*self.roles, POSTGRES, BACKEND, *([KAFKA] if self._broker else [])]
+        """Everything that can be killed; first what all others lean on, which even the shortest run must hit."""
+        return [POSTGRES, *([KAFKA] if self._broker else []), BACKEND, *self.roles]
 
     @property
     def apis(self) -> Mapping[str, str]:
