@@ -1,7 +1,5 @@
 """Scanning records agrees with the codec about every record, whole, old or damaged."""
 
-import mmap
-from pathlib import Path
 from typing import Any
 
 import msgspec
