@@ -28,6 +28,8 @@ from service.store.tenants import Tenant, create_tenant
 from service.telemetry import Telemetry
 from tests.http.serving import serving
 
+PATIENCE_S = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -95,7 +97,10 @@ async def opened(database_url: str, settings: Settings) -> AsyncIterator[Door]:
     running = asyncio.create_task(appender.run())
     authorization = {"Authorization": f"Bearer {keys['ingest']}"}
     try:
-        async with serving(app) as address, httpx.AsyncClient(base_url=address, headers=authorization) as client:
+        async with (
+            serving(app) as address,
+            httpx.AsyncClient(base_url=address, headers=authorization, timeout=PATIENCE_S) as client,
+        ):
             yield Door(address, client, keys, tenant, pool, log, telemetry)
     finally:
         running.cancel()
