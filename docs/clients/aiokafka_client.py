@@ -4,19 +4,22 @@
 
 Needs Python 3.11 and aiokafka; the topic is one that the tenant's configuration names as a source. Reads an event a line.
 Events that could not be delivered are printed at the end, an event a line, so that they can be sent again: the exit code is 1
-then. `Sender` is what a service takes over: one for the whole process, `send` where something happens, `close` before it ends.
+then, and where a line is not an event. `Sender` is what a service takes over: one for the whole process, `send` where something
+happens, `close` before it ends.
 
 A record is one event in CloudEvents' structured mode. Kafka takes any bytes, so nobody answers what is wrong with an event:
 those that are rejected lie in the dead letters, and the ledger counts them by source.
 """
 
 import asyncio
+import contextlib
 import json
 import random
 import sys
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -27,7 +30,8 @@ EVENT_BYTES = 256_000  # the service rejects a larger one
 UNDER_WAY = 10_000  # events in memory; beyond them `send` waits
 GIVE_UP_S = 120.0
 FIRST_PAUSE_S = 0.2
-LONGEST_PAUSE_S = 10.0
+STOP_S = 5.0
+LONGEST_PAUSE_S = 30.0
 NEVER = (MessageSizeTooLargeError, TopicAuthorizationFailedError)  # what trying again would not mend
 
 
@@ -42,30 +46,29 @@ class Sender:
         self.unsent: list[bytes] = []
 
     async def start(self) -> None:
-        """Find the brokers; waits for them as long as for an event."""
-        deadline = asyncio.get_running_loop().time() + GIVE_UP_S
-        attempt = 0
-        while True:
-            # All replicas in sync have a record before it counts as sent, and none is written twice by the producer's own tries.
-            self._producer = AIOKafkaProducer(
-                bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True, linger_ms=5, max_batch_size=262_144
-            )
-            try:
-                await self._producer.start()
-            except KafkaError:
-                await self._producer.stop()
-                if asyncio.get_running_loop().time() > deadline:
-                    raise
-            else:
-                return
-            await asyncio.sleep(_pause_s(attempt))
-            attempt += 1
+        """Find the brokers; waits for them as long as for an event, then raises TimeoutError."""
+        async with asyncio.timeout(GIVE_UP_S):
+            for attempt in count():
+                # All replicas in sync have a record before it counts as sent, and the producer's own tries write none twice.
+                self._producer = AIOKafkaProducer(
+                    bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True, linger_ms=5, max_batch_size=262_144
+                )
+                try:
+                    await self._producer.start()
+                except (KafkaError, asyncio.CancelledError) as error:
+                    await self._producer.stop()
+                    if isinstance(error, asyncio.CancelledError):
+                        raise
+                    print(f"no broker at {self._bootstrap}: {error!r}", file=sys.stderr)
+                else:
+                    return
+                await asyncio.sleep(_pause_s(attempt))
 
     async def send(self, event: dict[str, Any]) -> None:
         """Take an event; waits while too many are under way, for a slower service is better than a lost event.
 
-        An event gets its id and its time here, once: every attempt sends the same bytes. Raises ValueError for what is not
-        JSON or too large.
+        An event gets its id and its time here, once: every attempt sends the same bytes. Raises TypeError or ValueError for
+        what is not a JSON object or too large.
         """
         happened = {"specversion": "1.0", "id": str(uuid.uuid4()), "time": datetime.now(UTC).isoformat()}
         encoded = json.dumps(happened | event, allow_nan=False, separators=(",", ":")).encode()
@@ -79,7 +82,9 @@ class Sender:
     async def close(self) -> list[bytes]:
         """Deliver what is under way; gives back what could not be delivered. Keep it, and send it again."""
         await asyncio.gather(*self._deliveries)
-        await self._producer.stop()
+        with contextlib.suppress(TimeoutError):  # the producer would wait for absent brokers for ever
+            async with asyncio.timeout(STOP_S):
+                await self._producer.stop()
         return self.unsent
 
     def _delivered(self, delivery: asyncio.Task[None]) -> None:
@@ -87,20 +92,20 @@ class Sender:
         self._room.release()
 
     async def _deliver(self, encoded: bytes) -> None:
-        deadline = asyncio.get_running_loop().time() + GIVE_UP_S
-        attempt = 0
-        while True:
-            try:
-                await self._producer.send_and_wait(self._topic, encoded, headers=HEADERS)
-            except KafkaError as error:  # whether the record was written may not be known: its id makes a copy harmless
-                if isinstance(error, NEVER) or asyncio.get_running_loop().time() > deadline:
-                    print(f"an event not delivered: {error!r}", file=sys.stderr)
-                    self.unsent.append(encoded)
-                    return
-            else:
-                return
-            await asyncio.sleep(_pause_s(attempt))
-            attempt += 1
+        try:
+            async with asyncio.timeout(GIVE_UP_S):  # the idempotent producer itself would try for ever
+                for attempt in count():
+                    try:
+                        await self._producer.send_and_wait(self._topic, encoded, headers=HEADERS)
+                    except NEVER:
+                        raise
+                    except KafkaError:  # whether the record was written may not be known: its id makes a copy harmless
+                        await asyncio.sleep(_pause_s(attempt))
+                    else:
+                        return
+        except Exception as error:  # noqa: BLE001  # whatever it is, no event is lost
+            print(f"an event not delivered: {error!r}", file=sys.stderr)
+            self.unsent.append(encoded)
 
 
 def _pause_s(attempt: int) -> float:
@@ -108,23 +113,34 @@ def _pause_s(attempt: int) -> float:
     return random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempt, 10)))
 
 
-async def lines() -> AsyncIterator[str]:
-    """Standard input, read beside the deliveries."""
-    while line := await asyncio.to_thread(sys.stdin.readline):
-        yield line
+async def lines() -> AsyncIterator[tuple[int, bytes]]:
+    """Standard input by numbered lines, read beside the deliveries."""
+    for number in count(1):
+        if not (line := await asyncio.to_thread(sys.stdin.buffer.readline)):
+            return
+        yield number, line
 
 
 async def main(bootstrap: str, topic: str) -> int:
     """Send standard input."""
     sender = Sender(bootstrap, topic)
-    await sender.start()
     try:
-        async for line in lines():
-            await sender.send(json.loads(line))
+        await sender.start()
+    except TimeoutError:
+        sys.stdout.buffer.writelines(sys.stdin.buffer)  # as they came: nothing was sent
+        return 1
+    bad_lines = 0
+    try:
+        async for number, line in lines():
+            try:
+                await sender.send(json.loads(line))
+            except (TypeError, ValueError, RecursionError) as error:
+                bad_lines += 1
+                print(f"line {number} is not an event: {error}", file=sys.stderr)
     finally:
         unsent = await sender.close()
-        sys.stdout.writelines(event.decode() + "\n" for event in unsent)
-    return 1 if unsent else 0
+        sys.stdout.buffer.writelines(event + b"\n" for event in unsent)
+    return 1 if unsent or bad_lines else 0
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
 //     node cloudevents_http.mjs http://127.0.0.1:8080 structured|batch|binary < events.ndjson
 //
 // Needs Node 20; the key stands in TIDEGAUGE_KEY. Reads an event a line. Events that could not be delivered are printed at the
-// end, an event a line, so that they can be sent again: the exit code is 1 then. Rejected events are told on standard error.
-// `batch` costs the service least; the other two are one event a request.
+// end, an event a line, so that they can be sent again: the exit code is 1 then, and where a line is not an event. Such lines and
+// rejected events are told on standard error. `batch` costs the service least; the other two are one event a request.
 //
 // The SDK's own `httpTransport` does not tell the status of an answer, so nobody could know what to send again; this one does.
 
@@ -60,34 +60,28 @@ function post({ headers, body }) {
 }
 
 // Send one request, over and over with the same ids, until it is answered for good; gives back why it was not.
-async function deliver(message) {
+async function deliver(events) {
+  const message = messageOf(events);
   const deadline = Date.now() + GIVE_UP_MS;
   for (let attempt = 0; ; attempt++) {
-    let told;
-    let atLeastMs = 0;
-    try {
-      const { status, headers, text } = await post(message);
-      if (status === 202 || status === 422) {
-        // A rejected event lies in the dead letters, and would be rejected again: mend what makes such events.
-        for (const { id, reason, detail } of JSON.parse(text).rejected) console.error(`rejected ${id}: ${reason}: ${detail}`);
-        return "";
-      }
-      told = `${status}: ${text}`;
-      if (!tryAgain(status)) return told;
-      atLeastMs = retryAfterMs(headers["retry-after"] ?? "0");
-    } catch (error) {
-      told = String(error); // whether the events arrived is not known
+    const answer = await post(message).catch((error) => ({ broken: String(error) })); // whether the events arrived is not known
+    if (answer.status === 202 || answer.status === 422) {
+      // A rejected event lies in the dead letters, and would be rejected again: mend what makes such events.
+      for (const { id, reason, detail } of JSON.parse(answer.text).rejected) console.error(`rejected ${id}: ${reason}: ${detail}`);
+      return "";
     }
+    const told = answer.broken ?? `${answer.status}: ${answer.text}`;
+    if (!answer.broken && !tryAgain(answer.status)) return told;
     // As long as the service asks for, and then at random, so that clients do not come back all at once.
-    const pauseMs = atLeastMs + Math.random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 10));
+    const pauseMs = retryAfterMs(answer.headers?.["retry-after"] ?? "0") + Math.random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 10));
     if (Date.now() + pauseMs > deadline) return told;
     await sleep(pauseMs);
   }
 }
 
-// What the header Retry-After asks for: seconds, or a date.
+// What the header Retry-After asks for: seconds, or a date; nothing where it cannot be read (RFC 9110, 10.2.3).
 function retryAfterMs(said) {
-  return /^\d+$/.test(said) ? Number(said) * 1000 : Math.max(0, Date.parse(said) - Date.now());
+  return /^\d+$/.test(said) ? Number(said) * 1000 : Math.max(0, Date.parse(said) - Date.now() || 0);
 }
 
 const unsent = [];
@@ -95,26 +89,44 @@ const underWay = new Set();
 
 async function send(events) {
   while (underWay.size >= CONNECTIONS) await Promise.race(underWay);
-  const sending = deliver(messageOf(events)).then((why) => {
-    if (why) {
-      console.error(`${events.length} events not delivered: ${why}`);
-      unsent.push(...events);
-    }
-    underWay.delete(sending);
-  });
+  const sending = deliver(events)
+    .catch(String) // whatever it is, no event is lost
+    .then((why) => {
+      if (why) {
+        console.error(`${events.length} events not delivered: ${why}`);
+        unsent.push(...events);
+      }
+      underWay.delete(sending);
+    });
   underWay.add(sending);
 }
 
-let events = [];
-for await (const line of readline.createInterface({ input: process.stdin })) {
-  events.push(new CloudEvent(JSON.parse(line))); // gets its id and its time here, once, where it has none
-  if (events.length === (mode === "batch" ? BATCH_EVENTS : 1)) {
-    await send(events);
-    events = [];
+// The event of a line: gets its id and its time here, once, where it has none. Nothing where the line is not an event.
+function eventOf(line, number) {
+  try {
+    return new CloudEvent(JSON.parse(line));
+  } catch (error) {
+    console.error(`line ${number} is not an event: ${error.message}`);
+    badLines += 1;
   }
 }
-if (events.length) await send(events);
-await Promise.all(underWay);
-for (const event of unsent) console.log(String(event));
-agent.destroy();
-process.exitCode = unsent.length ? 1 : 0;
+
+let events = [];
+let number = 0;
+let badLines = 0;
+try {
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    const event = eventOf(line, ++number);
+    if (event) events.push(event);
+    if (events.length === (mode === "batch" ? BATCH_EVENTS : 1)) {
+      await send(events);
+      events = [];
+    }
+  }
+} finally {
+  if (events.length) await send(events);
+  await Promise.all(underWay);
+  for (const event of unsent) console.log(String(event));
+  agent.destroy();
+  process.exitCode = unsent.length || badLines ? 1 : 0;
+}

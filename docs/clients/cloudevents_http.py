@@ -3,8 +3,9 @@
     python cloudevents_http.py http://127.0.0.1:8080 structured|batch|binary < events.ndjson
 
 Needs Python 3.11, cloudevents and httpx; the key stands in TIDEGAUGE_KEY. Reads an event a line. Events that could not be
-delivered are printed at the end, an event a line, so that they can be sent again: the exit code is 1 then. Rejected events
-are told on standard error. `batch` costs the service least; the other two are one event a request.
+delivered are printed at the end, an event a line, so that they can be sent again: the exit code is 1 then, and where a line is
+not an event. Such lines and rejected events are told on standard error. `batch` costs the service least; the other two are one
+event a request.
 """
 
 import email.utils
@@ -15,9 +16,8 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
 
 import httpx
 from cloudevents.core.base import BaseCloudEvent
@@ -74,28 +74,29 @@ def deliver(http: httpx.Client, message: HTTPMessage) -> str:
 
 
 def retry_after_s(answer: httpx.Response) -> float:
-    """What the header Retry-After asks for: seconds, or a date."""
+    """What the header Retry-After asks for: seconds, or a date; nothing where it cannot be read (RFC 9110, 10.2.3)."""
     said = answer.headers.get("retry-after", "0")
-    if said.isdigit():
-        return float(said)
-    return max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - time.time())
+    try:
+        return float(said) if said.isdecimal() else max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - time.time())
+    except ValueError:
+        return 0.0
 
 
-def batches(events: Iterator[dict[str, Any]], mode: str) -> Iterator[list[BaseCloudEvent]]:
-    """Events a request. The SDK gives an event its id and its time, once, where it has none."""
-    while batch := list(islice(events, BATCH_EVENTS if mode == "batch" else 1)):
-        yield [cloud_event(event) for event in batch]
-
-
-def cloud_event(event: dict[str, Any]) -> BaseCloudEvent:
-    """The SDK's form of an event."""
-    return JSONFormat().read(CloudEvent, json.dumps(event))
+def events_of(lines: Iterable[bytes], bad_lines: list[int]) -> Iterator[BaseCloudEvent]:
+    """The SDK's form of each line, which gives an event its id and its time, once, where it has none."""
+    for number, line in enumerate(lines, 1):
+        try:
+            yield JSONFormat().read(CloudEvent, json.dumps(json.loads(line), allow_nan=False))
+        except Exception as error:  # noqa: BLE001  # the SDK raises whatever a strange attribute leads to
+            bad_lines.append(number)
+            print(f"line {number} is not an event: {error}", file=sys.stderr)
 
 
 def main(address: str, mode: str) -> int:
     """Send standard input."""
     waiting: queue.Queue[list[BaseCloudEvent] | None] = queue.Queue(WAITING_MESSAGES)
     unsent: list[BaseCloudEvent] = []
+    bad_lines: list[int] = []
     http = httpx.Client(
         base_url=address,
         timeout=REQUEST_TIMEOUT_S,
@@ -104,7 +105,11 @@ def main(address: str, mode: str) -> int:
 
     def work() -> None:
         while events := waiting.get():
-            if why := deliver(http, message_of(events, mode)):
+            try:
+                why = deliver(http, message_of(events, mode))
+            except Exception as error:  # noqa: BLE001  # whatever it is, no event is lost
+                why = repr(error)
+            if why:
                 print(f"{len(events)} events not delivered: {why}", file=sys.stderr)
                 unsent.extend(events)
 
@@ -112,7 +117,8 @@ def main(address: str, mode: str) -> int:
     for worker in workers:
         worker.start()
     try:
-        for batch in batches(map(json.loads, sys.stdin), mode):
+        events = events_of(sys.stdin.buffer, bad_lines)
+        while batch := list(islice(events, BATCH_EVENTS if mode == "batch" else 1)):
             waiting.put(batch)
     finally:
         for _ in workers:
@@ -120,8 +126,8 @@ def main(address: str, mode: str) -> int:
         for worker in workers:
             worker.join()
         http.close()
-    sys.stdout.writelines(JSONFormat().write(event).decode() + "\n" for event in unsent)
-    return 1 if unsent else 0
+        sys.stdout.buffer.writelines(JSONFormat().write(event) + b"\n" for event in unsent)
+    return 1 if unsent or bad_lines else 0
 
 
 if __name__ == "__main__":

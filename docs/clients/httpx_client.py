@@ -3,9 +3,9 @@
     python httpx_client.py http://127.0.0.1:8080 < events.ndjson
 
 Needs Python 3.11 and httpx; the key stands in TIDEGAUGE_KEY. Reads an event a line. Events that could not be delivered are
-printed at the end, an event a line, so that they can be sent again: the exit code is 1 then. Rejected events are told on
-standard error. `Sender` is what a service takes over: one for the whole process, `send` where something happens, and
-`close` before it ends.
+printed at the end, an event a line, so that they can be sent again: the exit code is 1 then, and where a line is not an event.
+Such lines and rejected events are told on standard error. `Sender` is what a service takes over: one for the whole process,
+`send` where something happens, and `close` before it ends.
 """
 
 import email.utils
@@ -38,7 +38,7 @@ TRY_AGAIN = {408, 429, *range(500, 600)}
 
 
 class Refused(Exception):
-    """An answer that the same request would get again: a wrong key, a wrong address."""
+    """Nothing more can be sent: a wrong key, another server's answer, a closed sender."""
 
 
 class Sender:
@@ -52,7 +52,7 @@ class Sender:
         )
         self._queue: queue.Queue[bytes] = queue.Queue(QUEUE_EVENTS)
         self._unsent: list[bytes] = []
-        self._refused: Refused | None = None
+        self._refused = ""
         self._closing = threading.Event()
         self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tidegauge", daemon=True)
@@ -62,15 +62,15 @@ class Sender:
         """Take an event; waits while the queue is full, for a slower service is better than a lost event.
 
         An event gets its id and its time here, once: every attempt sends the same bytes. Raises Refused when the service
-        will take nothing more from us, ValueError for what is not JSON or too large.
+        will take nothing more from us, TypeError or ValueError for what is not a JSON object or too large.
         """
         happened = {"specversion": "1.0", "id": str(uuid.uuid4()), "time": datetime.now(UTC).isoformat()}
         encoded = json.dumps(happened | event, allow_nan=False, separators=(",", ":")).encode()
         if len(encoded) > EVENT_BYTES:
             raise ValueError(f"an event of {len(encoded)} bytes, {EVENT_BYTES} at the most: send less with it")
         while True:
-            if self._refused:
-                raise self._refused
+            if self._refused or self._closing.is_set():
+                raise Refused(self._refused or "the sender is closed")
             try:
                 return self._queue.put(encoded, timeout=1.0)
             except queue.Full:
@@ -91,10 +91,10 @@ class Sender:
         while not self._giving_up.is_set() and (batch := self._next_batch()):
             try:
                 self._deliver(batch)
-            except Refused as refused:
-                print(f"the service takes nothing more: {refused}", file=sys.stderr)
-                self._refused = refused
+            except Exception as error:  # noqa: BLE001  # whatever it is, no event is lost, and `send` tells of it
+                print(f"{len(batch)} events not delivered, nothing more is sent: {error!r}", file=sys.stderr)
                 self._unsent += batch
+                self._refused = repr(error)
                 return
 
     def _next_batch(self) -> list[bytes]:
@@ -143,11 +143,12 @@ class Sender:
 
 
 def _retry_after_s(answer: httpx.Response) -> float:
-    """What the header Retry-After asks for: seconds, or a date."""
+    """What the header Retry-After asks for: seconds, or a date; nothing where it cannot be read (RFC 9110, 10.2.3)."""
     said = answer.headers.get("retry-after", "0")
-    if said.isdigit():
-        return float(said)
-    return max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - time.time())
+    try:
+        return float(said) if said.isdecimal() else max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - time.time())
+    except ValueError:
+        return 0.0
 
 
 def _tell(rejected: list[dict[str, Any]]) -> None:
@@ -161,16 +162,20 @@ def main(address: str) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an end like any other: what waits is delivered
     sender = Sender(address, os.environ["TIDEGAUGE_KEY"])
     unsent: list[bytes] = []
+    bad_lines = 0
     try:
-        for line in sys.stdin:
-            sender.send(json.loads(line))
+        for number, line in enumerate(sys.stdin.buffer, 1):
+            try:
+                sender.send(json.loads(line))
+            except (TypeError, ValueError, RecursionError) as error:
+                bad_lines += 1
+                print(f"line {number} is not an event: {error}", file=sys.stderr)
     except Refused:
-        unsent.append(line.encode().strip())
-        unsent += [line.encode().strip() for line in sys.stdin]
+        unsent = [line.strip(), *map(bytes.strip, sys.stdin.buffer)]
     finally:
         unsent = sender.close() + unsent
-        sys.stdout.writelines(event.decode() + "\n" for event in unsent)
-    return 1 if unsent else 0
+        sys.stdout.buffer.writelines(event + b"\n" for event in unsent)
+    return 1 if unsent or bad_lines else 0
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 //
 //     k6 run -e ADDRESS=http://127.0.0.1:8080 -e REQUESTS=1000 k6.js
 //
-// Needs k6 1.x; the key stands in TIDEGAUGE_KEY. Every event has an id of its own, made of RUN (the second of the start, where it
-// is not set) and its number: the same RUN again counts nothing twice. The exit code is 99 when a batch could not be delivered.
+// Needs k6 1.x; the key stands in TIDEGAUGE_KEY. Every event has an id of its own, made of RUN and its number, and happens at TIME;
+// both are of the start where they are not set, and are told. The same again (`-e RUN=… -e TIME=…`) count nothing twice: so a run
+// is repeated whose batches could not all be delivered. The exit code is 99 then.
 
 import { check, fail, sleep } from "k6";
 import exec from "k6/execution";
@@ -42,21 +43,24 @@ const undelivered = new Counter("undelivered_batches");
 export function setup() {
   undelivered.add(0);
   rejected.add(0);
-  return { run: __ENV.RUN || String(Math.floor(Date.now() / 1000)) };
+  const run = __ENV.RUN || String(Math.floor(Date.now() / 1000));
+  const time = __ENV.TIME || new Date().toISOString();
+  console.log(`to send the same again: -e RUN=${run} -e TIME=${time}`);
+  return { run, time };
 }
 
-export default function ({ run }) {
+export default function ({ run, time }) {
   const first = exec.scenario.iterationInTest * BATCH;
-  const body = JSON.stringify(Array.from({ length: BATCH }, (_, number) => event(run, first + number)));
+  const body = JSON.stringify(Array.from({ length: BATCH }, (_, number) => event(run, time, first + number)));
   const deadline = Date.now() + GIVE_UP_MS;
   for (let attempt = 0; ; attempt++) {
     const answer = http.post(`${ADDRESS}/v1/events`, body, {
       headers: { authorization: `Bearer ${__ENV.TIDEGAUGE_KEY}`, "content-type": "application/cloudevents-batch+json" },
       timeout: "30s",
     });
-    if (answer.status === 202 || answer.status === 422) {
+    const said = answer.status === 202 || answer.status === 422 ? saidIn(answer) : null;
+    if (said) {
       // A rejected event lies in the dead letters, and would be rejected again: mend `event`.
-      const said = answer.json();
       for (const { id, reason, detail } of said.rejected) console.error(`rejected ${id}: ${reason}: ${detail}`);
       acknowledged.add(said.accepted);
       rejected.add(said.rejected.length);
@@ -74,18 +78,28 @@ export default function ({ run }) {
   }
 }
 
-// What the header Retry-After asks for: seconds, or a date.
-function retryAfterS(said) {
-  return /^\d+$/.test(said) ? Number(said) : Math.max(0, (Date.parse(said) - Date.now()) / 1000);
+// What the service says became of the events; nothing where the answer is not the service's.
+function saidIn(answer) {
+  try {
+    const said = answer.json();
+    return Array.isArray(said.rejected) ? said : null;
+  } catch {
+    return null;
+  }
 }
 
-function event(run, number) {
+// What the header Retry-After asks for: seconds, or a date; nothing where it cannot be read (RFC 9110, 10.2.3).
+function retryAfterS(said) {
+  return /^\d+$/.test(said) ? Number(said) : Math.max(0, (Date.parse(said) - Date.now()) / 1000 || 0);
+}
+
+function event(run, time, number) {
   return {
     specversion: "1.0",
     id: `${run}-${number}`,
     source: "/k6",
     type: "io.tidegauge.request.v1",
-    time: new Date(exec.scenario.startTime).toISOString(),
+    time,
     data: { service: "load", route: `/r/${number % 20}`, method: "GET", status: number % 50 ? 200 : 500, latency_ms: 1 + (number % 400) },
   };
 }

@@ -92,8 +92,8 @@ class Example:
     """One run of an example: events go in by lines, what could not be delivered comes out."""
 
     def __init__(self, command: Iterable[str], key: str = "", **environment: str) -> None:
-        self._error = tempfile.TemporaryFile("w+")  # noqa: SIM115  # ends with the run
-        self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._error = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  # ends with the run
+        self._output = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
             list(command),
             cwd=FOLDER,
@@ -102,6 +102,8 @@ class Example:
             stdout=self._output,
             stderr=self._error,
             text=True,
+            encoding="utf-8",
+            errors="surrogateescape",
         )
 
     def __enter__(self) -> Self:
@@ -115,8 +117,12 @@ class Example:
 
     def feed(self, sent: Iterable[Event]) -> None:
         """Give it events, a line each."""
+        self.feed_lines(map(line_of, sent))
+
+    def feed_lines(self, lines: Iterable[str]) -> None:
+        """Give it lines, whatever they are; what is not UTF-8 stands in them as surrogates."""
         assert self._process.stdin is not None
-        self._process.stdin.writelines(map(line_of, sent))
+        self._process.stdin.writelines(lines)
         self._process.stdin.flush()
 
     def end(self) -> int:

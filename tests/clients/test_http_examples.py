@@ -42,7 +42,7 @@ def harsh(seed: int) -> Forecast:
     coming = list(HARSH)
     random.Random(seed).shuffle(coming)
     coming[2:2] = coming[5:5] = [Weather.FAIR]
-    return Forecast(iter(coming), retry_after_s=RETRY_AFTER_S)
+    return Forecast(iter(coming), retry_after=[str(RETRY_AFTER_S)])
 
 
 def test_every_event_counts_once_through_refusals_resets_and_a_killed_server(site: Site, example: tuple[Command, int]) -> None:
@@ -61,7 +61,7 @@ def test_every_event_counts_once_through_refusals_resets_and_a_killed_server(sit
         assert run.end() == 0, run.errors
         assert run.unsent == []
     assert site.counted_once(sent) > 0
-    assert {attempt.weather for attempt in forecast.attempts} == set(Weather)
+    assert {attempt.weather for attempt in forecast.attempts} == {Weather.FAIR, *HARSH}
     obeyed(forecast.attempts, RETRY_AFTER_S)
 
 

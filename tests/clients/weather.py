@@ -5,7 +5,7 @@ import socketserver
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Self
@@ -26,6 +26,7 @@ class Weather(Enum):
     LOST = "reset before it arrived"
     UNANSWERED = "reset after it arrived"
     BAD_GATEWAY = "502 after it arrived"
+    STRANGE = "an answer that is not the service's"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,10 @@ class Forecast:
     """Each request's weather, and what the requests were. Threads take turns."""
 
     coming: Iterator[Weather]
-    retry_after_s: int = 1
+    retry_after: Sequence[str] = ("1",)
+    """What 503 and 429 ask for, in turn."""
+    strange: bytes = b""
+    """A whole answer, as another server on the way would give it."""
     attempts: list[Attempt] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -120,6 +124,8 @@ class _Connection(socketserver.BaseRequestHandler):
         match weather:
             case Weather.LOST:
                 return b""
+            case Weather.STRANGE:
+                return self.server.forecast.strange
             case Weather.UNAVAILABLE:
                 return self._problem(503)
             case Weather.TOO_MANY:
@@ -142,7 +148,8 @@ class _Connection(socketserver.BaseRequestHandler):
 
     def _problem(self, status: int) -> bytes:
         body = PROBLEM % status
-        wait = f"retry-after: {self.server.forecast.retry_after_s}\r\n" if status != 502 else ""
+        waits = self.server.forecast.retry_after
+        wait = f"retry-after: {waits[len(self.server.forecast.attempts) % len(waits)]}\r\n" if status != 502 else ""
         head = f"HTTP/1.1 {status} Not now\r\ncontent-type: application/problem+json\r\n{wait}content-length: {len(body)}\r\n\r\n"
         return head.encode() + body
 
