@@ -22,6 +22,8 @@ from tests.aggregate.streams import by_family, stream
 # Flushes that stand behind somebody's lock.
 _WAITING = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
 MakeSite = Callable[[], Awaitable[Site]]
+PATIENCE_S = 90
+"""A process that starts on a busy machine, with its loops to compile, takes long."""
 
 
 @pytest.fixture
@@ -186,7 +188,7 @@ async def test_a_process_that_is_stopped_beyond_its_lease_hinders_nobody_and_wri
 
 async def held(site: Site) -> set[int]:
     """Wait until the partitions are held by somebody alive."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while not (found := await holders(site)):  # noqa: ASYNC110  # what is waited for sets no event
             await asyncio.sleep(0.02)
     return found
@@ -194,7 +196,7 @@ async def held(site: Site) -> set[int]:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until something holds, not for ever."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110  # what is waited for sets no event
             await asyncio.sleep(0.02)
 
@@ -232,6 +234,6 @@ async def test_a_worker_that_loses_partitions_while_it_flushes_forgets_which_ids
 
 async def waiting_for_its_turn(connection: asyncpg.Connection) -> None:
     """Until a flush stands behind the lock that is held here."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while not await connection.fetchval(_WAITING):  # noqa: ASYNC110  # what is waited for sets no event
             await asyncio.sleep(0.02)
