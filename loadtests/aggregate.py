@@ -1,8 +1,10 @@
 """The aggregator's stages: a backlog in the log is turned into committed rollups; its memory while it does."""
 
 import asyncio
+import os
 
 import asyncpg
+import numpy as np
 
 from loadtests.backlog import RECEIVED_PER_S, fill
 from loadtests.marks import Marks, consumed, mark
@@ -10,8 +12,11 @@ from loadtests.processes import memory
 from loadtests.results import Aggregate, Holding
 from loadtests.role import Role, running
 from loadtests.site import Site
-from loadtests.traffic import Population
+from loadtests.traffic import Population, Traffic
+from service.aggregate.memory import trim
+from service.aggregate.seen import SeenIds
 from service.settings import Settings
+from service.store.ids import Bucket
 
 WARM_UP = 0.3
 FLUSHES = 8
@@ -25,6 +30,9 @@ CACHE_MB = 16
 """Of the stage `memory`: a million ids, so that a run of a few millions is many times as long as what is held."""
 MEMORY_EVENTS = 3
 """So many times the backlog of the stage `aggregate`."""
+HELD_IDS = 10_000_000
+IDS_A_FLUSH = 120_000
+PARTITIONS = 12
 SPREAD_H = 24
 """Hours over which the events of the stage `memory` came in."""
 
@@ -32,7 +40,9 @@ OUTCOMES = "select sum(stored)::bigint, sum(duplicate)::bigint, sum(dead_lettere
 
 
 async def aggregate(site: Site, population: Population, events: int) -> Aggregate:
-    """Fill a log with so many events, then let one aggregator work on it until it is empty.
+    """Fill a log with so many events, and let one aggregator work on it until it is empty.
+
+    The first ones, in which users get their ordinals, are filled in and worked on apart.
 
     Raises RuntimeError when what was appended and what was counted differ.
     """
@@ -46,17 +56,22 @@ async def memory_over_time(site: Site, population: Population, events: int) -> A
 
 async def _work(site: Site, population: Population, events: int, received_per_s: float, cache_mb: int) -> Aggregate:
     async with site.database("aggregate", population.tenants) as database:
-        appended, repeated = await fill(database, population, events, received_per_s=received_per_s)
+        traffic = [Traffic(population, number) for number in range(population.tenants)]
+        warming = int(events * WARM_UP)
+        first = await fill(database, population, warming, received_per_s=received_per_s, traffic=traffic)
         connection = await asyncpg.connect(database.url)
         try:
             await connection.execute("vacuum analyze log_record")
             await connection.execute("checkpoint")
-            settings = {"flush_events": str(_flush_events(appended)), "dedupe_cache_mb": str(cache_mb)}
+            settings = {"flush_events": str(_flush_events(events)), "dedupe_cache_mb": str(cache_mb)}
             async with running(site, "aggregate", database, settings) as role:
                 began = await mark(site, connection, [role])
                 held: list[Holding] = []
-                warm = await _until(connection, site, role, int(appended * WARM_UP), appended, began, held)
-                done = await _until(connection, site, role, appended, appended, began, held)
+                # Nothing is under way at either mark: a batch that is prepared while one commits would be paid for before it.
+                warm = await _until(connection, site, role, first[0], events, began, held)
+                rest = await fill(database, population, events - warming, received_per_s=received_per_s, traffic=traffic)
+                appended, repeated = first[0] + rest[0], first[1] + rest[1]
+                done = await _until(connection, site, role, appended, events, began, held)
                 peak, metrics = memory(role.pid).peak, await role.metrics()
             stored, duplicate, dead = (await connection.fetch(OUTCOMES))[0]
         finally:
@@ -81,10 +96,25 @@ async def _work(site: Site, population: Population, events: int, received_per_s:
         flushes=int(metrics["tidegauge_flush_events_count"]),
         duplicates=repeated,
         ids=ids,
-        bytes_an_id=metrics["tidegauge_dedupe_cached_bytes"] / max(1, ids),
+        bytes_an_id=_bytes_an_id(),
         memory=held,
         cache_mb=cache_mb,
     )
+
+
+def _bytes_an_id() -> float:
+    """What an id takes that is held: by how much this process grows with ten million of them, stored a flush at a time."""
+    seen, buckets = SeenIds(max_bytes=HELD_IDS * 64), [Bucket(partition, 0) for partition in range(PARTITIONS)]
+    seen.add(buckets, {})
+    before, random = memory(os.getpid()).resident, np.random.default_rng(1)
+    for batch in range(HELD_IDS // IDS_A_FLUSH):
+        seen.pin(batch, buckets)
+        for bucket in buckets:
+            halves = random.integers(0, 1 << 64, (2, IDS_A_FLUSH // PARTITIONS), dtype=np.uint64)
+            seen.stage(batch, bucket, np.sort(halves[0]), halves[1])
+        seen.commit(batch)
+    trim()
+    return (memory(os.getpid()).resident - before) / HELD_IDS
 
 
 def _flush_events(events: int) -> int:

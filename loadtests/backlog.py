@@ -1,6 +1,7 @@
 """Filling a log with events as the door does, but for HTTP."""
 
 import asyncio
+from collections.abc import Sequence
 
 from loadtests.site import Database, settings_of
 from loadtests.traffic import Population, Traffic
@@ -27,12 +28,16 @@ async def fill(
     *,
     received_per_s: float = RECEIVED_PER_S,
     events_a_request: int = EVENTS_A_REQUEST,
+    traffic: Sequence[Traffic] | None = None,
 ) -> tuple[int, int]:
-    """Append events whose last one came in just now; returns how many, and how many of these are copies."""
+    """Append events whose last one came in just now; returns how many, and how many of these are copies.
+
+    `traffic` is that of the tenants, one each, where it is to go on from what it has made already.
+    """
     settings, clock = settings_of(database.settings), SystemClock()
     limits = Limits(10_000, 256_000, 32, database.installation.max_lateness_s * SECOND, settings.max_skew_s * SECOND)
     decoder = Decoder(IdHasher(database.installation.hash_key), limits)
-    traffic = [Traffic(population, number) for number in range(population.tenants)]
+    traffic = traffic or [Traffic(population, number) for number in range(population.tenants)]
     requests = max(1, events // events_a_request)
     request_us = events_a_request * SECOND / received_per_s
     starts_us = clock.now_us() - int(requests * request_us)

@@ -109,20 +109,25 @@ class Prober:
         return sorted(delay for probe in probes for delay in probe.result())
 
     async def _probe(self, feature: str, seconds: float) -> list[float]:
-        delays_s = [await self._once(feature)]
-        end_s = time.perf_counter() + seconds
-        while len(delays_s) == 1 or time.perf_counter() < end_s:
-            await asyncio.sleep(self._random.random() * LONGEST_PAUSE_S)
-            delays_s.append(await self._once(feature))
-        return delays_s[1:]
+        """Send by a schedule, whether what came before is visible or not: a standstill delays every event that falls in it."""
+        await self._once(feature, time.perf_counter())
+        due_s = time.perf_counter()
+        end_s = due_s + seconds
+        asked: list[asyncio.Task[float]] = []
+        async with asyncio.TaskGroup() as group:
+            while not asked or due_s < end_s:
+                due_s += self._random.random() * LONGEST_PAUSE_S
+                await asyncio.sleep(due_s - time.perf_counter())
+                asked.append(group.create_task(self._once(feature, due_s)))
+        return [once.result() for once in asked]
 
-    async def _once(self, feature: str) -> float:
+    async def _once(self, feature: str, due_s: float) -> float:
         self._sent[feature] += 1
-        sent, sent_s = self._sent[feature], time.perf_counter()
+        sent = self._sent[feature]
         await self._send(self._event(feature, sent))
         async with asyncio.timeout(GIVE_UP_S), self._looked:
             await self._looked.wait_for(lambda: self._shown.get(feature, 0) >= sent)
-        return time.perf_counter() - sent_s
+        return time.perf_counter() - due_s
 
     async def _look(self) -> None:
         known = ""

@@ -9,6 +9,7 @@ import structlog
 
 from service.aggregate.flusher import Flusher
 from service.aggregate.holding import Holding
+from service.aggregate.memory import keep_trimmed
 from service.aggregate.moves import moves_of, within_limit
 from service.aggregate.pipeline import Pipeline, Prepared, compile_all
 from service.aggregate.policy import TimePolicy
@@ -93,7 +94,7 @@ class Worker:
                 try:
                     if not beside:
                         await self._holding.join()
-                        keeping = (self._holding.keep(), self._report.keep(), self._look_ahead())
+                        keeping = (self._holding.keep(), self._report.keep(), self._look_ahead(), keep_trimmed())
                         beside = [asyncio.create_task(each) for each in keeping]
                     await self._round()
                     self._backoff_s = FIRST_BACKOFF_S
