@@ -1,25 +1,35 @@
 """The examples that speak to Kafka, run as they stand: brokers and the source are killed, and each event counts once."""
 
 import asyncio
+import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from service.demo.client import Client
 from tests.broker import Broker
 from tests.clients.conftest import keys
-from tests.clients.running import PYTHON, Example, Site, events, until, write_lines
+from tests.clients.running import FOLDER, PYTHON, Event, Example, Site, events, until, write_lines
 from tests.e2e.harness import Installation, kafka_settings
 from tests.ingest.topics import Topic
 
 EVENTS = 2_000
+PARTITIONS = 3
+IMPATIENT = """
+import asyncio, sys
+import aiokafka_client as example
+example.GIVE_UP_S = float(sys.argv.pop())
+sys.exit(asyncio.run(example.main(*sys.argv[1:])))
+"""
 
 
 @pytest.fixture
 def topic(kafka: Broker) -> Topic:
     """A topic of a team's own."""
-    return asyncio.run(Topic(kafka).make(partitions=3))
+    return asyncio.run(Topic(kafka).make(PARTITIONS))
 
 
 @pytest.fixture
@@ -67,3 +77,74 @@ def test_every_event_of_kcat_counts_once_though_the_broker_was_away(
         assert run.end() == 0, run.errors
     until(lambda: fed.stored() >= EVENTS, "events are missing")
     fed.counted_once(sent)
+
+
+def test_aiokafka_hands_back_what_brokers_that_went_away_did_not_take(kafka: Broker, topic: Topic) -> None:
+    first, *others = sent = events(50)
+    with Example([PYTHON, "-c", IMPATIENT, kafka.bootstrap, topic.name, "20"]) as run:
+        run.feed([first])
+        until(lambda: written(topic), "nothing arrived")
+        kafka.kill()
+        try:
+            run.feed(others)
+            assert run.end() == 1, run.errors
+        finally:
+            kafka.start()
+        handed_back = run.unsent
+        missed = [event for event in handed_back if event["id"] != first["id"]]  # whose acknowledgement may have been lost
+        assert by_id(missed) == by_id(others)
+        assert "Traceback" not in run.errors
+    with Example([PYTHON, "aiokafka_client.py", kafka.bootstrap, topic.name]) as run:
+        run.feed_lines(["no JSON\n", "[]\n"])
+        run.feed(handed_back)
+        assert run.end() == 1, run.errors
+        assert "line 1 is not an event" in run.errors
+        assert "line 2 is not an event" in run.errors
+        assert run.unsent == []
+    assert {event["id"] for event in written(topic)} == {event["id"] for event in sent}
+
+
+def test_aiokafka_hands_back_everything_where_there_is_no_broker() -> None:
+    sent = events(5)
+    with Example([PYTHON, "-c", IMPATIENT, "127.0.0.1:1", "nowhere", "1"]) as run:
+        run.feed(sent)
+        assert run.end() == 1
+        assert run.unsent == sent
+
+
+def test_the_page_gives_kcat_events_with_their_time(kafka: Broker, topic: Topic, tmp_path: Path) -> None:
+    shown = re.search(r"\[kcat\.sh\].*`(.+)` \|$", (FOLDER / "README.md").read_text(), re.MULTILINE)
+    assert shown
+    command = shown[1].replace("127.0.0.1:9092", kafka.bootstrap).replace("shop.events", topic.name)
+    with Example(["bash", "-c", command.replace("now.ndjson", str(tmp_path / "now.ndjson"))]) as run:
+        assert run.end() == 0, run.errors
+    given = [json.loads(line) for line in (FOLDER / "events.ndjson").read_text().splitlines()]
+    found = by_id(written(topic))
+    assert [event | {"time": ""} for event in found] == [event | {"time": ""} for event in given]
+    assert all(re.fullmatch(r"[\d-]+T[\d:]+Z", event["time"]) for event in found)
+
+
+def by_id(several: list[Event]) -> list[Event]:
+    return sorted(several, key=lambda event: event["id"])
+
+
+def written(topic: Topic) -> list[Event]:
+    """Every event in the topic."""
+
+    async def read() -> list[Event]:
+        consumer = AIOKafkaConsumer(bootstrap_servers=topic.kafka.bootstrap, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            places = [TopicPartition(topic.name, number) for number in range(PARTITIONS)]
+            consumer.assign(places)
+            await consumer.seek_to_beginning()
+            end = sum((await consumer.end_offsets(places)).values())
+            found: list[Event] = []
+            while len(found) < end:
+                for records in (await consumer.getmany(timeout_ms=1_000)).values():
+                    found += [json.loads(record.value) for record in records]
+            return found
+        finally:
+            await consumer.stop()
+
+    return asyncio.run(asyncio.wait_for(read(), timeout=60))
