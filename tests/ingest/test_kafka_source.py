@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaProducer, codec
 from service.clock import SECOND
 from service.domain.families.rows import UsageRow
 from service.expose import readiness
-from service.ingest.kafka.polling import UNPACKING
 from service.ingest.kafka.session import COMMIT_INTERVAL_S
+from service.ingest.kafka.trouble import UNPACKING
 from service.supervisor import free_port
 from tests.broker import Broker
 from tests.ingest.events import bad_event, encoded, request_event, usage_event

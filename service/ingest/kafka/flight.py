@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class _Sent:
     appending: asyncio.Task[None]
-    following: Mapping[TopicPartition, int]
+    following: dict[TopicPartition, int]
 
 
 class Flight:
@@ -48,6 +48,13 @@ class Flight:
         appending = asyncio.create_task(self._append(parcel), name="source-append")
         self._sent.append(_Sent(appending, parcel.following))
 
+    def pass_over(self, places: Mapping[TopicPartition, int]) -> None:
+        """Nothing of ours lies between what was sent and these offsets: they arrive with what was sent last."""
+        if self.is_empty:
+            self._arrived |= places
+        else:
+            self._sent[-1].following.update(places)
+
     async def room(self) -> None:
         """Wait until one more parcel may be sent; raises what an append can never succeed for."""
         while len(self._sent) >= MAX_PARCELS:
@@ -67,9 +74,10 @@ class Flight:
 
     async def forget(self) -> None:
         """Give up what is on its way: these partitions are read by others now, or again."""
-        await cancel([sent.appending for sent in self._sent])
-        self._sent.clear()
+        # First out of sight, then cancelled: whoever waits for room must not find a cancelled append and end with it.
+        given_up, self._sent = self._sent, deque()
         self._arrived.clear()
+        await cancel([sent.appending for sent in given_up])
 
     def _land(self) -> None:
         while self._sent and self._sent[0].appending.done():

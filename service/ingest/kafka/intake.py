@@ -16,6 +16,9 @@ from service.ingest.kafka.record import OBJECT, PLAIN_HEADERS, events_of
 from service.store.sources import Binding
 from service.telemetry import Telemetry
 
+PARCEL_EVENTS = 10_000
+PARCEL_BYTES = 2_000_000
+"""How much is decoded without a pause, some 50 ms; a parcel holds less than twice as much, and one record."""
 _US_PER_MS = 1_000
 
 Polled = Mapping[TopicPartition, Sequence[ConsumerRecord]]
@@ -28,6 +31,29 @@ class Parcel:
 
     rows: dict[str, list[AnyRow]] = field(default_factory=dict)
     following: dict[TopicPartition, int] = field(default_factory=dict)
+    events: int = 0
+    size: int = 0
+    """Bytes of the records that it was made of."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time for the next one."""
+        return self.events >= PARCEL_EVENTS or self.size >= PARCEL_BYTES
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Records of a topic that are decoded at once: the events, and which record each of them lay in."""
+
+    records: list[ConsumerRecord] = field(default_factory=list)
+    raws: list[bytes] = field(default_factory=list)
+    lay: list[ConsumerRecord] = field(default_factory=list)
+    refused: list[tuple[ConsumerRecord, EventRefused]] = field(default_factory=list)
+    size: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.raws) >= PARCEL_EVENTS or self.size >= PARCEL_BYTES
 
 
 class Intake:
@@ -39,48 +65,65 @@ class Intake:
         self._telemetry = telemetry
         self._most = max_record_events
 
-    def take(self, polled: Polled, bindings: Mapping[str, Binding]) -> Parcel:
-        """Make the parcel of these records, whose topics are all bound."""
-        parcel = Parcel()
+    def parcels(self, polled: Polled, bindings: Mapping[str, Binding]) -> Iterator[Parcel]:
+        """Make parcels of these records, whose topics are all bound; each is decoded when it is asked for."""
         by_topic: dict[str, list[ConsumerRecord]] = {}
         for partition, records in polled.items():
-            parcel.following[partition] = records[-1].offset + 1
             by_topic.setdefault(partition.topic, []).extend(records)
         now_us = self._clock.now_us()
+        parcel = Parcel()
         for topic, records in by_topic.items():
             for received_us, run in _received_together(records, now_us):
-                batch = self._decode(run, bindings[topic], received_us)
-                self._count(topic, batch)
-                for family, rows in batch.rows.items():
-                    parcel.rows.setdefault(family, []).extend(rows)
-        return parcel
+                for piece in self._pieces(run):
+                    self._put(parcel, piece, bindings[topic], received_us)
+                    if parcel.is_full:
+                        yield parcel
+                        parcel = Parcel()
+        if parcel.following:
+            yield parcel
 
-    def _decode(self, records: Sequence[ConsumerRecord], binding: Binding, received_us: int) -> Batch:
-        raws: list[bytes] = []
-        lay: list[ConsumerRecord] = []
-        refused: list[tuple[ConsumerRecord, EventRefused]] = []
+    def _pieces(self, records: Sequence[ConsumerRecord]) -> Iterator[_Piece]:
+        piece = _Piece()
         for record in records:
+            if piece.is_full:
+                yield piece
+                piece = _Piece()
             value = record.value
+            piece.records.append(record)
+            piece.size += record.serialized_value_size
             if value and value[:1] == OBJECT and record.headers in PLAIN_HEADERS:
-                raws.append(value)
-                lay.append(record)
+                piece.raws.append(value)
+                piece.lay.append(record)
                 continue
             try:
                 events = events_of(value, record.headers, most=self._most)
             except EventRefused as refusal:
-                refused.append((record, refusal))
+                piece.refused.append((record, refusal))
             else:
-                raws += events
-                lay += (record,) * len(events)
-        lay += [record for record, _ in refused]
+                piece.raws += events
+                piece.lay += (record,) * len(events)
+        yield piece
+
+    def _put(self, parcel: Parcel, piece: _Piece, binding: Binding, received_us: int) -> None:
+        batch = self._decode(piece, binding, received_us)
+        self._count(binding.topic, batch)
+        for family, rows in batch.rows.items():
+            parcel.rows.setdefault(family, []).extend(rows)
+        parcel.events += batch.accepted + len(batch.rejected)
+        parcel.size += piece.size
+        last = {record.partition: record.offset for record in piece.records}
+        parcel.following |= {TopicPartition(binding.topic, number): offset + 1 for number, offset in last.items()}
+
+    def _decode(self, piece: _Piece, binding: Binding, received_us: int) -> Batch:
+        lay = piece.lay + [record for record, _ in piece.refused]
 
         def place(index: int) -> str:
             record = lay[index]
             return f"kafka:{record.topic}:{record.partition}:{record.offset}"
 
         stamp = Stamp(binding.tenant, received_us, binding.backfill, place=place)
-        batch = self._decoder.decode_each(raws, stamp)
-        for index, (record, why) in enumerate(refused, len(raws)):
+        batch = self._decoder.decode_each(piece.raws, stamp)
+        for index, (record, why) in enumerate(piece.refused, len(piece.raws)):
             self._decoder.refuse(index, record.value or b"", why, stamp, batch)
         return batch
 

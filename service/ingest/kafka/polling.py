@@ -1,48 +1,49 @@
-"""Polling a consumer: records by partition, with every way in which a partition can have none to give."""
+"""Polling a consumer: records by partition, bounded, and never held back while something is awaited."""
 
 import asyncio
-import gzip
-import zlib
+from collections.abc import Collection
+from dataclasses import dataclass, field
 
-import cramjam
-import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import (
-    CorruptRecordException,
-    NoOffsetForPartitionError,
-    OffsetOutOfRangeError,
-    TopicAuthorizationFailedError,
-    UnsupportedCodecError,
-)
 
 from service.ingest.kafka.intake import Polled
+from service.ingest.kafka.places import Places
+from service.ingest.kafka.trouble import NOTHING_TO_READ, UNPACKING, Troubles
 from service.telemetry import Telemetry
 
 POLL_S = 0.2
 MAX_RECORDS = 5_000
-"""Records that are decoded at once."""
+"""Records of one poll."""
+MAX_BYTES = 8_000_000
+"""What the records of one poll may weigh together; its last step may go beyond it."""
+STEP_RECORDS = 100
+"""Records that the client is asked for at once: more of them may be larger together than is good."""
 CAREFUL_RECORDS = 500
 """Records of a partition that are taken one by one before the next one's turn."""
 CAREFUL_PAUSE_S = 0.05
-UNPACKING = (
-    CorruptRecordException,
-    UnsupportedCodecError,
-    UnicodeDecodeError,
-    gzip.BadGzipFile,
-    cramjam.DecompressionError,
-    zlib.error,
-    EOFError,
-    AssertionError,
-    ValueError,
-    NotImplementedError,
-)
-"""What the client raises for a batch of records that it cannot unpack: checksum, codec, lengths, a header's name."""
-
-log = structlog.get_logger(__name__)
 
 
 class Unpackable(Exception):
     """Some partition's next record cannot be unpacked; which one, only careful polling tells."""
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What one poll has drained so far."""
+
+    polled: dict[TopicPartition, list[ConsumerRecord]] = field(default_factory=dict)
+    records: int = 0
+    size: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.records >= MAX_RECORDS or self.size >= MAX_BYTES
+
+    def add(self, drained: Polled) -> None:
+        for partition, records in drained.items():
+            self.polled.setdefault(partition, []).extend(records)
+            self.records += len(records)
+            self.size += sum([record.serialized_value_size for record in records])
 
 
 class Poller:
@@ -51,93 +52,69 @@ class Poller:
     The client loses its place when it cannot unpack a record: what it had unpacked before of that poll is gone. So the
     first such failure ends the consumer, the next one begins again behind what was committed, carefully, and parks the
     partition in front of that very record; the others go on.
+
+    What a poll has drained it returns before it awaits anything more: whenever something is awaited partitions may move,
+    and what others read by now would be taken for ours. What has to be asked of the brokers waits for the next poll.
+    (The client's `getmany` awaits nothing once there is something to drain, nor with a `timeout_ms` of 0.)
     """
 
     def __init__(self, consumer: AIOKafkaConsumer, telemetry: Telemetry, *, careful: bool) -> None:
         self._consumer = consumer
-        self._telemetry = telemetry
         self._careful = careful
-        self.parked: set[TopicPartition] = set()
+        self._last_turn: TopicPartition | None = None
+        self.places = Places(consumer)
+        self._troubles = Troubles(consumer, self.places, telemetry)
+
+    @property
+    def parked(self) -> Collection[TopicPartition]:
+        """Partitions that hold a record that cannot be unpacked."""
+        return self._troubles.parked
+
+    def revoked(self) -> None:
+        """Partitions begin to move: what is left of the last poll is not ours any more."""
+        self.places.revoked()
+        self._troubles.forget()
 
     async def poll(self) -> Polled:
         """Records of the partitions that are ours, as soon as there are some, but within POLL_S; raises Unpackable."""
-        if self._careful:
-            return await self._poll_each()
+        await self._troubles.get_over()
+        gathered = await (self._drain_each() if self._careful else self._drain())
+        if self._careful and not gathered.polled and not self._troubles:
+            await asyncio.sleep(CAREFUL_PAUSE_S)
+        return gathered.polled
+
+    async def _drain(self) -> _Gathered:
+        gathered, wait_ms = _Gathered(), int(POLL_S * 1_000)
         try:
-            return await self._ask(most=MAX_RECORDS, wait_s=POLL_S)
+            while not gathered.is_full:
+                drained = await self._consumer.getmany(timeout_ms=wait_ms, max_records=STEP_RECORDS)
+                if not drained:
+                    break
+                gathered.add(drained)
+                wait_ms = 0
+        except NOTHING_TO_READ as error:
+            self._troubles.met(error)
         except UNPACKING as error:
             raise Unpackable(str(error) or type(error).__name__) from error
+        return gathered
 
-    async def _ask(self, *partitions: TopicPartition, most: int, wait_s: float = 0) -> Polled:
-        try:
-            polled: Polled = await self._consumer.getmany(*partitions, timeout_ms=int(wait_s * 1_000), max_records=most)
-        except NoOffsetForPartitionError as error:
-            await self._begin(error.args[0])
-        except OffsetOutOfRangeError as error:
-            for partition, offset in error.args[0].items():
-                await self._go_on(partition, offset)
-        except TopicAuthorizationFailedError as error:
-            self._telemetry.source_failures.labels("kafka").inc()
-            log.error("source.not_allowed", topic=str(error.args[0]), way_out="let the user describe and read it")  # noqa: TRY400
-            await asyncio.sleep(POLL_S)
-        else:
-            return polled
-        return {}
-
-    def reassigned(self) -> None:
-        """Others may have got over what stopped us: nothing is parked any more."""
-        self.parked.clear()
-        self._telemetry.source_parked.set(0)
-
-    async def _poll_each(self) -> Polled:
-        polled: dict[TopicPartition, list[ConsumerRecord]] = {}
-        for partition in sorted(self._consumer.assignment() - self.parked):
-            records: list[ConsumerRecord] = []
+    async def _drain_each(self) -> _Gathered:
+        gathered = _Gathered()
+        for partition in self._in_turn():
             try:
-                while len(records) < CAREFUL_RECORDS and (one := await self._ask(partition, most=1)):
-                    records += one[partition]
-            except UNPACKING as error:
-                await self._park(partition, error)
-            if records:
-                polled[partition] = records
-        if not polled:
-            await asyncio.sleep(CAREFUL_PAUSE_S)
-        return polled
+                for _ in range(CAREFUL_RECORDS):
+                    one = await self._consumer.getmany(partition, timeout_ms=0, max_records=1)
+                    if not one:
+                        break
+                    gathered.add(one)
+            except (*NOTHING_TO_READ, *UNPACKING) as error:
+                self._troubles.met(error, partition)
+            if gathered.is_full:
+                self._last_turn = partition
+                break
+        return gathered
 
-    async def _park(self, partition: TopicPartition, error: Exception) -> None:
-        self.parked.add(partition)
-        self._consumer.pause(partition)
-        self._telemetry.source_parked.set(len(self.parked))
-        log.error(
-            "source.parked",
-            topic=partition.topic,
-            partition=partition.partition,
-            offset=await self._consumer.position(partition),
-            error=repr(error),
-            way_out="upgrade what cannot unpack it, or set the group's offset past the record while no source runs",
-        )
-
-    async def _begin(self, partition: TopicPartition) -> None:
-        """Nobody has read it: from its beginning on, so that nothing is left out."""
-        start = await self._start(partition)
-        self._consumer.seek(partition, start)
-        log.info("source.begins", topic=partition.topic, partition=partition.partition, offset=start)
-
-    async def _go_on(self, partition: TopicPartition, offset: int) -> None:
-        """The topic does not hold what is next: from its beginning on, which leaves out the least; copies are found."""
-        start = await self._start(partition)
-        lost = max(0, start - offset)
-        self._consumer.seek(partition, start)
-        self._telemetry.source_lost.labels(partition.topic, partition.partition).inc(lost)
-        log.error(
-            "source.offset_out_of_range",
-            topic=partition.topic,
-            partition=partition.partition,
-            offset=offset,
-            goes_on_at=start,
-            lost_records=lost,
-        )
-
-    async def _start(self, partition: TopicPartition) -> int:
-        start: int = (await self._consumer.beginning_offsets([partition]))[partition]
-        return start
+    def _in_turn(self) -> list[TopicPartition]:
+        """The partitions that are not parked; those come first whose turn the last full poll did not reach."""
+        last, ours = self._last_turn, self._consumer.assignment() - self.parked
+        return sorted(ours, key=lambda each: (last is not None and each <= last, each))

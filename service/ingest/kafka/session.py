@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 import structlog
@@ -13,10 +14,11 @@ from service.eventlog.kafka.connection import FAILURES
 from service.ingest.backlog import LogBacklog
 from service.ingest.kafka.bindings import Bindings
 from service.ingest.kafka.flight import Flight
-from service.ingest.kafka.intake import Intake
+from service.ingest.kafka.intake import Intake, Polled
 from service.ingest.kafka.lag import LagWatch
 from service.ingest.kafka.polling import Poller
 from service.lifecycle import cancel
+from service.store.sources import Binding
 from service.telemetry import Telemetry
 
 COMMIT_INTERVAL_S = 0.25
@@ -58,6 +60,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has 
         self.has_joined = False
         """Whether the group has said which partitions are ours."""
         self._waits = False
+        self._places_due = False
+        """Set as often as offsets are committed: to ask for places with each poll would be dear with many partitions."""
 
     @property
     def trouble(self) -> str:
@@ -87,18 +91,20 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has 
         """Others may get these: append what was read of them, commit, and forget what could not be appended in time."""
         if not revoked:
             return
+        # Before anything is awaited: what is left of a poll must not be sent any more.
+        self._poller.revoked()
         if not await self._flight.settle(SETTLE_S):
             log.warning("source.hands_over_unfinished", waited_s=SETTLE_S)
         await self._commit()
         await self._flight.forget()
         self._committed.clear()
-        self._poller.reassigned()
         self._lag.forget()
         self._telemetry.source_partitions.set(0)
 
     async def on_partitions_assigned(self, assigned: AbstractSet[TopicPartition]) -> None:
         """From here on they are ours."""
         self.has_joined = True
+        self._poller.places.assigned()
         self._telemetry.source_partitions.set(len(assigned))
         held: dict[str, list[int]] = {}
         for partition in sorted(assigned):
@@ -125,10 +131,21 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has 
             bindings = self._bindings.by_topic
             if not all(partition.topic in bindings for partition in polled):
                 return
-            if polled:
-                # Nothing may be awaited between the poll and here: a hand-over has to find all that was read.
-                self._flight.send(self._intake.take(polled, bindings))
-                await asyncio.sleep(0)
+            await self._send(polled, bindings)
+            if self._places_due:
+                self._places_due = False
+                self._flight.pass_over(await self._poller.places.changed())
+
+    async def _send(self, polled: Polled, bindings: Mapping[str, Binding]) -> None:
+        """Send what was polled, parcel by parcel; what is left when partitions move will be read again, here or elsewhere."""
+        # Nothing may be awaited between the poll and here: a hand-over has to find all that was read.
+        revocations = self._poller.places.revocations
+        for parcel in self._intake.parcels(polled, bindings):
+            self._flight.send(parcel)
+            await asyncio.sleep(0)
+            await self._flight.room()
+            if self._poller.places.revocations != revocations:
+                return
 
     async def _room(self) -> None:
         """Wait until the log takes more; meanwhile records wait in their topic."""
@@ -151,6 +168,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has 
     async def _keep_committing(self) -> None:
         while True:
             await self._commit()
+            self._places_due = True
             await asyncio.sleep(COMMIT_INTERVAL_S)
 
     async def _commit(self) -> None:
