@@ -51,7 +51,9 @@ async def test_every_partition_has_its_counter_its_progress_and_its_lease(connec
 
 async def test_another_partition_count_is_refused_with_both_counts_and_the_way_out(connection: asyncpg.Connection) -> None:
     await start(connection, partitions=4)
-    with pytest.raises(LogMismatch, match=r"has 4 partitions, the settings say 12: set TIDEGAUGE_PARTITIONS=4 .*, or .*repartition"):
+    with pytest.raises(
+        LogMismatch, match=r"has 4 partitions, the settings say 12: set TIDEGAUGE_PARTITIONS=4 .*, or .*repartition"
+    ):
         await start(connection, partitions=12)
 
 
