@@ -51,7 +51,9 @@ async def follow(role: Callable[[Settings], Awaitable[Installation | None]], set
     """
     while (moved := await role(settings)) is not None:
         log.info("log_moved", generation=moved.generation, log=moved.log_kind, partitions=moved.partitions)
-        settings = settings.model_copy(update={"partitions": moved.partitions})
+        settings = settings.model_copy()
+        # Nobody has set it for the generation that comes next: the installation's holds, also when that has moved on already.
+        settings.model_fields_set.discard("partitions")
 
 
 async def _listen(asked: asyncio.Event, ending: Ending) -> None:

@@ -15,13 +15,15 @@ from service.clock import Clock
 from service.domain.ids import Partition
 from service.errors import LogMismatch, StoreUnavailable
 from service.eventlog.kafka import KafkaConnection, TopicPlan
-from service.eventlog.kafka.sealing import delete_topic, retire_topic, seal_topic, unseal_topic
+from service.eventlog.kafka.sealing import retire_topic, seal_topic
+from service.eventlog.kafka.topic import check_before_making
 from service.eventlog.opening import POSTGRES, open_log
 from service.eventlog.port import EventLog, Extent
 from service.settings import Settings
 from service.store import moving_ids, repartition, status
+from service.store.engine import FAILURES
 from service.store.installation import Installation
-from service.store.repartition import Phase, Repartition
+from service.store.repartition import Phase, Repartition, unanswered
 
 LOOK_INTERVAL_S = 0.2
 AGGREGATE = "aggregate"
@@ -49,6 +51,13 @@ class Progress:
     """Nobody consumes: no aggregator runs."""
 
 
+async def check_target(settings: Settings, *, log_kind: str, generation: int, partitions: int) -> None:
+    """Raise InvalidSettings, LogMismatch or LogUnavailable where the next log could not be made, before anything is noted."""
+    if log_kind != POSTGRES:
+        connection, plan = KafkaConnection.of(settings), TopicPlan.of(settings)
+        await check_before_making(connection, plan, generation=generation, partitions=partitions)
+
+
 @dataclass(slots=True)
 class Repartitioning:
     """One repartition on its way; the caller holds the lock of `be_the_only_one`."""
@@ -66,45 +75,31 @@ class Repartitioning:
 
         Raises LogUnavailable, StoreUnavailable, LogMismatch and InvalidSettings; the same again goes on from there.
         """
-        async with self._logs:
-            if self.under_way.phase is not Phase.CLEANING:
-                former, following = await self._opened()
-                await self._check_empty(following)
-                async for progress in self._copy(Step.COPY):
-                    yield progress
-                switched = False
-                while not switched:
-                    yield Progress(Step.SEAL)
-                    await self._seal()
-                    async for progress in self._drain(former):
+        try:
+            async with self._logs:
+                if self.under_way.phase is not Phase.CLEANING:
+                    async for progress in self._until_switched():
                         yield progress
-                    async for progress in self._copy(Step.COPY_REST):
-                        yield progress
-                    yield Progress(Step.SWITCH)
-                    switched = await self._switched(former)
-            yield Progress(Step.CLEAN)
-            await self._clean()
+                yield Progress(Step.CLEAN)
+                await self._clean()
+        except FAILURES as error:
+            raise unanswered(error) from error
 
-    async def abandon(self) -> None:
-        """Take it back: the former generation takes events again, and nothing of the next one is left.
-
-        Raises LogMismatch when the next one is in use already.
-        """
-        if self.under_way.phase is Phase.CLEANING:
-            raise LogMismatch(
-                f"generation {self.under_way.generation} is in use already: finish it with `tidegauge repartition`, "
-                f"then go back by another one"
-            )
-        async with self._logs:
-            former, following = await self._opened()
-            if self.installation.log_kind != POSTGRES:
-                # First, so that a kill leaves a repartition behind that can be finished or taken back.
-                await unseal_topic(KafkaConnection.of(self.settings), self._topic(former.generation))
-            empty = not _held(await following.extents())
-        if self.under_way.log_kind != POSTGRES and empty:
-            await delete_topic(KafkaConnection.of(self.settings), self._topic(self.under_way.generation))
-        async with self.pool.acquire() as connection:
-            await repartition.abandon(connection, self.under_way)
+    async def _until_switched(self) -> AsyncIterator[Progress]:
+        former, following = await self._opened()
+        await self._check_empty(following)
+        async for progress in self._copy(Step.COPY):
+            yield progress
+        switched = False
+        while not switched:
+            yield Progress(Step.SEAL)
+            await self._seal()
+            async for progress in self._drain(former):
+                yield progress
+            async for progress in self._copy(Step.COPY_REST):
+                yield progress
+            yield Progress(Step.SWITCH)
+            switched = await self._switched(former)
 
     async def _opened(self) -> tuple[EventLog, EventLog]:
         """Both generations; the topic of the next one is made."""
@@ -126,8 +121,9 @@ class Repartitioning:
         """What lies in the next generation before it is opened is somebody else's."""
         if held := _held(await following.extents()):
             raise LogMismatch(
-                f"generation {following.generation} of the log holds records already, in the partitions {held}: another "
-                f"installation uses its topic; set TIDEGAUGE_KAFKA_TOPIC_PREFIX, or delete {self._topic(following.generation)}"
+                f"generation {following.generation} of the log holds records already, in the partitions {held}, and this "
+                f"installation has written none: take this back with `tidegauge repartition --abandon`, and find out who uses "
+                f"{self._topic(following.generation)}; installations that share brokers need a TIDEGAUGE_KAFKA_TOPIC_PREFIX each"
             )
 
     async def _copy(self, step: Step) -> AsyncIterator[Progress]:
@@ -144,12 +140,14 @@ class Repartitioning:
                 yield Progress(step, left.ids)
 
     async def _seal(self) -> None:
-        """Have the former generation take no events any more, and note where it ends."""
+        """Have the former generation take no events any more, and note where it ends.
+
+        Brokers are fenced again even where that was noted before: nobody else says what they take now.
+        """
         former, in_postgres = self.installation, self.installation.log_kind == POSTGRES
         async with self.pool.acquire() as connection:
             await repartition.begin_draining(connection, self.under_way, seal=in_postgres)
-            parts = await repartition.draining(connection, former.generation)
-        if all(part.sealed_offset is not None and not part.beyond_seal for part in parts):
+        if in_postgres:
             return
         partitions = [Partition(number) for number in range(former.partitions)]
         connection_to_brokers = KafkaConnection.of(self.settings)

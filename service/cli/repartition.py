@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,15 +13,16 @@ from rich.console import Console
 from rich.table import Table
 
 from service import settings as environment
+from service.abandoning import Abandoning
 from service.cli.connect import database, database_url
 from service.clock import SystemClock
 from service.errors import InvalidArgument
 from service.eventlog.kafka import KafkaConnection
 from service.eventlog.opening import KAFKA, POSTGRES
-from service.repartition import Progress, Repartitioning, Step
+from service.repartition import Progress, Repartitioning, Step, check_target
 from service.settings import PREFIX, Settings
 from service.store import ledger, moving_ids, repartition
-from service.store.engine import create_pool
+from service.store.engine import FAILURES, create_pool
 from service.store.installation import Installation
 from service.store.repartition import Repartition
 from service.telemetry import configure_logging
@@ -84,62 +84,76 @@ class _Wish:
 
 async def _run(settings: Settings, wish: _Wish, *, dry_run: bool, abandon: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    async with database(settings) as connection:
-        now, under_way = await repartition.stand(connection)
-        kind, partitions = wish.target(now, under_way)
-        if KAFKA in {kind, now.log_kind, under_way.former_kind if under_way else kind}:
-            KafkaConnection.of(settings)  # raises what is missing, before anything is changed
-        if dry_run:
-            await _say_what_would_be(console, connection, now, under_way, (kind, partitions))
-            return
+    try:
+        async with database(settings) as connection:
+            await _work(console, connection, settings, wish, dry_run=dry_run, abandon=abandon)
+    except FAILURES as error:
+        raise repartition.unanswered(error) from error
+
+
+async def _work(
+    console: Console, connection: asyncpg.Connection, settings: Settings, wish: _Wish, *, dry_run: bool, abandon: bool
+) -> None:
+    if abandon:
         await repartition.be_the_only_one(connection)
-        now, under_way = await repartition.stand(connection)
-        if abandon:
-            await _abandon(console, settings, now, under_way)
+        await _abandon(console, settings, *await repartition.stand(connection))
+        return
+    now, under_way = await repartition.stand(connection)
+    kind, partitions = wish.target(now, under_way)
+    if KAFKA in {kind, now.log_kind, under_way.former_kind if under_way else kind}:
+        KafkaConnection.of(settings)  # raises what is missing, before anything is changed
+    if dry_run:
+        await _say_what_would_be(console, connection, now, under_way, (kind, partitions))
+        return
+    await repartition.be_the_only_one(connection)
+    now, under_way = await repartition.stand(connection)
+    if under_way is None:
+        if (kind, partitions) == (now.log_kind, now.partitions):
+            console.print(f"Nothing to do: generation {now.generation} of the log is {_name(kind, partitions)} already.")
             return
-        if under_way is None:
-            if (kind, partitions) == (now.log_kind, now.partitions):
-                console.print(f"Nothing to do: generation {now.generation} of the log is {_name(kind, partitions)} already.")
-                return
-            under_way = await repartition.begin(connection, now, log_kind=kind, partitions=partitions)
-        await _go(console, settings, now, under_way)
+        await check_target(settings, log_kind=kind, generation=now.generation + 1, partitions=partitions)
+        under_way = await repartition.begin(connection, now, log_kind=kind, partitions=partitions)
+    await _go(console, settings, now, under_way)
+    if pause_s := await repartition.pause_s(connection, under_way):
+        console.print(f"Done: no events were taken for {pause_s:.1f} s.")
+    else:
+        console.print("Done.")
+    _say_what_to_set(console, under_way)
 
 
 async def _go(console: Console, settings: Settings, now: Installation, under_way: Repartition) -> None:
     former = under_way.generation - 1
     console.print(f"Generation {under_way.generation} of the log: {_name(under_way.log_kind, under_way.partitions)}")
-    sealed_s = switched_s = 0.0
     with console.status("") as shown:
-        async with _repartitioning(settings, now, under_way) as job, contextlib.aclosing(job.run()) as running:
+        async with _pool(settings) as pool:
+            job = Repartitioning(settings, pool, SystemClock(), now, under_way)
             at: Step | None = None
-            async for each in running:
-                if each.step is not at:
-                    at = each.step
-                    console.print(f"  {_SAYS[at].format(former=former)}")
-                    sealed_s = time.monotonic() if at is Step.SEAL and not sealed_s else sealed_s
-                    switched_s = time.monotonic() if at is Step.CLEAN else switched_s
-                shown.update(_left(each))
-    if sealed_s:
-        console.print(f"Done: no events were taken for {switched_s - sealed_s:.1f} s.")
-    else:
-        console.print("Done.")
-    _say_what_to_set(console, under_way)
+            async with contextlib.aclosing(job.run()) as running:
+                async for each in running:
+                    if each.step is not at:
+                        at = each.step
+                        console.print(f"  {_SAYS[at].format(former=former)}")
+                    shown.update(_left(each))
 
 
 async def _abandon(console: Console, settings: Settings, now: Installation, under_way: Repartition | None) -> None:
     if under_way is None:
         console.print("Nothing to take back: no repartition is under way.")
         return
-    async with _repartitioning(settings, now, under_way) as job:
-        await job.abandon()
+    async with _pool(settings) as pool:
+        job = Abandoning(settings, pool, now, under_way)
+        async for _ in job.run():
+            pass
     console.print(f"Taken back: generation {now.generation} takes events as before, {_name(now.log_kind, now.partitions)}.")
+    if job.left_behind:
+        console.print(job.left_behind)
 
 
 @contextlib.asynccontextmanager
-async def _repartitioning(settings: Settings, now: Installation, under_way: Repartition) -> AsyncIterator[Repartitioning]:
+async def _pool(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
     pool: asyncpg.Pool
     async with await create_pool(database_url(settings), max_size=CONNECTIONS) as pool:
-        yield Repartitioning(settings, pool, SystemClock(), now, under_way)
+        yield pool
 
 
 def _left(at: Progress) -> str:

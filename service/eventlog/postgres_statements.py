@@ -120,15 +120,31 @@ using (
 where r.generation = $1 and r.partition = old.partition and r."offset" = old."offset"
 """
 
-# Deletes a bounded number of old records of generations before one: each was drained before the next one was opened.
+# Deletes a bounded number of old records from the beginning of one partition of the generations before one: each was drained
+# before the next one was opened. A partition that begins with a young record is not looked at any further.
 DELETE_FORMER = """
+with former as (
+    select c.generation, c.partition, f."offset" as start
+    from log_partition c
+    cross join lateral (
+        select o."offset", o.appended_us from log_record o
+        where o.generation = c.generation and o.partition = c.partition
+        order by o."offset" limit 1
+    ) f
+    where c.generation < $1 and f.appended_us < $2
+    limit 1
+), old as (
+    select f.*, coalesce((
+        select o."offset" from log_record o
+        where o.generation = f.generation and o.partition = f.partition
+            and o."offset" >= f.start and o."offset" < f.start + $3 and o.appended_us >= $2
+        order by o."offset" limit 1
+    ), f.start + $3) as until
+    from former f
+)
 delete from log_record r
-using (
-    select o.generation, o.partition, o."offset" from log_record o
-    where o.generation < $1 and o.appended_us < $2
-    order by o.generation, o.partition, o."offset" limit $3
-) old
-where r.generation = old.generation and r.partition = old.partition and r."offset" = old."offset"
+using old
+where r.generation = old.generation and r.partition = old.partition and r."offset" >= old.start and r."offset" < old.until
 """
 
 # How many events of a log that is kept elsewhere lie before which offset.

@@ -66,6 +66,10 @@ group by partition, hour having count(*) > $2
 order by count(*) desc limit $3
 """
 
+# Whether a generation is still in use; the switch to another one waits until the commit. After it, ids are being deleted:
+# what is left of an hour must neither be taken for all of it nor written anew.
+IN_USE = "select true from installation where generation = $1 for share"
+
 # One bucket's rows. Locked: two compactions of a bucket must not both write what they read.
 LOCK_BUCKET = """
 select first_offset, hashes, written_at from seen_ids
@@ -129,11 +133,16 @@ async def closed_hours(connection: Connection, days: Collection[TenantDay]) -> d
 
 
 async def compact(connection: Connection, generation: int) -> Compacted:
-    """Make one row of the many of a bucket, for at most COMPACT_BUCKETS buckets, each in its own transaction."""
+    """Make one row of the many of a bucket, for at most COMPACT_BUCKETS buckets, each in its own transaction.
+
+    Does nothing once the log goes on in another generation.
+    """
     buckets = await connection.fetch(SELECT_FRAGMENTED, generation, COMPACT_ROWS, COMPACT_BUCKETS)
     merged = 0
     for partition, hour in buckets:
         async with connection.transaction():
+            if not await connection.fetchval(IN_USE, generation):
+                break
             rows = await connection.fetch(LOCK_BUCKET, generation, partition, hour)
             if len(rows) < 2:  # noqa: PLR2004  # another process was faster
                 continue
@@ -151,11 +160,13 @@ async def close_hours(connection: Connection, generation: int, *, reached_us: in
 
     `reached_us`: the watermark. An hour goes when it lies more than `max_lateness_us` and CLOCK_HOURS before it and
     nothing was written to it for KEPT_DAYS; for tenants that had events in it, it is closed from then on. Takes the
-    turn, so that no flush writes to an hour while it is closed.
+    turn, so that no flush writes to an hour while it is closed. 0 as well once the log goes on in another generation.
     """
     before = (reached_us - max_lateness_us) // HOUR - CLOCK_HOURS
     async with connection.transaction():
         await connection.execute(TAKE_TURN, TURN)
+        if not await connection.fetchval(IN_USE, generation):
+            return 0
         rows = await connection.fetch(SELECT_CLOSABLE, generation, before, KEPT_DAYS, CLOSE_HOURS)
         hours = [row["hour"] for row in rows]
         if hours:

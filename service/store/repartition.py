@@ -90,9 +90,19 @@ delete from lease where resource ~ '^log/[0-9]+/' and split_part(resource, '/', 
 # All is done.
 FINISH = "update repartition set phase = 'done' where generation = $1 and phase = 'cleaning'"
 
-# Takes a repartition back: the former generation takes appends again, and nothing is left of the next one.
+# Nothing counts as sealed any more; the phase is a lock as well: what has switched stays.
+REOPEN = """
+update repartition set phase = 'copying', sealed_at = null
+where generation = $1 and phase in ('copying', 'draining') returning true
+"""
+FORGET_SEALED_OFFSETS = "update log_partition set sealed_offset = null where generation = $1 - 1"
+
+# Since when nothing was appended, until the switch.
+SELECT_PAUSE = "select extract(epoch from switched_at - sealed_at)::float8 from repartition where generation = $1"
+
+# Takes a repartition back: nothing is left of the next generation.
 ABANDON = (
-    "update log_partition set sealed_offset = null where generation = $1 - 1",
+    FORGET_SEALED_OFFSETS,
     "delete from seen_ids where generation = $1",
     "delete from copied_ids where generation = $1 - 1",
     "delete from partition_progress where generation = $1",
@@ -148,6 +158,15 @@ class Draining:
     def beyond_seal(self) -> bool:
         """Something was appended after the seal: it has to be sealed again."""
         return self.sealed_offset is not None and self.next_offset > self.sealed_offset
+
+
+def unanswered(error: BaseException) -> StoreUnavailable:
+    """What a command ends with when Postgres fails in the middle of it."""
+    return StoreUnavailable(
+        f"Postgres failed in the middle of the repartition ({str(error) or type(error).__name__}): once it answers, "
+        f"run `tidegauge repartition` again, which goes on, or take it back with --abandon; if it was sealed, no events are "
+        f"taken until then"
+    )
 
 
 async def stand(connection: Connection) -> tuple[Installation, Repartition | None]:
@@ -226,6 +245,22 @@ async def finish(connection: Connection, under_way: Repartition) -> None:
         await connection.execute(FORGET_COPIED, under_way.generation)
         await connection.execute(FORGET_LEASES, under_way.generation)
         await connection.execute(FINISH, under_way.generation)
+
+
+async def pause_s(connection: Connection, under_way: Repartition) -> float:
+    """For how long no events were taken, over all commands that worked on it; 0 before the switch."""
+    return float(await connection.fetchval(SELECT_PAUSE, under_way.generation) or 0)
+
+
+async def forget_seal(connection: Connection, under_way: Repartition) -> None:
+    """Let nothing count as sealed any more, before a seal is broken; raises LogMismatch when it has switched.
+
+    In Postgres this is the seal: from here on the former generation takes appends again.
+    """
+    async with connection.transaction():
+        if not await connection.fetchval(REOPEN, under_way.generation):
+            raise LogMismatch(f"generation {under_way.generation} is in use already: go back by another repartition")
+        await connection.execute(FORGET_SEALED_OFFSETS, under_way.generation)
 
 
 async def abandon(connection: Connection, under_way: Repartition) -> None:

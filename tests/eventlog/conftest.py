@@ -14,6 +14,7 @@ from service.settings import Settings
 from service.store.engine import create_pool
 from service.store.installation import ensure_installation
 from tests.broker import Broker
+from tests.eventlog.generations import Place
 
 PARTITIONS = 4
 
@@ -109,3 +110,15 @@ async def log(adapter: Adapter) -> AsyncIterator[EventLog]:
     opened = await adapter.open()
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def place(pool: asyncpg.Pool) -> Place:
+    """An installation that goes from generation to generation in Postgres."""
+    return Place(pool, Settings(partitions=4, flush_interval_s=0.01, lease_s=2.0))
+
+
+@pytest.fixture
+async def place_with_kafka(pool: asyncpg.Pool, kafka: Broker) -> Place:
+    """The same with brokers beside Postgres."""
+    return Place(pool, kafka_settings(kafka, flush_interval_s=0.01, lease_s=2.0))

@@ -10,11 +10,13 @@ from uuid import uuid4
 
 import asyncpg
 
+from service.abandoning import Abandoning, Undo
 from service.aggregate.worker import Worker
 from service.clock import SystemClock
 from service.domain.families.rows import RequestRow
 from service.domain.identity import IdHasher, partition_of
 from service.domain.ids import Partition
+from service.errors import LogSealed, LogUnavailable
 from service.eventlog.balance import LogCounts
 from service.eventlog.codec import encode
 from service.eventlog.opening import POSTGRES, open_log
@@ -75,7 +77,7 @@ class Place:
         return made
 
     async def append(self, log: EventLog, rows: Sequence[RequestRow]) -> None:
-        """Append rows as ingest does."""
+        """Append rows as ingest does: after a failure by another producer, for its numbers would have a gap."""
         parts: defaultdict[Partition, list[RequestRow]] = defaultdict(list)
         for row in rows:
             parts[partition_of(row.id_hash, log.partitions)].append(row)
@@ -85,7 +87,23 @@ class Place:
             for encoded in encode(self.producer, self.sequences[key], {"request": mine}):
                 drafts.append(Draft(partition, encoded.events, encoded.payload))
                 self.sequences[key] += 1
-        await log.append(drafts)
+        try:
+            await log.append(drafts)
+        except LogUnavailable:
+            self.sequences.clear()
+            self.producer = uuid4().hex[:16]
+            raise
+
+    async def eventually_taken(self, rows: Sequence[RequestRow]) -> None:
+        """Append until the brokers have heard that they may."""
+        async with asyncio.timeout(SETTLE_TIMEOUT_S), self.log() as log:
+            while True:
+                try:
+                    await self.append(log, rows)
+                except LogSealed:
+                    await asyncio.sleep(0.1)
+                else:
+                    return
 
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[EventLog]:
@@ -124,6 +142,18 @@ class Place:
         job = Repartitioning(self.settings, self.pool, CLOCK, now, under_way)
         async with contextlib.aclosing(job.run()) as running:
             yield running
+
+    async def taken_back(self, until: Undo | None = None) -> Abandoning:
+        """What `--abandon` does; with `until`, it is as if it had been killed before that step."""
+        async with self.pool.acquire() as connection:
+            now, under_way = await repartition.stand(connection)
+        assert under_way is not None
+        job = Abandoning(self.settings, self.pool, now, under_way)
+        async with contextlib.aclosing(job.run()) as running:
+            async for at in running:
+                if at is until:
+                    break
+        return job
 
     async def repartition(self, kind: str, partitions: int) -> None:
         async with self.repartitioning(kind, partitions) as running:

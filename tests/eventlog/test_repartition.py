@@ -3,15 +3,12 @@
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-import asyncpg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.families.rows import RequestRow
 from service.domain.identity import HASH_BYTES, partition_of
 from service.domain.ids import Offset, Partition
 from service.errors import AlreadyExists, LogMismatch, LogSealed, LogUnavailable
@@ -21,29 +18,16 @@ from service.eventlog.kafka.record import OVERHEAD_BYTES
 from service.eventlog.kafka.sealing import seal_topic, unseal_topic
 from service.eventlog.kafka.topic import SEALED_BATCH_BYTES
 from service.eventlog.port import Draft
-from service.repartition import Repartitioning, Step
-from service.settings import Settings
+from service.repartition import Step
 from service.store import moving_ids, repartition
 from service.store.moving_ids import split
 from service.store.progress import watermark_us
-from tests.broker import Broker
-from tests.eventlog.conftest import kafka_settings
 from tests.eventlog.generations import CLOCK, Place
 
 ALL = 64 * 1024 * 1024
 STORE = Path(repartition.__file__).parent
 EVENTS = 120
 WAYS = [("postgres", 4, "postgres", 7), ("postgres", 4, "kafka", 3), ("kafka", 3, "postgres", 2), ("kafka", 3, "kafka", 5)]
-
-
-@pytest.fixture
-async def place(pool: asyncpg.Pool) -> Place:
-    return Place(pool, Settings(partitions=4, flush_interval_s=0.01, lease_s=2.0))
-
-
-@pytest.fixture
-async def place_with_kafka(pool: asyncpg.Pool, kafka: Broker) -> Place:
-    return Place(pool, kafka_settings(kafka, flush_interval_s=0.01, lease_s=2.0))
 
 
 @pytest.fixture(params=WAYS, ids=lambda way: f"{way[0]} to {way[2]}")
@@ -194,19 +178,7 @@ async def test_a_sealed_topic_takes_nothing_from_a_process_that_knows_of_nothing
         async with place.log() as opened_when_sealed:
             assert (await opened_when_sealed.extents()).keys() == held.keys()
         await unseal_topic(brokers, topic)
-        await eventually_taken(place, rows)
-
-
-async def eventually_taken(place: Place, rows: Sequence[RequestRow]) -> None:
-    """Until the brokers have heard of it."""
-    async with asyncio.timeout(30), place.log() as log:
-        while True:
-            try:
-                await place.append(log, rows)
-            except LogSealed:
-                await asyncio.sleep(0.1)
-            else:
-                return
+        await place.eventually_taken(rows)
 
 
 async def test_a_mark_passes_where_the_smallest_event_does_not(place: Place) -> None:
@@ -247,38 +219,6 @@ async def test_ids_that_are_packed_anew_meanwhile_are_copied_again(place: Place)
         rows = await connection.fetch("select partition, hashes from seen_ids where generation = 2")
     copied = {(row["partition"], row["hashes"][at : at + HASH_BYTES]) for row in rows for at in range(0, len(row[1]), HASH_BYTES)}
     assert copied == {(partition_of(each, 2), each) for each in (first, second, third)}
-
-
-@pytest.fixture(params=["postgres", "kafka"])
-async def sealed(request: pytest.FixtureRequest, place_with_kafka: Place) -> AsyncIterator[Place]:
-    """An installation that is being drained."""
-    await place_with_kafka.begin(request.param, 2)
-    async with place_with_kafka.working():
-        async with place_with_kafka.repartitioning(request.param, 3) as running:
-            async for at in running:
-                if at.step is Step.DRAIN:
-                    break
-        yield place_with_kafka
-
-
-async def test_what_is_taken_back_leaves_the_log_as_it_was(sealed: Place) -> None:
-    rows = await sealed.rows(10)
-    async with sealed.pool.acquire() as connection:
-        now, begun = await repartition.stand(connection)
-    assert begun is not None
-    await Repartitioning(sealed.settings, sealed.pool, CLOCK, now, begun).abandon()
-    await eventually_taken(sealed, rows)
-    async with sealed.log() as log:
-        assert (await sealed.settled(log)).stored == len(rows)
-    assert await sealed.installation() == now
-    async with sealed.pool.acquire() as connection:
-        for table in ("log_partition", "partition_progress", "seen_ids"):
-            assert await connection.fetchval(f"select count(*) from {table} where generation = 2") == 0
-    await sealed.repartition(now.log_kind, 3)
-    assert (await sealed.installation()).partitions == 3
-    with pytest.raises(LogMismatch, match="in use already"):
-        async with sealed.pool.acquire() as connection:
-            await repartition.abandon(connection, begun)
 
 
 async def test_two_commands_never_work_at_once(place: Place, database_url: str) -> None:

@@ -21,8 +21,9 @@ from service.domain.ids import Offset, Partition
 from service.errors import LogUnavailable
 from service.eventlog.codec import mark
 from service.eventlog.kafka.connection import KafkaConnection, failures_named
+from service.eventlog.kafka.offsets import KafkaOffsets
 from service.eventlog.kafka.record import headers, timestamp_ms
-from service.eventlog.kafka.topic import MAX_BATCH_BYTES, SEALED_BATCH_BYTES, administering
+from service.eventlog.kafka.topic import MAX_BATCH_BYTES, SEALED_BATCH_BYTES, administering, partition_count
 from service.eventlog.kafka.writer import KafkaWriter
 from service.eventlog.port import Draft
 
@@ -67,14 +68,26 @@ async def retire_topic(connection: KafkaConnection, topic: str, *, kept_h: int) 
     await _alter(connection, topic, {"retention.ms": str(kept_h * 3_600_000)})
 
 
-async def delete_topic(connection: KafkaConnection, topic: str) -> None:
-    """Delete a topic that nothing was ever appended to, if it is there. Raises LogUnavailable."""
+async def delete_empty_topic(connection: KafkaConnection, topic: str) -> bool:
+    """Delete a topic that nothing was ever appended to, if it is there; False: it holds records. Raises LogUnavailable."""
     async with administering(connection) as admin:
+        with failures_named(connection):
+            count = await partition_count(admin, topic)
+        if count is None:
+            return True
+        offsets = KafkaOffsets(connection, topic)
+        try:
+            ends = await offsets.ends(Partition(number) for number in range(count))
+        finally:
+            await offsets.close()
+        if any(ends.values()):
+            return False
         with failures_named(connection):
             answer = await admin.delete_topics([topic])
             for _, code in answer.topic_error_codes:
                 if (error := for_code(code)) not in {NoError, UnknownTopicOrPartitionError}:
                     raise error
+    return True
 
 
 async def _alter(connection: KafkaConnection, topic: str, changes: Mapping[str, str]) -> None:

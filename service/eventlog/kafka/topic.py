@@ -55,6 +55,11 @@ class TopicPlan:
         """The topic of a generation."""
         return f"{self.prefix}-{generation}"
 
+    def check(self) -> None:
+        """Raise InvalidSettings for a topic that would lose acknowledged events with one broker, unless that is allowed."""
+        if self.min_insync_replicas < _SAFE_REPLICAS and not self.single_broker:
+            raise InvalidSettings(_too_few("TIDEGAUGE_KAFKA_MIN_INSYNC_REPLICAS", self.min_insync_replicas))
+
     def configs(self) -> dict[str, str]:
         """Durable in several places, and dropped by nobody but us (docs/adr/0008): timestamps are the appenders' own."""
         return {
@@ -76,12 +81,11 @@ async def ensure_topic(connection: KafkaConnection, plan: TopicPlan, *, generati
     Raises LogMismatch where it has another number of partitions or would lose records, InvalidSettings for
     replicas that the brokers cannot give or that are too few, LogUnavailable.
     """
-    if plan.min_insync_replicas < _SAFE_REPLICAS and not plan.single_broker:
-        raise InvalidSettings(_too_few("TIDEGAUGE_KAFKA_MIN_INSYNC_REPLICAS", plan.min_insync_replicas))
+    plan.check()
     name = plan.name(generation)
     async with administering(connection) as admin:
         with failures_named(connection):
-            found = await _partitions(admin, name)
+            found = await partition_count(admin, name)
             if found is None:
                 await _create(admin, plan, name, partitions)
                 found = await _appeared(admin, name)
@@ -90,6 +94,20 @@ async def ensure_topic(connection: KafkaConnection, plan: TopicPlan, *, generati
             configs = await _configs(admin, name)
     _check(name, configs, plan)
     return name
+
+
+async def check_before_making(connection: KafkaConnection, plan: TopicPlan, *, generation: int, partitions: int) -> None:
+    """Raise what `ensure_topic` would, as far as it can be known without making anything."""
+    plan.check()
+    name = plan.name(generation)
+    async with administering(connection) as admin:
+        with failures_named(connection):
+            found = await partition_count(admin, name)
+    if found not in {None, partitions}:
+        raise LogMismatch(
+            f"there is a topic {name} already, of {found} partitions, not {partitions}: installations that share brokers "
+            f"need a TIDEGAUGE_KAFKA_TOPIC_PREFIX each; one that an abandoned repartition has left is yours to delete"
+        )
 
 
 @asynccontextmanager
@@ -104,7 +122,7 @@ async def administering(connection: KafkaConnection) -> AsyncIterator[AIOKafkaAd
         await admin.close()
 
 
-async def _partitions(admin: AIOKafkaAdminClient, name: str) -> int | None:
+async def partition_count(admin: AIOKafkaAdminClient, name: str) -> int | None:
     """How many there are; asks for all topics, for asking for one may make it."""
     for topic in await admin.describe_topics():
         if topic["topic"] == name and for_code(topic["error_code"]) is NoError:
@@ -130,7 +148,7 @@ async def _create(admin: AIOKafkaAdminClient, plan: TopicPlan, name: str, partit
 async def _appeared(admin: AIOKafkaAdminClient, name: str) -> int:
     """Wait until the brokers show a topic that was just made."""
     for _ in range(APPEAR_POLLS):
-        found = await _partitions(admin, name)
+        found = await partition_count(admin, name)
         if found:
             return found
         await asyncio.sleep(APPEAR_POLL_S)
