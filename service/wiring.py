@@ -13,7 +13,6 @@ import structlog
 from fastapi import FastAPI
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
-from service.aggregate.worker import Worker
 from service.catalog import Catalog
 from service.clock import SECOND, Clock, SystemClock
 from service.domain.identity import IdHasher
@@ -203,6 +202,9 @@ async def run_aggregate(settings: Settings, url: str) -> None:
 
 async def _aggregate_on(settings: Settings, url: str) -> Installation | None:
     async with base(settings, url, role="aggregate", connections=ROLE_CONNECTIONS) as made:
+        # Here, because only this role needs what compiles and computes: a third of what the others would have to import.
+        from service.aggregate.worker import Worker  # noqa: PLC0415
+
         worker = Worker(
             log=made.event_log,
             pool=made.pool,
