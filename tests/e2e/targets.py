@@ -59,7 +59,7 @@ class Targets:
 
     @property
     def names(self) -> list[str]:
-        """Everything that can be killed; first what all others lean on, which even the shortest run must hit."""
+        """Everything that can be killed; first what all others lean on."""
         return [POSTGRES, *([KAFKA] if self._broker else []), BACKEND, *self.roles]
 
     @property

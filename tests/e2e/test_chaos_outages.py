@@ -8,6 +8,7 @@ import pytest
 
 from service.store.embedded import EmbeddedPostgres
 from tests.broker import Broker
+from tests.e2e import tenants
 from tests.e2e.chaos import storm
 from tests.e2e.targets import KAFKA, POSTGRES
 
@@ -51,8 +52,7 @@ def test_without_kafka_events_are_refused_for_now_and_queries_are_answered(
 ) -> None:
     with storm(own_postgres, own_broker, tmp_path, seed, ROLES) as made:
         made.recover()
-        made.targets.installation.run("tenants", "create", "aside", "--timezone", "UTC")
-        key = made.targets.installation.key("aside", "ingest")
+        key = tenants.made(own_postgres.url, "aside", "ingest")
         made.targets.take_away(KAFKA)
         for address in made.targets.apis.values():
             answer = httpx.post(

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer
+
 from service.demo.client import Client
 from tests.broker import Broker
 from tests.ingest.events import encoded
@@ -34,6 +36,24 @@ def bound(topic: Topic, *, backfill: bool = False) -> str:
 def send(topic: Topic, events: Iterable[Mapping[str, Any]]) -> None:
     """Send events, each a record, spread over the partitions."""
     asyncio.run(topic.send(*map(encoded, events), partition=None))
+
+
+async def values(topic: Topic) -> list[bytes]:
+    """The values of all records that lie in the topic."""
+    consumer = AIOKafkaConsumer(
+        topic.name, bootstrap_servers=topic.kafka.bootstrap, group_id=None, auto_offset_reset="earliest", enable_auto_commit=False
+    )
+    found: list[bytes] = []
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets(consumer.assignment())
+        async with asyncio.timeout(CONSUMED_TIMEOUT_S):
+            while any([await consumer.position(place) < end for place, end in ends.items()]):
+                for records in (await consumer.getmany(timeout_ms=500)).values():
+                    found += [record.value for record in records]
+    finally:
+        await consumer.stop()
+    return found
 
 
 def outcomes(client: Client) -> dict[str, int]:
