@@ -1,15 +1,17 @@
 """Random streams: every event from a number of its own, so that a failing stream can be made smaller event by event."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from service.clock import DAY, HOUR, SECOND
 from tests.oracle.bodies import BODIES, WEIGHTS
+from tests.oracle.customers import CUSTOMER_BODIES
 from tests.oracle.scene import LATENESS_US, SKEW_US, Scene
 
+ALL_BODIES = BODIES | CUSTOMER_BODIES
 SOURCES = ("/a", "/B", "/shop/web", "/é")
 LIMITS_US = (-LATENESS_US, -LATENESS_US - 1, 1 - LATENESS_US, SKEW_US, SKEW_US + 1, 0)
 INITIALS = ("a", "B", "_", "9", "é")
@@ -33,8 +35,10 @@ class Sent:
         return "rejected" if self.refused else str(self.event["type"]).split(".")[2]
 
 
-def stream(seeds: Sequence[int], scene: Scene, *, copies_differ: bool = True) -> list[Sent]:
-    """One event a seed, some of them copies of earlier ones."""
+def stream(
+    seeds: Sequence[int], scene: Scene, *, copies_differ: bool = True, weights: Mapping[str, float] = WEIGHTS
+) -> list[Sent]:
+    """One event a seed, some of them copies of earlier ones; `weights` says how often each family comes."""
     made: list[Sent] = []
     for number, seed in enumerate(seeds):
         pick = random.Random(seed)
@@ -42,16 +46,16 @@ def stream(seeds: Sequence[int], scene: Scene, *, copies_differ: bool = True) ->
             of = made[pick.randrange(len(made))]
             made.append(_copy(pick, number, of, scene) if copies_differ else of)
         else:
-            made.append(_fresh(pick, number, scene))
+            made.append(_fresh(pick, number, scene, weights))
     return made
 
 
-def _fresh(pick: random.Random, number: int, scene: Scene) -> Sent:
+def _fresh(pick: random.Random, number: int, scene: Scene, weights: Mapping[str, float]) -> Sent:
     time_us = _time(pick, scene)
     received_us, backfill = _receipt(pick, time_us, scene)
     is_crowd = pick.random() < 0.25
-    family = "usage" if is_crowd else pick.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
-    subject, data = BODIES[family](pick, time_us or received_us)
+    family = "usage" if is_crowd else pick.choices(list(weights), list(weights.values()))[0]
+    subject, data = ALL_BODIES[family](pick, time_us or received_us)
     event = {
         "specversion": "1.0",
         "id": f"{pick.choice(INITIALS)}{number}",
