@@ -23,7 +23,7 @@ from itertools import count
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerClosed, TopicAuthorizationFailedError
 
 HEADERS = [("content-type", b"application/cloudevents+json")]
 EVENT_BYTES = 256_000  # the service rejects a larger one
@@ -32,7 +32,7 @@ GIVE_UP_S = 120.0
 FIRST_PAUSE_S = 0.2
 STOP_S = 5.0
 LONGEST_PAUSE_S = 30.0
-NEVER = (MessageSizeTooLargeError, TopicAuthorizationFailedError)  # what trying again would not mend
+NEVER = (MessageSizeTooLargeError, ProducerClosed, TopicAuthorizationFailedError)  # what trying again would not mend
 
 
 class Sender:
@@ -127,6 +127,7 @@ async def main(bootstrap: str, topic: str) -> int:
     try:
         await sender.start()
     except TimeoutError:
+        print(f"no brokers at {bootstrap} in {GIVE_UP_S:.0f} s", file=sys.stderr)
         sys.stdout.buffer.writelines(sys.stdin.buffer)  # as they came: nothing was sent
         return 1
     bad_lines = 0

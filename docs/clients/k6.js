@@ -26,6 +26,7 @@ export const options = {
       vus: Math.min(Number(__ENV.VUS || 4), REQUESTS),
       iterations: REQUESTS,
       maxDuration: __ENV.LONGEST || "10m",
+      gracefulStop: "160s", // a batch under way is delivered or given up
     },
   },
   thresholds: {

@@ -109,6 +109,7 @@ def test_aiokafka_hands_back_everything_where_there_is_no_broker() -> None:
     with Example([PYTHON, "-c", IMPATIENT, "127.0.0.1:1", "nowhere", "1"]) as run:
         run.feed(sent)
         assert run.end() == 1
+        assert "no brokers at 127.0.0.1:1" in run.errors
         assert run.unsent == sent
 
 
