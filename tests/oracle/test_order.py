@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.aggregate.dump import dump
+from tests.oracle.bodies import WEIGHTS
+from tests.oracle.customers import CUSTOMER_WEIGHTS
 from tests.oracle.running import Running, cut
 from tests.oracle.scene import CHOICES, SCENES, Scene
 from tests.oracle.streams import Sent, stream
@@ -35,7 +37,7 @@ async def test_on_kafka_they_change_no_bit_either(
 async def same_rollups(
     here: Running, scene: Scene, seeds: list[int], sizes: list[int], other_sizes: list[int], dice: int
 ) -> None:
-    sent = stream(seeds, scene, copies_differ=False)
+    sent = stream(seeds, scene, copies_differ=False, weights=WEIGHTS | CUSTOMER_WEIGHTS)
     shuffled = random.Random(dice).sample(sent, k=len(sent))
     one = await rollups(here, scene, sent, sizes, workers=1)
     other = await rollups(here, scene, shuffled, other_sizes, workers=4)
