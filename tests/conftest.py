@@ -26,7 +26,7 @@ LONGEST = ("e2e", "clients", "eventlog", "oracle", "operations")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What `make soak` says: how long processes are killed for, and which random moments it is."""
-    parser.addoption("--kills", type=int, default=20, help="kills of one run of tests/e2e/test_chaos.py")
+    parser.addoption("--kills", type=int, default=20, help="kills of one run of tests/e2e/test_chaos.py; all of it once at least")
     parser.addoption("--seed", type=int, default=4, help="the random moments and events of tests/e2e/test_chaos*.py")
 
 
