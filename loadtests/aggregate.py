@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 
 import asyncpg
 import numpy as np
@@ -30,6 +31,7 @@ CACHE_MB = 16
 """Of the stage `memory`: a million ids, so that a run of a few millions is many times as long as what is held."""
 MEMORY_EVENTS = 3
 """So many times the backlog of the stage `aggregate`."""
+LEASE_S = "120"
 HELD_IDS = 10_000_000
 IDS_A_FLUSH = 120_000
 PARTITIONS = 12
@@ -63,13 +65,16 @@ async def _work(site: Site, population: Population, events: int, received_per_s:
         try:
             await connection.execute("vacuum analyze log_record")
             await connection.execute("checkpoint")
-            settings = {"flush_events": str(_flush_events(events)), "dedupe_cache_mb": str(cache_mb)}
+            settings = {"flush_events": str(_flush_events(events)), "dedupe_cache_mb": str(cache_mb), "lease_s": LEASE_S}
             async with running(site, "aggregate", database, settings) as role:
                 began = await mark(site, connection, [role])
                 held: list[Holding] = []
                 # Nothing is under way at either mark: a batch that is prepared while one commits would be paid for before it.
                 warm = await _until(connection, site, role, first[0], events, began, held)
+                # It must meet a backlog, and remember its users: so it stands still meanwhile, its leases outlasting that.
+                os.kill(role.pid, signal.SIGSTOP)
                 rest = await fill(database, population, events - warming, received_per_s=received_per_s, traffic=traffic)
+                os.kill(role.pid, signal.SIGCONT)
                 appended, repeated = first[0] + rest[0], first[1] + rest[1]
                 done = await _until(connection, site, role, appended, events, began, held)
                 peak, metrics = memory(role.pid).peak, await role.metrics()
