@@ -6,7 +6,7 @@ from tests.clients.running import K6, Example, Site, obeyed, until
 from tests.clients.test_http_examples import HARSH, RETRY_AFTER_S, harsh
 from tests.clients.weather import Proxy, Weather
 
-REQUESTS = 40
+REQUESTS = 200
 BATCH = 50
 KILLED_AFTER = 12
 
