@@ -80,7 +80,7 @@ def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, settings: Sett
             etag = etag_of(request, ground, [window_before(bounds), bounds], moves=True)
             if is_known(request, etag):
                 return unchanged(etag)
-            body = await _scorecard(connection, catalog, ground, name, bounds)
+            body = await scorecard_body(connection, catalog, ground, name, bounds)
         if wants_csv(request):
             return Response(to_csv(COLUMNS, body["rows"]), media_type=MEDIA_TYPE, headers=headers_of(etag))
         return Response(msgspec.json.encode(body), media_type="application/json", headers=headers_of(etag))
@@ -105,7 +105,8 @@ def _bounds(parameters: QueryParams, ground: Ground, settings: Settings) -> Wind
     return window
 
 
-async def _scorecard(connection: Connection, catalog: Catalog, ground: Ground, name: str, window: Window) -> dict[str, Any]:
+async def scorecard_body(connection: Connection, catalog: Catalog, ground: Ground, name: str, window: Window) -> dict[str, Any]:
+    """A scorecard for a window, as it is answered; raises NotFound."""
     config = ground.config(window)
     declared = config.scorecards.get(name)
     if declared is None:
