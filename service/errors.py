@@ -22,6 +22,7 @@ TidegaugeError
     ├── RecordTooLarge      a single event that takes more than a record of the log may hold
     ├── BodyMalformed       a body that is not JSON as a whole, or not of the announced form
     ├── TooManyEvents       more events in a request than are taken at once
+    ├── ReportUnavailable   a report's format needs a library that this machine lacks
     └── EventRefused        one event that breaks the contract (its reason, the field, the way out)
 """
 
@@ -69,6 +70,10 @@ class Overloaded(Transient):
     def __init__(self, detail: str, *, retry_after_s: int = 1) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class ReportUnavailable(Permanent):
+    """A report's format needs a library that this machine lacks."""
 
 
 class InvalidSettings(Permanent):
