@@ -9,10 +9,9 @@ from service.clock import to_datetime, to_us
 from service.domain.config import InvalidConfiguration, KnownKpis, Mistake, TenantConfig, parse
 from service.domain.config.changes import refusals
 from service.domain.config.kafka_source import is_of_the_log
-from service.domain.config.later import declared_later, without_effect
 from service.domain.config.lines import Lines
 from service.domain.config.mistakes import shown
-from service.domain.config.read import parse_calendar, read_toml
+from service.domain.config.read import parse_calendar
 from service.domain.config.versions import FOR_EVER_US, StoredVersion, TenantConfigs, configs_of
 from service.domain.foldconfig import TenantFoldConfig
 from service.errors import NotFound
@@ -89,7 +88,7 @@ async def apply_config(
         await connection.execute(INSERT_VERSION, row["id"], version, valid_from, text, config.to_json())
         await connection.execute(RAISE_VERSION, row["id"], version, config.timezone)
     if warn is not None:
-        for sentence in _warnings(text, config, version=version, has_data=has_data):
+        for sentence in _warnings(config, version=version, has_data=has_data):
             warn(sentence)
     return version
 
@@ -146,10 +145,9 @@ def _configs(rows: list[asyncpg.Record]) -> TenantConfigs:
     return configs_of(rows[0]["timezone"], rows[0]["config_version"], stored)
 
 
-def _warnings(text: str, config: TenantConfig, *, version: int, has_data: bool) -> list[str]:
+def _warnings(config: TenantConfig, *, version: int, has_data: bool) -> list[str]:
     """What is declared and does not do what it seems to, a sentence each."""
-    later = [*declared_later(read_toml(text)), *without_effect(config)]
-    said = [f"declared, takes effect in a later version of tidegauge: {', '.join(later)}"] if later else []
+    said = []
     if version == 1 and config.valid_from is not None:
         said.append("valid_from does not count: a tenant's first version reaches back for ever")
     if version == 1 and has_data and config.to_fold() != TenantConfig().in_zone(config.timezone).to_fold():

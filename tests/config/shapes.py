@@ -15,5 +15,9 @@ SHAPES = {
     "feature_adoption": KpiShape("ratio", (), ("feature",)),
     "time_to_first_value": KpiShape("s", DISTRIBUTION, ()),
     "delivery_on_time": KpiShape("ratio", (), ("integration", "direction")),
+    "delivery_latency": KpiShape("ms", DISTRIBUTION, ("integration", "direction")),
+    "period_retention": KpiShape("ratio", (), ("account", "user.*"), windows=("7d", "week", "month")),
+    "clv": KpiShape("money", (), ("currency", "account.*"), windows=("month", "year")),
+    "cac": KpiShape("money", (), ("currency", "account.*"), windows=("month", "year")),
     "average_dau": KpiShape("users", windows=("7d", "week")),
 }

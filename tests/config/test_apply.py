@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from service.cli.apply import apply
 
-SOUND = "[[target]]\nkpi = 'requests'\nop = '>='\ntarget = 100\n[[slo]]\nname = 'fast'\n"
+SOUND = "valid_from = 2027-01-04\n[[target]]\nkpi = 'requests'\nop = '>='\ntarget = 100\n"
 
 
 async def run(file: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Result:
@@ -35,7 +35,7 @@ async def test_a_sound_file_becomes_a_version(
     result = await run(file, database_url, monkeypatch)
     assert result.exit_code == 0
     assert result.stdout == "version 1 of pilot\n"
-    assert result.stderr == "warning: declared, takes effect in a later version of tidegauge: [slo]\n"
+    assert result.stderr == "warning: valid_from does not count: a tenant's first version reaches back for ever\n"
     stored = await connection.fetchrow("select tenant, version, valid_from, source from config_version")
     assert stored is not None
     assert tuple(stored) == (tenant, 1, None, SOUND)

@@ -7,7 +7,6 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from service.domain.config import TenantConfig
-from service.domain.config.later import LATER
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 
@@ -29,7 +28,3 @@ def keys_of(model: type[BaseModel]) -> Iterator[str]:
 def test_every_key_is_documented() -> None:
     missing = [key for key in keys_of(TenantConfig) if f"{key}`" not in DOCUMENT and f"[{key}" not in DOCUMENT]
     assert missing == []
-
-
-def test_every_table_that_takes_effect_later_is_documented() -> None:
-    assert [table for table in LATER if f"[{table}" not in DOCUMENT] == []

@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 
 from service.domain.config import InvalidConfiguration, TenantConfig, parse
-from service.domain.config.later import declared_later
-from service.domain.config.read import read_toml
 from service.domain.foldconfig import FoldConfig
 from tests.config.shapes import SHAPES
 
@@ -116,6 +114,9 @@ nam = "x"
         ("target[1].target", 19),
         ("target[2]", 22),
         ("scorecard.sla.rows[1]", 27),
+        ("slo[0].name", 30),
+        ("slo[0].kind", 30),
+        ("slo[0].objective", 30),
         ("slo[0].nam", 31),
         ("sla", 32),
     ]
@@ -240,12 +241,6 @@ def test_a_share_is_a_number_up_to_one_or_a_percentage() -> None:
     text = "[features.a]\nadoption_target = '30%'\nadoption_limit = 0.2\n"
     feature = parse(text).features["a"]
     assert (feature.adoption_target, feature.adoption_limit) == (0.3, 0.2)
-
-
-def test_what_takes_no_effect_yet_is_named() -> None:
-    declared = declared_later(read_toml(EXAMPLE))
-    assert {"[slo]", "[funnel]", "tenant.currency", "integrations.tracks_accepted"} <= set(declared)
-    assert not {"[target]", "[scorecard]", "[features]", "[kafka_source]"} & set(declared)
 
 
 def test_names_go_unchecked_where_no_catalog_is_at_hand() -> None:

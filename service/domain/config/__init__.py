@@ -3,7 +3,7 @@
 from service.domain.config.read import parse
 from service.domain.config.shape import KnownKpis, KpiShape
 from service.domain.config.tables import Activity, Component, Feature, Integration, Scorecard
-from service.domain.config.target import Target
+from service.domain.config.target import Goal, Target
 from service.domain.config.tenant import TenantConfig
 from service.errors import InvalidConfiguration, Mistake
 
@@ -11,6 +11,7 @@ __all__ = [
     "Activity",
     "Component",
     "Feature",
+    "Goal",
     "Integration",
     "InvalidConfiguration",
     "KnownKpis",

@@ -9,7 +9,6 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from service.domain.config.base import or_similar
-from service.domain.config.later import LATER
 from service.domain.config.lines import Path
 from service.domain.config.tenant import TenantConfig
 
@@ -27,6 +26,8 @@ _WANTED: Final[Mapping[str, str]] = {
     "string_type": "a text in quotes",
     "tuple_type": "a list in brackets",
 }
+_FORMS: Final[Mapping[str, str]] = {"dict_type": "[{0}.NAME]", "model_type": "[{0}]", "tuple_type": "[[{0}]]"}
+"""How a whole table of the file is written."""
 _NUMBER_OR_PAIR: Final = "a number, or beside a `range` a pair of numbers"
 _METERS: Final = "; meters need no declaration: name one where it is used, as meter.p95{meter=NAME}"
 
@@ -70,6 +71,8 @@ def sentence(item: ErrorDetails, path: Path, *, is_branch: bool = False) -> str:
         return str(context["error"])
     if kind == "literal_error":
         return f"{written} is not known: write one of {context['expected']}"
+    if len(path) == 1 and kind in _FORMS:
+        return f"is written as {_FORMS[kind].format(path[0])}"
     if is_branch or kind in _WANTED:
         return f"{written} does not fit: write {_NUMBER_OR_PAIR if is_branch else _WANTED[kind]}"
     if kind == "too_long":
@@ -94,8 +97,7 @@ def _keys_at(path: Path) -> list[str]:
         fields = {field.alias or name: field for name, field in model.model_fields.items()}
         if part in fields:
             model = _model_in(fields[str(part)].annotation) or model
-    keys = [field.alias or name for name, field in model.model_fields.items()]
-    return [*keys, *LATER] if model is TenantConfig else keys
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

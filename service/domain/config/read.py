@@ -8,7 +8,6 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from service.domain.config.base import Several
-from service.domain.config.later import LATER, check_later
 from service.domain.config.lines import Lines, Path
 from service.domain.config.mistakes import sentence, shown, trimmed
 from service.domain.config.shape import KnownKpis
@@ -29,15 +28,14 @@ def parse(text: str, *, known_kpis: KnownKpis = (), timezone: str = "UTC") -> Te
     """
     data = read_toml(text)
     lines = Lines(text)
-    found = check_later(data)
-    present = {name: value for name, value in data.items() if name not in LATER}
-    tenant = present.get("tenant", {})
+    found: list[tuple[Path, str]] = []
+    tenant = data.get("tenant", {})
     if isinstance(tenant, dict):
-        present["tenant"] = {"timezone": timezone, **tenant}
+        data["tenant"] = {"timezone": timezone, **tenant}
     try:
-        config = TenantConfig.model_validate(present, by_name=False, by_alias=True, context={"known_kpis": known_kpis})
+        config = TenantConfig.model_validate(data, by_name=False, by_alias=True, context={"known_kpis": known_kpis})
     except ValidationError as error:
-        found += _found(error, present)
+        found += _found(error, data)
     if found:
         mistakes = [Mistake(shown(path), lines.of(path), message) for path, message in found]
         raise InvalidConfiguration(sorted(mistakes, key=lambda each: each.line))

@@ -1,15 +1,14 @@
-"""The tables of a tenant's configuration that take effect today, key by key, with their defaults."""
+"""The tables that figures of every family rest on: the calendar, activity, features, integrations, components, scorecards."""
 
 import re
 from functools import cache
 from typing import Annotated, Final, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, Strict, ValidationInfo, field_validator
 
 from service.domain.config.base import (
     MAX_NAMES,
-    MAX_VALUES,
     Day,
     Flag,
     Name,
@@ -20,6 +19,7 @@ from service.domain.config.base import (
     check_name,
     or_similar,
 )
+from service.domain.config.terms import Severity, Values, Whole
 from service.domain.selector import parse_selector
 
 MAX_PROPERTIES: Final = 5
@@ -27,9 +27,8 @@ MAX_SCORECARD_ROWS: Final = 200
 _NO_PLACES = frozenset({"Factory", "localtime", "posixrules"})
 _HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)")
 
-Severity = Literal["P0", "P1", "P2", "P3"]
+CustomerStatus = Literal["active", "at_risk", "onboarding", "trial"]
 ShareOf = Literal["provisioned", "licensed", "activated"]
-Whole = Annotated[int, Strict()]
 
 
 @cache
@@ -60,12 +59,7 @@ def _start(text: str) -> str:
     return text
 
 
-def _several(values: object) -> object:
-    return (values,) if isinstance(values, str) else values
-
-
 Zone = Annotated[str, AfterValidator(check_timezone)]
-Values = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1, max_length=MAX_VALUES)]
 
 
 class TenantTable(Table):
@@ -75,8 +69,11 @@ class TenantTable(Table):
     """Of days, weeks and months (F)."""
     holidays: tuple[Day, ...] = Field(default=(), max_length=MAX_NAMES)
     support_timezone: Zone | None = None
+    """Of the hours and days of support; None: `timezone`."""
     support_hours: Annotated[str, AfterValidator(_hours)] = "09:00-18:00"
+    """Of a business day."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    """Shown first; nothing is converted into it."""
 
 
 class Activity(Table):
@@ -89,14 +86,17 @@ class Activity(Table):
     wau_window: Literal["7d", "week"] = "7d"
     mau_window: Literal["28d", "30d", "month"] = "28d"
     activated_user: Name = "first_use"
+    """Or a milestone."""
     power_user_uses: Annotated[Whole, Field(ge=0)] = 5
-    customer_statuses: tuple[Literal["active", "at_risk", "onboarding", "trial"], ...] = ("active", "at_risk")
+    """More uses than these in a week make a power user."""
+    customer_statuses: tuple[CustomerStatus, ...] = ("active", "at_risk")
     dau_share_of: ShareOf = "provisioned"
     wau_share_of: ShareOf = "provisioned"
     mau_share_of: ShareOf = "provisioned"
     business_days_only: tuple[Literal["average_dau", "stickiness_weekly", "stickiness_monthly"], ...] = ()
     mttr_from: Literal["detected", "opened"] = "detected"
     postmortem_severities: tuple[Severity, ...] = ("P0", "P1")
+    """Incidents of these are expected to have a postmortem."""
 
 
 class Feature(Table):
@@ -132,6 +132,7 @@ class Integration(Table):
     limit_ms: Annotated[float, Strict(), Field(gt=0, le=34_560_000_000)] | None = None
     """On-time limit of deliveries that name none; at most 400 days."""
     tracks_accepted: Flag = False
+    """Its deliveries are sent when they are accepted too, so that those that are overdue are known (F)."""
 
 
 class Component(Table):

@@ -1,42 +1,28 @@
-"""The table `[[target]]`: what a KPI should reach, and what it must."""
+"""The tables `[[target]]` and `[[goal]]`: what a KPI should reach, and by when."""
 
-from collections.abc import Mapping
-from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+import re
+from typing import Annotated, Any, Final, Self
 
-from pydantic import Field, Strict, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from service.domain import units
-from service.domain.config.base import MAX_VALUES, Several, Table, check_selector, incomplete, known_kpis, unknown_dimensions
-from service.domain.selector import Selector, parse_selector
-from service.errors import InvalidText
+from service.domain.config.about import About, Op, in_its_unit
+from service.domain.config.base import Day, Several, check_name, incomplete, known_kpis
+from service.domain.config.terms import Number, Whole
 
-Op = Literal[">=", ">", "<=", "<"]
-WindowName = Literal["5m", "1h", "24h", "1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
-Number = Annotated[float, Strict()]
 Range = tuple[Number, Number]
-Values = Annotated[tuple[str, ...], Field(min_length=1, max_length=MAX_VALUES)]
+MAX_WINDOWS_IN_A_ROW: Final = 400
+MAX_DAYS_AFTER: Final = 3_650
+_AFTER = re.compile(r"milestone:(?P<milestone>[^+]*[^\s+])\s*(?:\+\s*(?P<days>[1-9][0-9]{0,3})d)?")
 
 
-class Target(Table):
+class Target(About):
     """A target and its limit, in the KPI's unit: an `op` with a number, or a range with a wider one."""
 
-    kpi: str
-    """`KPI`, `KPI.STATISTIC`, or a whole selector."""
-    where: dict[str, Values] = Field(default_factory=dict, max_length=10)
-    window: WindowName | None = None
-    """None: of any window."""
     op: Op | None = None
     target: Number | None = None
     range: Range | None = None
     limit: Number | Range | None = None
     benchmark: Range | None = None
-
-    @cached_property
-    def selector(self) -> Selector:
-        """What it speaks of: `kpi` and `where` in one."""
-        named = parse_selector(self.kpi)
-        return Selector(named.kpi, named.statistic, {**named.where, **self.where})
 
     @property
     def specificity(self) -> int:
@@ -44,48 +30,10 @@ class Target(Table):
         selector = self.selector
         return (selector.statistic is not None) + len(selector.where) + (self.window is not None)
 
-    @field_validator("kpi")
-    @classmethod
-    def _known(cls, text: str, info: ValidationInfo) -> str:
-        check_selector(parse_selector(text), known_kpis(info))
-        return text
-
-    @field_validator("where", mode="before")
-    @classmethod
-    def _lists(cls, where: object) -> object:
-        if not isinstance(where, dict):
-            return where
-        return {key: (values,) if isinstance(values, str) else values for key, values in where.items()}
-
-    @field_validator("where")
-    @classmethod
-    def _dimensions(cls, where: dict[str, Values], info: ValidationInfo) -> dict[str, Values]:
-        if "kpi" not in info.data:
-            return where
-        named = parse_selector(info.data["kpi"])
-        wrong = unknown_dimensions(Selector(named.kpi, named.statistic, where), known_kpis(info))
-        wrong += [(key, f"{key} stands in `kpi` already: write it once") for key in where if key in named.where]
-        if wrong:
-            raise Several([((key,), message) for key, message in wrong])
-        return where
-
-    @field_validator("window")
-    @classmethod
-    def _is_computed(cls, window: WindowName | None, info: ValidationInfo) -> WindowName | None:
-        known = known_kpis(info)
-        if window is None or "kpi" not in info.data or not isinstance(known, Mapping):
-            return window
-        kpi = parse_selector(info.data["kpi"]).kpi
-        if known[kpi].windows and window not in known[kpi].windows:
-            raise ValueError(f"{kpi} has no window {window}; it has {', '.join(known[kpi].windows)}")
-        return window
-
     @field_validator("target", "range", "limit", "benchmark", mode="before")
     @classmethod
     def _in_the_unit(cls, written: Any, info: ValidationInfo) -> Any:  # the file's own value, of any type
-        if isinstance(written, list):
-            return tuple(_converted(each, info) for each in written)
-        return _converted(written, info)
+        return in_its_unit(written, info)
 
     @model_validator(mode="after")
     def _is_sound(self, info: ValidationInfo) -> Self:
@@ -127,18 +75,39 @@ class Target(Table):
         )
 
 
-def _converted(written: object, info: ValidationInfo) -> object:
-    """A text with a unit as a number in the KPI's unit; anything else as it is, for its own check to judge."""
-    if isinstance(written, float):
-        return units.amount(written, "")
-    if not isinstance(written, str):
-        return written
-    known = known_kpis(info)
-    if "kpi" not in info.data:
-        units.readable(written)
-        return 0.0
-    selector = parse_selector(info.data["kpi"])
-    if not isinstance(known, Mapping):
-        raise InvalidText(f'"{written}" cannot be converted, the unit of {selector.kpi} is not known here: write a number')
-    unit = known[selector.kpi].unit_of(selector.statistic)
-    return units.amount(written, unit or "the unit that its events name")
+def _after(text: str) -> str:
+    match = _AFTER.fullmatch(text)
+    if match is None:
+        raise ValueError(f'"{text}" is no due date: write "milestone:NAME", or with days after it, as "milestone:go_live + 30d"')
+    check_name(match["milestone"])
+    if match["days"] and int(match["days"]) > MAX_DAYS_AFTER:
+        raise ValueError(f'"{text}" lies more than {MAX_DAYS_AFTER} days after it, the limit: write a nearer date')
+    return text
+
+
+class Goal(About):
+    """A target that is to be reached by a date, or in a number of windows one after the other."""
+
+    op: Op
+    target: Number
+    windows_in_a_row: Annotated[Whole, Field(ge=1, le=MAX_WINDOWS_IN_A_ROW)] = 1
+    """Windows, one after the other, that have to meet it."""
+    due: Day | None = None
+    due_after: Annotated[str, AfterValidator(_after)] | None = None
+    """`milestone:NAME + DAYSd`: so many local days after the account reached its milestone."""
+
+    @field_validator("target", mode="before")
+    @classmethod
+    def _in_the_unit(cls, written: Any, info: ValidationInfo) -> Any:  # the file's own value, of any type
+        return in_its_unit(written, info)
+
+    @model_validator(mode="after")
+    def _is_sound(self, info: ValidationInfo) -> Self:
+        said = [incomplete(self.selector, known_kpis(info))]
+        if self.due is not None and self.due_after is not None:
+            said.append("`due` and `due_after` are both there: write one of them")
+        if self.due is None and self.due_after is None and "windows_in_a_row" not in self.model_fields_set:
+            said.append("a goal needs `due`, `due_after` or `windows_in_a_row`: without any of them it is a [[target]]")
+        if wrong := [((), message) for message in said if message]:
+            raise Several(wrong)
+        return self

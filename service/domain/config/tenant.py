@@ -8,8 +8,16 @@ from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo, fiel
 
 from service.clock import to_datetime
 from service.domain import localtime
+from service.domain.config.alerts import DEFAULT_ALERTS, DEFAULT_SLOS, Alerts, Slos
 from service.domain.config.base import MAX_NAMES, MAX_VALUES, Name, Several, Table
+from service.domain.config.customers import Items, Recovery
 from service.domain.config.kafka_source import KafkaSources
+from service.domain.config.milestones import DEFAULT_FUNNEL, Funnels, Milestones
+from service.domain.config.quality import DEFAULT_COMPLETENESS, Completeness, Sources
+from service.domain.config.reports import Formulas, Reports
+from service.domain.config.scores import DEFAULT_CHURN, Churn, Health
+from service.domain.config.segments import DEFAULT_BANDS, Bands, Programme
+from service.domain.config.support import DEFAULT_INCIDENT_LIMITS, Escalations, IncidentLimits, SlaRules
 from service.domain.config.tables import (
     MAX_PROPERTIES,
     Activity,
@@ -20,10 +28,11 @@ from service.domain.config.tables import (
     Scorecard,
     TenantTable,
 )
-from service.domain.config.target import Target
+from service.domain.config.target import Goal, Target
 from service.domain.foldconfig import FoldConfig
 
 MAX_TARGETS: Final = 2_000
+MAX_GOALS: Final = 500
 MAX_SCORECARDS: Final = 100
 _NS_PER_MS: Final = 1_000_000
 _FEATURE_KPI: Final = "feature_adoption"
@@ -50,14 +59,32 @@ class TenantConfig(Table):
 
     tenant: TenantTable = TenantTable()
     valid_from: Annotated[AwareDatetime, BeforeValidator(_instant)] | None = None
+    programme: Programme | None = None
     activity: Activity = Activity()
     features: dict[Name, Feature] = Field(default_factory=dict, max_length=MAX_NAMES)
     feature_groups: dict[Name, Members] = Field(default_factory=dict, max_length=MAX_NAMES)
     properties: dict[Name, Property] = Field(default_factory=dict, max_length=MAX_PROPERTIES)
+    milestones: Milestones = Field(default_factory=dict)
+    funnels: Funnels = Field(default=(DEFAULT_FUNNEL,), alias="funnel")
+    bands: Bands = Field(default_factory=lambda: dict(DEFAULT_BANDS))
     integrations: dict[Name, Integration] = Field(default_factory=dict, max_length=MAX_NAMES)
     components: dict[Name, Component] = Field(default_factory=dict, max_length=MAX_NAMES)
+    freshness: Sources = Field(default_factory=dict)
+    completeness: Completeness = Field(default_factory=lambda: dict(DEFAULT_COMPLETENESS))
     targets: tuple[Target, ...] = Field(default=(), alias="target", max_length=MAX_TARGETS)
+    incident_limits: IncidentLimits = Field(default=DEFAULT_INCIDENT_LIMITS, alias="incident_limit")
+    alerts: Alerts = Field(default=DEFAULT_ALERTS, alias="alert")
+    goals: tuple[Goal, ...] = Field(default=(), alias="goal", max_length=MAX_GOALS)
     scorecards: dict[Name, Scorecard] = Field(default_factory=dict, alias="scorecard", max_length=MAX_SCORECARDS)
+    slos: Slos = Field(default=DEFAULT_SLOS, alias="slo")
+    health: Health = Health()
+    churn: Churn = Field(default_factory=lambda: dict(DEFAULT_CHURN))
+    sla_rules: SlaRules = Field(default=(), alias="sla")
+    escalations: Escalations = Field(default=(), alias="escalation")
+    items: Items = Items()
+    recovery: Recovery = Recovery()
+    formulas: Formulas = Field(default=(), alias="formula")
+    reports: Reports = Field(default=(), alias="report")
     kafka_sources: KafkaSources = Field(default=(), alias="kafka_source")
 
     @field_validator("feature_groups")
@@ -81,6 +108,11 @@ class TenantConfig(Table):
     def timezone(self) -> str:
         """The IANA zone of days, weeks and months."""
         return self.tenant.timezone
+
+    @property
+    def support_timezone(self) -> str:
+        """The IANA zone of the hours of support."""
+        return self.tenant.support_timezone or self.tenant.timezone
 
     @property
     def holidays(self) -> tuple[date, ...]:
