@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -26,8 +26,7 @@ _WANTED: Final[Mapping[str, str]] = {
     "string_type": "a text in quotes",
     "tuple_type": "a list in brackets",
 }
-_FORMS: Final[Mapping[str, str]] = {"dict_type": "[{0}.NAME]", "model_type": "[{0}]", "tuple_type": "[[{0}]]"}
-"""How a whole table of the file is written."""
+_TABLES: Final = frozenset({"dict_type", "model_type", "tuple_type"})
 _NUMBER_OR_PAIR: Final = "a number, or beside a `range` a pair of numbers"
 _METERS: Final = "; meters need no declaration: name one where it is used, as meter.p95{meter=NAME}"
 
@@ -71,15 +70,26 @@ def sentence(item: ErrorDetails, path: Path, *, is_branch: bool = False) -> str:
         return str(context["error"])
     if kind == "literal_error":
         return f"{written} is not known: write one of {context['expected']}"
-    if len(path) == 1 and kind in _FORMS:
-        return f"is written as {_FORMS[kind].format(path[0])}"
     if is_branch or kind in _WANTED:
-        return f"{written} does not fit: write {_NUMBER_OR_PAIR if is_branch else _WANTED[kind]}"
+        form = _form(path) if len(path) == 1 and kind in _TABLES else ""
+        return form or f"{written} does not fit: write {_NUMBER_OR_PAIR if is_branch else _WANTED[kind]}"
     if kind == "too_long":
         return f"{context['actual_length']} entries are too many: at most {context['max_length']}"
     if kind == "too_short":
         return f"{written} is too short: write at least {context['min_length']}"
     return f"{written} does not fit: {item['msg'].removeprefix('Input should ').removeprefix('be ')}"
+
+
+def _form(path: Path) -> str:
+    """How a whole table of the file is written; "" for what is no table."""
+    name = path[0]
+    field = next((each for key, each in TenantConfig.model_fields.items() if (each.alias or key) == name), None)
+    if field is None:
+        return ""
+    kind, model = get_origin(field.annotation) or field.annotation, _model_in(field.annotation)
+    if kind is tuple:
+        return f"is written as [[{name}]]"
+    return f"is written as [{name}.NAME]" if kind is dict and model is not None else f"is written as [{name}]"
 
 
 def _unknown(path: Path) -> str:
