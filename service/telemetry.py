@@ -67,6 +67,13 @@ class Telemetry:
         self.log_backlog_limit = Gauge(
             "tidegauge_log_backlog_limit_events", "Events in the log above which the API takes none", registry=door
         )
+        # reports
+        self.reports_late = Gauge(
+            "tidegauge_reports_late", "Reports on schedule that are due for a quarter of an hour and not made", registry=live
+        )
+        self.report_failures = Counter(
+            "tidegauge_report_failures", "Reports that could not be made, or posted to their webhook", ["step"], registry=live
+        )
         # source
         self.source_events = Counter(
             "tidegauge_source_events",

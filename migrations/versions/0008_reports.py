@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Make both tables."""
     op.create_table(
         "note",
         sa.Column("tenant", sa.Integer, primary_key=True),
@@ -32,6 +33,7 @@ def upgrade() -> None:
         sa.Column("end_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
         sa.Column("content", sa.LargeBinary, nullable=False),
+        sa.Column("formats", sa.ARRAY(sa.Text), nullable=False, server_default="{}"),
         sa.Column("webhook", sa.Text, nullable=False, server_default=""),
         sa.Column("posted_at", sa.DateTime(timezone=True)),
         sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
@@ -43,5 +45,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Back to 0007."""
     op.drop_table("report_copy")
     op.drop_table("note")

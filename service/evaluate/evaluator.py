@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from uuid import uuid4
 
@@ -46,7 +46,10 @@ class Evaluator:
         settings: Settings,
         installation: Installation,
         telemetry: Telemetry,
+        others: Sequence[Task] = (),
     ) -> None:
+        """`others`: tasks of other parts that one process of an installation does for all."""
+        self._others = others
         self._pool = pool
         self._catalog = catalog
         self._upkeep = upkeep
@@ -131,6 +134,7 @@ class Evaluator:
             *(Task(each.round.name, each.round.every_s, live(each)) for each in rounds),
             Task("history", HISTORY_EVERY_S, close_windows),
             *self._upkeep.tasks(),
+            *self._others,
         ]
         try:
             async with asyncio.TaskGroup() as group:

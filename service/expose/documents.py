@@ -16,6 +16,7 @@ Window = Annotated[
 Start = Annotated[str | None, Query(description="Beginning of bounds of your own: RFC 3339, or a date for its local midnight")]
 End = Annotated[str | None, Query(description="End, not included; now by default")]
 Format = Annotated[str | None, Query(description="`json` or `csv`; else the header Accept decides")]
+ReportFormat = Annotated[str | None, Query(description="`html` (the default), `md`, `pdf` or `json`")]
 Text = Annotated[str | None, Query(max_length=512, pattern=_NO_NUL)]
 Cursor = Annotated[
     str | None, Query(max_length=4_096, description="`next` of the page before (in CSV the header Tidegauge-Cursor)")
@@ -152,5 +153,58 @@ EVENT = _answer(
         "reason": "missing_field",
         "detail": "data.feature: is missing",
         "watermark": "2025-11-18T09:00:02.123456Z",
+    },
+)
+REPORTS = _answer(
+    "What reports there are, of which window, and which blanks notes can fill",
+    {
+        "reports": [
+            {
+                "name": "weekly",
+                "title": "Weekly report",
+                "window": "week",
+                "of_account": False,
+                "sections": ["Summary", "Adoption"],
+                "blanks": ["summary", "priorities"],
+                "formats": ["json", "md", "html", "pdf"],
+            }
+        ]
+    },
+)
+REPORT: Responses = {
+    200: {
+        "description": "The report in the format asked for",
+        "content": {
+            "text/html": {"schema": {"type": "string"}},
+            "text/markdown": {"schema": {"type": "string"}},
+            "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+            "application/json": {"schema": {"type": "object"}},
+        },
+    },
+    400: problem_response("A parameter is wrong"),
+    404: problem_response("There is no such report, or copy"),
+}
+REPORT_COPY: Responses = {
+    201: {"description": "Its number", "content": {"application/json": {"schema": {"type": "object"}, "example": {"id": 17}}}},
+    400: problem_response("A parameter is wrong"),
+}
+REPORT_COPIES = _answer(
+    "When each was made, of which bounds, and whether its webhook took it",
+    {
+        "copies": [
+            {
+                "id": 17,
+                "report": "weekly",
+                "account": "",
+                "due_at": "2025-11-24T06:00:00Z",
+                "start_at": "2025-11-17T05:00:00Z",
+                "end_at": "2025-11-24T05:00:00Z",
+                "made_at": "2025-11-24T06:00:04Z",
+                "webhook": "https://hooks.example.com/reports",
+                "posted_at": "2025-11-24T06:00:05Z",
+                "attempts": 1,
+                "failure": "",
+            }
+        ]
     },
 )

@@ -1,6 +1,6 @@
 """Notes and frozen copies of reports."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,13 +23,13 @@ _NOTES = "select blank, text from note where tenant = $1 and report = $2 and acc
 
 # Keeps a report; one that its schedule has had already stays as it is, and nothing comes back.
 _KEEP = """
-insert into report_copy (tenant, report, account, due_at, start_at, end_at, content, webhook, next_attempt_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, case when $8 <> '' then now() end)
+insert into report_copy (tenant, report, account, due_at, start_at, end_at, content, formats, webhook, next_attempt_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, case when $9 <> '' then now() end)
 on conflict (tenant, report, account, due_at) do nothing
 returning id
 """
 
-_HEAD = "id, tenant, report, account, due_at, start_at, end_at, made_at, webhook, posted_at, attempts, failure"
+_HEAD = "id, tenant, report, account, due_at, start_at, end_at, made_at, formats, webhook, posted_at, attempts, failure"
 
 # The copies of one report, the newest first.
 _COPIES = f"""
@@ -41,7 +41,9 @@ order by id desc limit $5
 _COPY = "select content from report_copy where tenant = $1 and report = $2 and id = $3"
 
 # When each schedule of a tenant was last kept.
-_LAST_DUE = "select report, account, max(due_at) as due_at from report_copy where tenant = $1 and due_at is not null group by 1, 2"
+_LAST_DUE = (
+    "select report, account, max(due_at) as due_at from report_copy where tenant = $1 and due_at is not null group by 1, 2"
+)
 
 # Copies that wait to be posted, locked against other evaluators.
 _UNPOSTED = f"""
@@ -76,6 +78,8 @@ class Copy:
     start_at: datetime
     end_at: datetime
     made_at: datetime
+    formats: list[str]
+    """In which its webhook is given it."""
     webhook: str
     posted_at: datetime | None
     attempts: int
@@ -109,11 +113,18 @@ async def notes(connection: Connection, place: Place) -> Mapping[str, str]:
 
 
 async def keep(
-    connection: Connection, place: Place, *, end_at: datetime, content: bytes, due_at: datetime | None = None, webhook: str = ""
+    connection: Connection,
+    place: Place,
+    *,
+    end_at: datetime,
+    content: bytes,
+    due_at: datetime | None = None,
+    formats: Sequence[str] = (),
+    webhook: str = "",
 ) -> int | None:
     """Store a report frozen; gives back its number, None where its schedule has had it already."""
     number: int | None = await connection.fetchval(
-        _KEEP, place.tenant, place.report, place.account, due_at, place.start_at, end_at, content, webhook
+        _KEEP, place.tenant, place.report, place.account, due_at, place.start_at, end_at, content, list(formats), webhook
     )
     return number
 

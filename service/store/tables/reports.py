@@ -1,6 +1,6 @@
 """Reports: prose that fills their blanks, and frozen copies of what was made."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, LargeBinary, Table, Text, func
+from sqlalchemy import ARRAY, BigInteger, Column, DateTime, Identity, Index, Integer, LargeBinary, Table, Text, func
 
 from service.store.tables.base import metadata
 
@@ -29,6 +29,7 @@ report_copy = Table(
     Column("end_at", DateTime(timezone=True), nullable=False),
     Column("made_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("content", LargeBinary, nullable=False),
+    Column("formats", ARRAY(Text), nullable=False, server_default="{}"),
     Column("webhook", Text, nullable=False, server_default=""),
     Column("posted_at", DateTime(timezone=True)),
     Column("attempts", Integer, nullable=False, server_default="0"),

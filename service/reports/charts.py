@@ -1,0 +1,91 @@
+"""A report's pictures as SVG: described by altair (Vega-Lite), drawn by vl-convert without a browser or a network."""
+
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from service.reports.model import Picture
+
+INK = "#1f2933"
+BLUE = "#2563ab"
+RED = "#b42318"
+WIDTH = 620
+ROW_HEIGHT = 26
+LINE_HEIGHT = 180
+_FONT = "Inter, Helvetica, Arial, sans-serif"
+
+
+def to_svg(picture: Picture) -> str:
+    """The picture; "" where it has no points."""
+    if not any(point.y is not None for point in picture.points):
+        return ""
+    match picture.kind:
+        case "bars":
+            chart = _bars(picture)
+        case "heat":
+            chart = _heat(picture)
+        case "lines":
+            chart = _lines(picture)
+    styled = chart.configure(font=_FONT, background="transparent").configure_view(stroke=None)
+    return vl_convert.vegalite_to_svg(styled.to_json())
+
+
+def _data(picture: Picture) -> Any:
+    scale = 100.0 if picture.unit == "ratio" else 1.0
+    values = [
+        {"x": point.x, "y": None if point.y is None else point.y * scale, "series": point.series} for point in picture.points
+    ]
+    return alt.InlineData(values=values)
+
+
+def _order(picture: Picture) -> list[str]:
+    return list(dict.fromkeys(point.x for point in picture.points))
+
+
+def _bars(picture: Picture) -> Any:
+    steps = _order(picture)
+    base = alt.Chart(_data(picture)).encode(
+        y=alt.Y("x:N", sort=steps, title=None, axis=alt.Axis(labelLimit=220, ticks=False, domain=False)),
+        x=alt.X("y:Q", title=None, axis=None),
+    )
+    bars = base.mark_bar(color=BLUE, height={"band": 0.75})
+    labels = base.mark_text(align="left", dx=4, color=INK).encode(text=alt.Text("y:Q", format=",.4~g"))
+    return (bars + labels).properties(width=WIDTH - 200, height=ROW_HEIGHT * len(steps))
+
+
+def _heat(picture: Picture) -> Any:
+    rows = list(dict.fromkeys(point.series for point in picture.points))
+    most = max((point.y or 0.0 for point in picture.points), default=0.0)
+    base = alt.Chart(_data(picture)).encode(
+        x=alt.X("x:N", sort=_order(picture), title=None, axis=alt.Axis(orient="top", labelAngle=0, ticks=False, domain=False)),
+        y=alt.Y("series:N", sort=rows, title=None, axis=alt.Axis(labelLimit=180, ticks=False, domain=False)),
+    )
+    cells = base.mark_rect(stroke="white").encode(
+        color=alt.Color("y:Q", legend=None, scale=alt.Scale(scheme="blues", domain=[0, max(most, 1.0)]))
+    )
+    dark = alt.datum.y > most * 0.6
+    numbers = base.mark_text(fontSize=11).encode(
+        text=alt.Text("y:Q"), color=alt.condition(dark, alt.value("white"), alt.value(INK))
+    )
+    return (cells + numbers).properties(width=WIDTH - 160, height=ROW_HEIGHT * len(rows))
+
+
+def _lines(picture: Picture) -> Any:
+    suffix = " %" if picture.unit == "ratio" else f" {picture.unit}" if picture.unit else ""
+    base = alt.Chart(_data(picture)).encode(
+        x=alt.X("x:N", sort=_order(picture), title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+        y=alt.Y(
+            "y:Q",
+            title=None,
+            scale=alt.Scale(zero=False, nice=True),
+            axis=alt.Axis(labelExpr=f"format(datum.value, ',.4~g') + {suffix!r}", tickCount=5),
+        ),
+    )
+    layers = [base.mark_line(color=BLUE, strokeWidth=2), base.mark_circle(color=BLUE, size=36)]
+    if picture.target is not None:
+        height = picture.target * (100.0 if picture.unit == "ratio" else 1.0)
+        rule = alt.Chart(alt.InlineData(values=[{"target": height, "name": "target"}])).encode(y="target:Q")
+        layers.append(rule.mark_rule(color=RED, strokeDash=[5, 4]))
+        layers.append(rule.mark_text(color=RED, align="left", dy=-6, x=4).encode(text="name:N"))
+    return alt.layer(*layers).properties(width=WIDTH - 80, height=LINE_HEIGHT)

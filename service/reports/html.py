@@ -1,0 +1,51 @@
+"""A report as one HTML file that needs nothing else, on a screen and on paper; and as PDF, which is that file printed."""
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from service.errors import ReportUnavailable
+from service.reports.charts import to_svg
+from service.reports.model import Picture, Report
+
+_TEMPLATE = "report.html.j2"
+
+
+def to_html(report: Report) -> str:
+    """The whole page; every text of an event or a note is escaped."""
+    return _environment().get_template(_TEMPLATE).render(report=report)
+
+
+def to_pdf(report: Report) -> bytes:
+    """The page as PDF (A4); raises ReportUnavailable where the system lacks the library that sets text."""
+    try:
+        from weasyprint import HTML  # noqa: PLC0415  # loads a library of the system's, which only PDF needs
+    except OSError as error:
+        raise ReportUnavailable(
+            "a PDF needs the library Pango: install it (Debian, Ubuntu: libpango-1.0-0 libpangoft2-1.0-0), or take format=html"
+        ) from error
+    written: bytes = HTML(string=to_html(report), url_fetcher=_nothing_from_outside).write_pdf()
+    return written
+
+
+def _nothing_from_outside(url: str, *_: object, **__: object) -> dict[str, object]:
+    raise ValueError(f"a report loads nothing, and was to load {url}")
+
+
+def _picture(picture: Picture) -> Markup:
+    return Markup(to_svg(picture))  # noqa: S704  # drawn by vl-convert, which escapes the texts in it
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["svg"] = _picture
+    return made

@@ -1,0 +1,119 @@
+"""What a report is made of, declared: asks for figures, tables, pictures and prose, in their order."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["open", "mitigating", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kpis:
+    """KPIs by their selectors, a line each."""
+
+    title: str
+    selectors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """KPIs by the values of one dimension: a line a value, a column a selector."""
+
+    title: str
+    selectors: tuple[str, ...]
+    by: str
+    top: int = 20
+    """Lines at most, the greatest of the first selector first; what is left out is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Daily:
+    """KPIs by local day: a line a day, a column a selector."""
+
+    title: str
+    selectors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A KPI over the windows that end with the report's."""
+
+    title: str
+    selector: str
+    windows: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class HeatMap:
+    """Users by feature and local day."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Funnels:
+    """Every declared funnel: its steps as bars and as a table."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecards:
+    """Every declared scorecard, or those that are named."""
+
+    title: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Misses:
+    """What misses its target: every red and yellow row of this report."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Tracked items of some kinds and states, as of the window's end."""
+
+    title: str
+    kinds: tuple[str, ...]
+    states: tuple[State, ...] = ("open", "mitigating")
+
+
+@dataclass(frozen=True, slots=True)
+class Incidents:
+    """Incidents that were opened in the window, the gravest first."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """A named blank for prose."""
+
+    name: str
+    prompt: str
+
+
+Ask = Kpis | Split | Daily | Trend | HeatMap | Funnels | Scorecards | Misses | Items | Incidents | Blank
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A section and what it asks for."""
+
+    title: str
+    asks: tuple[Ask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One kind of report."""
+
+    name: str
+    title: str
+    window: str
+    """The window that it is of by default: the last one of this name that has closed."""
+    chapters: tuple[Chapter, ...]
+    of_account: bool = False
+    """It is made for one account."""

@@ -1,0 +1,156 @@
+"""Reports on schedule: each that is due is made once, kept frozen, and posted to its webhook until it is taken."""
+
+import asyncio
+import base64
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import httpx
+import msgspec
+import structlog
+from cronsim import CronSim
+
+from service.clock import Clock, to_datetime
+from service.errors import TidegaugeError
+from service.evaluate.upkeep import Task
+from service.reports.making import Maker, Wish, place_of
+from service.reports.model import decode, encode
+from service.reports.rendering import FORMATS, MEDIA_TYPES, Format, render
+from service.store import reports
+from service.store.config import load_configs
+from service.store.reports import Copy
+from service.store.tenants import Tenant, list_tenants
+from service.telemetry import Telemetry
+
+EVERY_S = 20.0
+LATE_AFTER = timedelta(minutes=15)
+"""One that is due for longer and not there counts as late (`tidegauge_reports_late`)."""
+LOOK_BACK = timedelta(days=40)
+"""How far back a schedule that never ran is made up for: once, the newest."""
+POST_TIMEOUT_S = 20.0
+POSTS_A_ROUND = 10
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A report whose time has come."""
+
+    tenant: Tenant
+    report: str
+    account: str
+    at: datetime
+    formats: tuple[Format, ...]
+    webhook: str
+
+
+def last_due(schedule: str, zone: str, now: datetime) -> datetime | None:
+    """The newest time of a cron expression, in an IANA zone, that is not later than `now`; None: none in `LOOK_BACK`."""
+    local = now.astimezone(ZoneInfo(zone)) + timedelta(microseconds=1)
+    found = next(CronSim(schedule, local, reverse=True), None)
+    return found if found is not None and now - found <= LOOK_BACK else None
+
+
+class Schedule:
+    """Makes and posts what is due; any number of processes may do it, each report is kept once."""
+
+    def __init__(self, pool: asyncpg.Pool, maker: Maker, clock: Clock, telemetry: Telemetry) -> None:
+        self._pool = pool
+        self._maker = maker
+        self._clock = clock
+        self._late = telemetry.reports_late
+        self._failed = telemetry.report_failures
+
+    def task(self) -> Task:
+        """For the evaluator."""
+        return Task("reports", EVERY_S, self.once)
+
+    async def once(self) -> None:
+        """One look at all schedules, and one at what waits to be posted."""
+        late = 0
+        for due in await self._due():
+            try:
+                await self._make(due)
+            except TidegaugeError as error:
+                log.warning("report_failed", tenant=due.tenant.name, report=due.report, due=due.at.isoformat(), error=str(error))
+                self._failed.labels(step="make").inc()
+                late += to_datetime(self._clock.now_us()) - due.at > LATE_AFTER
+        self._late.set(late)
+        await self._post()
+
+    async def _due(self) -> list[Due]:
+        """Schedules of all tenants whose newest time has no copy yet."""
+        now = to_datetime(self._clock.now_us())
+        found = []
+        async with self._pool.acquire() as connection:
+            tenants = [each for each in await list_tenants(connection) if each.config_version]
+            configs = await load_configs(connection, [each.id for each in tenants])
+            for tenant in tenants:
+                config = configs[tenant.id].at(self._clock.now_us())
+                kept = await reports.last_due(connection, tenant.id) if config.reports else {}
+                for each in config.reports:
+                    at = last_due(each.schedule, config.timezone, now)
+                    if at is not None and kept.get((each.name, ""), at - LOOK_BACK) < at:
+                        found.append(Due(tenant, each.name, "", at, each.formats, each.webhook or ""))
+        return found
+
+    async def _make(self, due: Due) -> None:
+        wish = Wish(due.report, due.account)
+        report, window = await self._maker.make(due.tenant.id, due.tenant.name, wish)
+        async with self._pool.acquire() as connection:
+            await reports.keep(
+                connection,
+                place_of(due.tenant.id, wish, window),
+                end_at=to_datetime(window.end_us),
+                content=encode(report),
+                due_at=due.at,
+                formats=due.formats,
+                webhook=due.webhook,
+            )
+        log.info("report_made", tenant=due.tenant.name, report=due.report, due=due.at.isoformat())
+
+    async def _post(self) -> None:
+        """Post what waits; a copy is locked meanwhile, so that no other process posts it as well."""
+        async with httpx.AsyncClient(timeout=POST_TIMEOUT_S, follow_redirects=False) as http:
+            for _ in range(POSTS_A_ROUND):
+                async with self._pool.acquire() as connection, connection.transaction():
+                    waiting = await reports.unposted(connection, 1)
+                    if not waiting:
+                        return
+                    copy, content = waiting[0]
+                    failure = await _posted(http, copy, content)
+                    if failure:
+                        self._failed.labels(step="post").inc()
+                        log.warning(
+                            "report_not_posted", report=copy.report, copy=copy.id, attempts=copy.attempts + 1, error=failure
+                        )
+                    await reports.posted(connection, copy.id, failure=failure)
+
+
+async def _posted(http: httpx.AsyncClient, copy: Copy, content: bytes) -> str:
+    """Post one copy, its number as the key by which a receiver knows it again; gives back why it was not taken."""
+    body = await asyncio.to_thread(envelope, copy, content)
+    headers = {"Content-Type": "application/json", "Idempotency-Key": f"tidegauge-report-{copy.id}"}
+    try:
+        answer = await http.post(copy.webhook, content=body, headers=headers)
+    except httpx.HTTPError as error:
+        return f"{type(error).__name__}: {error}"
+    return "" if answer.is_success else f"answered {answer.status_code}"
+
+
+def envelope(copy: Copy, content: bytes) -> bytes:
+    """What a webhook is given, as JSON: the report's data, and a file of each format (base64)."""
+    report = decode(content)
+    files = [
+        {
+            "name": f"{report.name}-{report.start[:10]}.{form}",
+            "media_type": MEDIA_TYPES[form],
+            "content": base64.b64encode(render(report, form)).decode(),
+        }
+        for form in FORMATS
+        if form in copy.formats and form != "json"
+    ]
+    return msgspec.json.encode({"id": copy.id, "report": report, "files": files})

@@ -1,0 +1,98 @@
+"""A report's tables: KPIs by the values of a dimension, by day, tracked items, incidents."""
+
+from service.catalog import Value
+from service.expose.moments import rfc3339
+from service.reports import layout
+from service.reports.model import Cell, Grid, Status
+from service.reports.numbers import NO_VALUE, readable
+from service.reports.reading import Named, Reader, day_name, days_of
+from service.store import incidents, items
+
+MAX_LISTED = 50
+
+
+async def split(reader: Reader, ask: layout.Split) -> Grid:
+    """A line a value of the dimension, the greatest of the first column first."""
+    named = [reader.named(each) for each in ask.selectors]
+    columns = [await reader.rows(each, ask.by, [reader.window]) for each in named]
+    names = sorted({name for column in columns for name in column}, key=lambda name: (-_size(columns[0].get(name)), name))
+    rows = [
+        (
+            Cell(name or f"without {ask.by}"),
+            *(_cell(reader, each, column.get(name)) for each, column in zip(named, columns, strict=True)),
+        )
+        for name in names[: ask.top]
+    ]
+    if len(names) > ask.top:
+        rows.append((Cell(f"and {len(names) - ask.top} more"), *(Cell("") for _ in columns)))
+    titles = [each.title for each in named]
+    return Grid(ask.title, (ask.by, *titles), tuple(rows), f"No {ask.by} has anything in this window.")
+
+
+async def daily(reader: Reader, ask: layout.Daily) -> Grid:
+    """A line a local day."""
+    days, named = days_of(reader.window), [reader.named(each) for each in ask.selectors]
+    columns = [[Cell(each.text(value), is_number=True) for value in await reader.values(each, days)] for each in named]
+    rows = [(Cell(day_name(day)), *(column[place] for column in columns)) for place, day in enumerate(days)]
+    return Grid(ask.title, ("day", *(each.title for each in named)), tuple(rows))
+
+
+async def tracked(reader: Reader, ask: layout.Items) -> Grid:
+    """Tracked items as they stood at the window's end."""
+    found = await items.as_of(
+        reader.connection,
+        reader.ground.tenant,
+        at_us=reader.window.until_us,
+        kinds=ask.kinds,
+        states=ask.states,
+        account=reader.account or None,
+        limit=MAX_LISTED,
+    )
+    rows = tuple(
+        (
+            Cell(each.title or each.subject),
+            Cell(each.kind or ""),
+            Cell(each.status or ""),
+            Cell(each.owner or ""),
+            Cell(str(each.due or "")),
+        )
+        for each in found
+    )
+    return Grid(ask.title, ("what", "kind", "state", "owner", "due"), rows, "None is tracked.")
+
+
+async def opened_incidents(reader: Reader, ask: layout.Incidents) -> Grid:
+    """Incidents opened in the window, the gravest first; false positives left out."""
+    chosen = incidents.Selection(start_us=reader.window.start_us, end_us=reader.window.end_us, account=reader.account or None)
+    found = await incidents.page(reader.connection, reader.ground.tenant, chosen, after=None, limit=MAX_LISTED)
+    rows = tuple(
+        (
+            Cell(each.severity or NO_VALUE),
+            Cell(each.title or each.subject),
+            Cell(each.service or ""),
+            Cell(rfc3339(each.opened_us) or ""),
+            Cell(_lasted(each), is_number=True),
+        )
+        for each in sorted(found, key=lambda each: (each.severity or "unknown", each.opened_us))
+        if not each.false_positive
+    )
+    return Grid(ask.title, ("severity", "what", "service", "opened", "resolved after"), rows, "None was opened.")
+
+
+def _lasted(incident: incidents.Incident) -> str:
+    if incident.resolved_us is None:
+        return "open"
+    return readable((incident.resolved_us - incident.opened_us - incident.idle_us) / 1e6, "s")
+
+
+def _cell(reader: Reader, named: Named, found: dict[int, Value] | None) -> Cell:
+    value = found.get(0) if found else None
+    if value is None:
+        return Cell(NO_VALUE, is_number=True)
+    status: Status = reader.judgement(named, value).status.value
+    return Cell(named.text(value), None if status == "none" else status, is_number=True)
+
+
+def _size(found: dict[int, Value] | None) -> float:
+    value = found.get(0) if found else None
+    return value.value or 0.0 if value is not None else 0.0
