@@ -73,7 +73,7 @@ class Misses:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Tracked items of some kinds and states, as of the window's end."""
+    """Tracked items of some kinds and states, as they stand when the report is made."""
 
     title: str
     kinds: tuple[str, ...]

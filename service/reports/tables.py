@@ -38,25 +38,22 @@ async def daily(reader: Reader, ask: layout.Daily) -> Grid:
 
 
 async def tracked(reader: Reader, ask: layout.Items) -> Grid:
-    """Tracked items as they stood at the window's end."""
-    found = await items.as_of(
-        reader.connection,
-        reader.ground.tenant,
-        at_us=reader.window.until_us,
-        kinds=ask.kinds,
-        states=ask.states,
-        account=reader.account or None,
-        limit=MAX_LISTED,
-    )
+    """Tracked items as they stand when the report is made; those that are closed where that happened in the window."""
+    colours = reader.ground.config(reader.window).items.colours
+    found: list[items.Item] = []
+    for kind in ask.kinds:
+        wanted = items.ItemSelection(kind=kind, statuses=list(ask.states), account=reader.account or None)
+        found += await items.page(reader.connection, reader.ground.tenant, wanted, colours=colours, after=None, limit=MAX_LISTED)
     rows = tuple(
         (
             Cell(each.title or each.subject),
-            Cell(each.kind or ""),
-            Cell(each.status or ""),
-            Cell(each.owner or ""),
-            Cell(str(each.due or "")),
+            Cell(each.kind),
+            Cell(f"{each.status}, {each.colour}" if each.colour else each.status),
+            Cell(each.owner),
+            Cell(each.due),
         )
         for each in found
+        if each.status != "closed" or reader.window.start_us <= each.changed_us < reader.window.end_us
     )
     return Grid(ask.title, ("what", "kind", "state", "owner", "due"), rows, "None is tracked.")
 
