@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the tests use beside Python: promtool (Debian package prometheus), openssl, a Kafka broker (Java, jars by Maven), and what
-# the examples for clients run on: kcat, Node with the CloudEvents SDK, k6. Never starts a service.
+# What the tests use beside Python: promtool (Debian package prometheus), openssl, a Kafka broker (Java, jars by Maven), Pango for
+# reports on paper, and what the examples for clients run on: kcat, Node with the CloudEvents SDK, k6. Never starts a service.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,6 +19,12 @@ need npm npm
 # A copy is whole when it is newer than what declares it: it is fetched into a directory of its own first.
 stale() { [ ! -e "$1" ] || [ "$2" -nt "$1" ]; }
 if stale "$jars" deploy/kafka/pom.xml; then need mvn maven; fi
+# Reports on paper: the libraries that set text, and a font to set it in.
+library() { PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep -q "$1" || missing+=("$2"); }
+library libpango-1.0.so.0 libpango-1.0-0
+library libpangoft2-1.0.so.0 libpangoft2-1.0-0
+library libharfbuzz-subset.so.0 libharfbuzz-subset0
+[ -n "$(find /usr/share/fonts -name '*.ttf' -print -quit 2>/dev/null)" ] || missing+=(fonts-dejavu-core)
 
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
