@@ -13,6 +13,7 @@ TidegaugeError
     ├── InvalidArgument     a name, zone, scope … that is handed in cannot be (says what can)
     ├── AlreadyExists       a thing of that name is there already
     ├── InvalidConfiguration  a tenant's configuration has mistakes (lists them all)
+    ├── VersionMoved        what was to be replaced is not the newest version any more
     ├── InvalidText         a selector or an amount, as a person wrote it, that cannot be read
     ├── InvalidQuery        a query's parameter is wrong (names it, its limit, the way out)
     ├── NotFound            no such tenant, key, KPI, scorecard …
@@ -87,7 +88,7 @@ class Mistake:
     path: str
     """Key path such as `target[0].limit`, counted from 0; "" for the file as a whole."""
     line: int
-    """Line of the file, from 1."""
+    """Line of the file, from 1; 0 where it is no file of lines."""
     message: str
 
     def __str__(self) -> str:
@@ -107,8 +108,16 @@ class InvalidConfiguration(Permanent):
     """A tenant's configuration has mistakes: all of them at once, in the order of their lines."""
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
-        super().__init__("\n".join(f"line {each.line}: {each}" for each in mistakes))
+        super().__init__("\n".join(f"line {each.line}: {each}" if each.line else str(each) for each in mistakes))
         self.mistakes = list(mistakes)
+
+
+class VersionMoved(Permanent):
+    """What was to be replaced is not the newest version any more: somebody was faster."""
+
+    def __init__(self, newest: int) -> None:
+        super().__init__(f"version {newest} is the newest, and another one was to be replaced: read it, and make the change anew")
+        self.newest = newest
 
 
 class InvalidText(Permanent, ValueError):

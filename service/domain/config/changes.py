@@ -5,9 +5,9 @@ from typing import Final
 
 from service.clock import HOUR, to_datetime, to_us
 from service.domain import localtime
+from service.domain.config.counted import differing, unit_of
 from service.domain.config.tenant import TenantConfig
 from service.domain.config.versions import FOR_EVER_US, TenantConfigs
-from service.domain.foldconfig import FoldConfig
 
 FOLD_LEAD_US: Final = HOUR
 """Events may be an hour ahead of their receipt at the most (`TIDEGAUGE_MAX_SKEW_S`): those are folded already."""
@@ -38,74 +38,58 @@ def refusals(configs: TenantConfigs, new: TenantConfig, *, now_us: int, has_data
         message = f"there are events already, and another zone would cut their days anew: it stays {configs.timezone}"
         found.append(Refusal(("tenant", "timezone"), message))
     begins_us = beginning_us(configs, new)
-    fold = new.to_fold() if is_whole else None
+    counted = new if is_whole else None
     if begins_us is None:
-        nearest = _shown(_nearest(configs, fold, now_us))
+        nearest = _shown(_nearest(configs, counted, now_us))
         message = f"is missing: version {configs.version + 1} has to say when it begins; write {nearest} or a later time"
         found.append(Refusal(("valid_from",), message))
-    elif begins_us != FOR_EVER_US and (wrong := _wrong(configs, fold, begins_us, now_us)):
-        nearest = _shown(_nearest(configs, fold, max(now_us, begins_us)))
+    elif begins_us != FOR_EVER_US and (wrong := _wrong(configs, counted, begins_us, now_us)):
+        nearest = _shown(_nearest(configs, counted, max(now_us, begins_us)))
         found.append(Refusal(("valid_from",), f"{_shown(begins_us)} {wrong}; write {nearest}"))
     return found
 
 
-def _wrong(configs: TenantConfigs, fold: FoldConfig | None, begins_us: int, now_us: int) -> str:
+def _wrong(configs: TenantConfigs, new: TenantConfig | None, begins_us: int, now_us: int) -> str:
     """What is wrong with a beginning: it has passed, or what changes for folds would cut a figure in two."""
-    before, after = _change(configs, fold, begins_us)
-    unit = _unit(before, after)
     if begins_us < now_us:
         return "lies in the past"
-    if counted := _counted_otherwise(configs, after, begins_us, now_us + FOLD_LEAD_US):
-        return f"changes {_named(counted, after)}, and so has to be an hour ahead: events of that hour may be counted already"
+    if new is None:
+        return ""
+    if counted := _counted_otherwise(configs, new, begins_us, now_us + FOLD_LEAD_US):
+        return f"changes {_named(counted)}, and so has to be an hour ahead: events of that hour may be counted already"
+    changed = _changed(configs, new, begins_us)
+    unit = unit_of(changed)
     if unit is not None and begins_us != localtime.bounds_us(begins_us, configs.timezone, unit)[0]:
         midnight = "midnight of a Monday" if unit == "week" else "midnight"
-        return f"changes {_named(before, after)}, and so has to be a {midnight} in {configs.timezone}"
+        return f"changes {_named(changed)}, and so has to be a {midnight} in {configs.timezone}"
     return ""
 
 
-def _counted_otherwise(configs: TenantConfigs, after: FoldConfig, from_us: int, until_us: int) -> FoldConfig | None:
-    """What events of a stretch of time may have been folded with, where that is not what they would be from now on."""
+def _counted_otherwise(configs: TenantConfigs, new: TenantConfig, from_us: int, until_us: int) -> tuple[str, ...]:
+    """The keys by which events of a stretch of time may be counted already otherwise than they would be from now on."""
     starts = [from_us, *(each for each in configs.valid_from_us if each > from_us)]
-    folds = (configs.at(each).to_fold() for each in starts if each < until_us)
-    return next((each for each in folds if each != after), None)
+    changes = (differing(configs.at(each), new) for each in starts if each < until_us)
+    return next((keys for keys in changes if keys), ())
 
 
-def _nearest(configs: TenantConfigs, fold: FoldConfig | None, from_us: int) -> int:
+def _nearest(configs: TenantConfigs, new: TenantConfig | None, from_us: int) -> int:
     """The first instant that the version may begin at, of those from `from_us` on; full hours where any would do."""
-    before, after = _change(configs, fold, from_us)
-    unit = _unit(before, after)
-    earliest = from_us if before == after else from_us + FOLD_LEAD_US
+    changed = () if new is None else _changed(configs, new, from_us)
+    unit = unit_of(changed)
+    earliest = from_us + FOLD_LEAD_US if changed else from_us
     if unit is None:
         return -(-earliest // HOUR) * HOUR
     start, end = localtime.bounds_us(earliest, configs.timezone, unit)
     return start if start == earliest else end
 
 
-def _change(configs: TenantConfigs, fold: FoldConfig | None, at_us: int) -> tuple[FoldConfig, FoldConfig]:
-    """What folds need before and after an instant at which a version begins."""
-    before = configs.at(at_us - 1).to_fold()
-    return before, before if fold is None else fold
+def _changed(configs: TenantConfigs, new: TenantConfig, at_us: int) -> tuple[str, ...]:
+    """What events are counted with that is another from an instant on at which a version begins."""
+    return differing(configs.at(at_us - 1), new)
 
 
-def _unit(before: FoldConfig, after: FoldConfig) -> localtime.CalendarUnit | None:
-    """The stretch of time that no change may cut: users are counted by days, frequent ones by weeks."""
-    if before.frequency_features != after.frequency_features:
-        return "week"
-    if before.ignore_features != after.ignore_features:
-        return "day"
-    return None
-
-
-def _named(before: FoldConfig, after: FoldConfig) -> str:
-    """The keys that differ, as the file names them."""
-    changed = {
-        "features.NAME.frequency": before.frequency_features != after.frequency_features,
-        "activity.ignore_features": before.ignore_features != after.ignore_features,
-        "integrations.NAME.limit_ms": before.limit_ns != after.limit_ns,
-        "properties": before.properties != after.properties,
-        "tenant.timezone": before.timezone != after.timezone,
-    }
-    return " and ".join(name for name, differs in changed.items() if differs)
+def _named(keys: tuple[str, ...]) -> str:
+    return " and ".join(keys)
 
 
 def _shown(instant_us: int) -> str:

@@ -1,91 +1,55 @@
 """Reading a tenant's file: all of its mistakes at once, each with its key path and line."""
 
-import re
-import tomllib
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
 
 from service.domain.config.base import Several
-from service.domain.config.lines import Lines, Path
+from service.domain.config.document import Document, Form
+from service.domain.config.lines import Path
 from service.domain.config.mistakes import sentence, shown, trimmed
 from service.domain.config.shape import KnownKpis
 from service.domain.config.tenant import TenantConfig
 from service.errors import InvalidConfiguration, Mistake
 
-MAX_CHARACTERS: Final = 1_000_000
-MAX_DEPTH: Final = 16
-_AT_LINE = re.compile(r"\s*\(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 
-
-def parse(text: str, *, known_kpis: KnownKpis = (), timezone: str = "UTC") -> TenantConfig:
+def parse(text: str, *, known_kpis: KnownKpis = (), timezone: str = "UTC", form: Form = "toml") -> TenantConfig:
     """Read and check a file; `timezone` counts where the file names none.
 
     With the catalog's shapes as `known_kpis`, selectors are checked against it and amounts converted
     to the KPI's unit; without, names go unchecked and amounts have to be plain numbers.
     Raises InvalidConfiguration with every mistake, in the order of the lines.
     """
-    data = read_toml(text)
-    lines = Lines(text)
+    return checked(Document(text, form), known_kpis=known_kpis, timezone=timezone)
+
+
+def checked(document: Document, *, known_kpis: KnownKpis, timezone: str) -> TenantConfig:
+    """The same of a text that was read already."""
     found: list[tuple[Path, str]] = []
+    data = document.data
     tenant = data.get("tenant", {})
     if isinstance(tenant, dict):
-        data["tenant"] = {"timezone": timezone, **tenant}
+        data = {**data, "tenant": {"timezone": timezone, **tenant}}
     try:
-        config = TenantConfig.model_validate(data, by_name=False, by_alias=True, context={"known_kpis": known_kpis})
+        config = document.validated(data, {"known_kpis": known_kpis})
     except ValidationError as error:
         found += _found(error, data)
     if found:
-        mistakes = [Mistake(shown(path), lines.of(path), message) for path, message in found]
+        mistakes = [Mistake(shown(path), document.line_of(path), message) for path, message in found]
         raise InvalidConfiguration(sorted(mistakes, key=lambda each: each.line))
     return config
 
 
-def parse_calendar(text: str, *, timezone: str) -> TenantConfig | None:
+def calendar_of(document: Document, *, timezone: str) -> TenantConfig | None:
     """The time zone and the beginning alone of a file that has other mistakes; None where these cannot be read either."""
+    tenant = document.data.get("tenant", {})
+    zone = tenant.get("timezone", timezone) if isinstance(tenant, dict) else timezone
+    begins = {name: value for name, value in document.data.items() if name == "valid_from"}
     try:
-        data = read_toml(text)
-        zone = data.get("tenant", {}).get("timezone", timezone)
-        begins = {name: value for name, value in data.items() if name == "valid_from"}
-        return TenantConfig.model_validate({"tenant": {"timezone": zone}, **begins})
-    except (InvalidConfiguration, ValidationError, AttributeError):
+        return document.validated({"tenant": {"timezone": zone}, **begins}, {})
+    except ValidationError:
         return None
-
-
-def read_toml(text: str) -> dict[str, Any]:
-    """The file's values; raises InvalidConfiguration where it is no TOML, with the line where that shows."""
-    if len(text) > MAX_CHARACTERS:
-        message = f"the file has {len(text)} characters and may have {MAX_CHARACTERS}: leave out what is not declared"
-        raise InvalidConfiguration([Mistake("", 1, message)])
-    try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        message = str(error)
-        at = _AT_LINE.search(message)
-        line = int(at["line"]) if at and at["line"] else text.count("\n") + (not text.endswith("\n"))
-        raise InvalidConfiguration([Mistake("", max(1, line), f"no TOML: {_AT_LINE.sub('', message)}")]) from error
-    if deep := _too_deep(data):
-        message = f"tables and lists lie more than {MAX_DEPTH} deep in it: no key of a configuration does"
-        raise InvalidConfiguration([Mistake(deep, 1, message)])
-    return data
-
-
-def _too_deep(data: Mapping[str, object]) -> str:
-    """The first key whose value nests deeper than anything that can be declared; "" where none does."""
-    for key, value in data.items():
-        level = [value]
-        for _ in range(MAX_DEPTH):
-            level = [inner for each in level for inner in _inside(each)]
-        if level:
-            return key
-    return ""
-
-
-def _inside(value: object) -> list[object]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
 
 
 def _found(error: ValidationError, data: Mapping[str, Any]) -> list[tuple[Path, str]]:
