@@ -1,16 +1,18 @@
 """What a KPI declares of itself: the head of its file, checked."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 import msgspec
 
 from service.catalog.windows import NAMES, OF_DAYS
+from service.domain.formula import Expression
 
-Kind = Literal["count", "ratio", "mean", "distribution", "durations"]
+Kind = Literal["count", "ratio", "mean", "distribution", "durations", "formula"]
 """count: 0 when nothing happened; ratio, mean: numerator ÷ denominator; distribution: of a histogram;
-durations: of durations kept one by one."""
+durations: of durations kept one by one; formula: derived from other KPIs."""
 Better = Literal["higher", "lower", "neither"]
 Per = Literal["minute", "day", "week", "month"]
 PERCENTILES: Mapping[str, float] = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99}
@@ -110,15 +112,31 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Declared names that show as rows of 0 when split by, though nothing happened."""
     live: Live | None = None
     suggestion: Suggestion | None = None
+    test: Literal["", "none", "two_proportions", "poisson"] = ""
+    """What tells a change from noise; "": by the kind of a statistic (comparing.py). none: what is counted is not independent."""
+    formula: str = ""
+    """With the kind `formula`, in place of a statement: how it is derived from other KPIs (service/domain/formula.py)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Formula:
+    """What a KPI is derived by."""
+
+    expression: Expression
+    kpis: Mapping[str, "Kpi"]
+    """Those that it names, by id."""
+    kind: Literal["count", "ratio", "mean"]
+    """count: the whole is the sum of its parts."""
 
 
 class Kpi:
     """One KPI: its head and its statement. Compared by identity: the catalog holds one of each."""
 
-    def __init__(self, head: Head, sql: str, *, file: str) -> None:
+    def __init__(self, head: Head, sql: str, *, file: str, formula: Formula | None = None) -> None:
         self.head = head
         self.sql = sql
         self.file = file
+        self.formula = formula
 
     def __repr__(self) -> str:
         return f"Kpi({self.id})"
@@ -135,7 +153,8 @@ class Kpi:
         own = {name: _completed(statistic, head) for name, statistic in head.statistics.items()}
         if head.kind in {"distribution", "durations"}:
             return {name: _of_distribution(name, head) for name in OF_DISTRIBUTION} | own
-        return {MAIN: Statistic(title=head.title, unit=head.unit, kind=_plain(head.kind), better=head.better)} | own
+        kind = self.formula.kind if self.formula else _plain(head.kind)
+        return {MAIN: Statistic(title=head.title, unit=head.unit, kind=kind, better=head.better)} | own
 
     def splits_by(self, dimension: str) -> bool:
         """Whether it can be split and filtered by a dimension."""
@@ -154,6 +173,8 @@ class Kpi:
 def mistakes(head: Head, sql: str) -> list[str]:
     """What a head says that cannot be; [] for a sound one."""
     said = []
+    if (head.kind == "formula") != bool(head.formula):
+        said.append('kind: "formula" goes with a formula = "…", and no other kind does')
     if head.kind in {"distribution", "durations"} and head.default_statistic == MAIN:
         said.append('default_statistic: a distribution needs one, such as "p95" or "mean"')
     names = {*head.statistics, *(OF_DISTRIBUTION if head.kind in {"distribution", "durations"} else (MAIN,))}

@@ -28,6 +28,12 @@ It answers for all tenants and windows at once, and returns
   a column for each statistic that the head adds (in the same 10⁻⁹)
 - kind durations: `durations bigint[]`, in nanoseconds
 - if it likes, `note text`: what a reader should know of this row.
+
+A KPI that others give is a head alone, with `kind = "formula"` and `formula = "clv / cac"`, and no SELECT: operands are
+`KPI`, `KPI.STATISTIC`, `KPI.STATISTIC{DIMENSION=VALUE}`, numbers, + - * / ( ) and `growth(KPI, PERIOD)` (domain/formula.py).
+Its dimensions are those that all of its KPIs have (and what one of them keeps apart), its windows those of all, unless
+the head names fewer. It has no value where one of them has none, or where it would divide by 0; the note says which.
+
 Rows that have nothing may be left out: what is a count is then 0, all else has no value.
 
 Relations it may read (those that it names are built):
@@ -57,12 +63,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
 from service.catalog.declared import default_window
-from service.catalog.kpi import MAIN, Head, Kpi, mistakes
+from service.catalog.formulas import FORMULA, Pending, resolve, shape_of_kpi
+from service.catalog.kpi import Head, Kpi, mistakes
 from service.catalog.statement import unknown_placeholders
 from service.domain.config import KpiShape, TenantConfig
 from service.domain.config.lines import Lines
@@ -98,37 +105,34 @@ class Catalog:
         A bad file is refused with its line, and the others go on; of two files of one id the later is refused.
         """
         kpis: dict[str, Kpi] = {}
+        formulas: dict[str, Pending] = {}
+        files: dict[str, str] = {}
         refused: list[Refusal] = []
         for path in (path for directory in directories or (KPIS,) for path in sorted(directory.glob("*.sql"))):
             read = _read(path)
             if isinstance(read, Refusal):
                 refused.append(read)
-            elif read.id in kpis:
-                refused.append(Refusal(str(path), 1, f"id: {read.id!r} is that of {kpis[read.id].file} already"))
+                continue
+            name = read.head.id
+            if name in files:
+                refused.append(Refusal(str(path), 1, f"id: {name!r} is that of {files[name]} already"))
+                continue
+            files[name] = str(path)
+            if isinstance(read, Kpi):
+                kpis[name] = read
             else:
-                kpis[read.id] = read
-        return cls(dict(sorted(kpis.items())), tuple(refused))
+                formulas[name] = read
+        made, wrong = resolve(formulas, kpis)
+        refused += [_refusal(formulas[name], message) for name, message in wrong.items()]
+        return cls(dict(sorted({**kpis, **made}.items())), tuple(refused))
 
     def shapes(self) -> Mapping[str, KpiShape]:
         """What the check of a configuration needs to know of each KPI."""
-        return {
-            kpi.id: KpiShape(
-                unit=kpi.head.unit,
-                statistics=tuple(name for name in kpi.statistics if name != MAIN),
-                dimensions=kpi.head.dimensions,
-                units={name: statistic.unit for name, statistic in kpi.statistics.items() if statistic.unit != kpi.head.unit},
-                required=kpi.head.required,
-                windows=tuple(name for name in kpi.head.windows if kpi.takes(name)),
-            )
-            for kpi in self.kpis.values()
-        }
+        return {name: shape_of_kpi(kpi) for name, kpi in self.kpis.items()}
 
 
-def _read(path: Path) -> Kpi | Refusal:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    length = next((index for index, line in enumerate(lines) if not line.startswith("--")), len(lines))
-    toml = "\n".join(line.removeprefix("--").removeprefix(" ") for line in lines[:length])
-    sql = "\n".join(lines[length:]).strip()
+def _read(path: Path) -> Kpi | Pending | Refusal:
+    toml, sql, length = _parts(path)
     try:
         head = msgspec.toml.decode(toml, type=Head)
     except msgspec.ValidationError as error:
@@ -141,7 +145,23 @@ def _read(path: Path) -> Kpi | Refusal:
         key, _, _ = said[0].partition(":")
         line = length + 1 if key == SQL else Lines(toml).of(tuple(key.split(".")))
         return Refusal(str(path), line, "; ".join(said))
+    if head.kind == FORMULA:
+        return Pending(head, str(path), frozenset(msgspec.toml.decode(toml, type=dict[str, Any])))
     return Kpi(head, sql, file=str(path))
+
+
+def _parts(path: Path) -> tuple[str, str, int]:
+    """The head as TOML, the statement, and how many lines the head has."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    length = next((index for index, line in enumerate(lines) if not line.startswith("--")), len(lines))
+    toml = "\n".join(line.removeprefix("--").removeprefix(" ") for line in lines[:length])
+    return toml, "\n".join(lines[length:]).strip(), length
+
+
+def _refusal(formula: Pending, message: str) -> Refusal:
+    key, _, _ = message.partition(":")
+    toml, _, _ = _parts(Path(formula.file))
+    return Refusal(formula.file, Lines(toml).of((key,)), message)
 
 
 def _mistakes(head: Head, sql: str, *, name: str) -> list[str]:
@@ -150,7 +170,9 @@ def _mistakes(head: Head, sql: str, *, name: str) -> list[str]:
         said.append(f"id: {head.id!r} must be the file's name, in lower-case letters, digits and _")
     if default_window(head, TenantConfig()) not in head.windows:
         said.append(f"default_window_from: {head.default_window_from!r} decides on none of its windows")
-    if not sql or ";" in sql:
+    if head.kind == FORMULA and sql:
+        said.append(f"{SQL}: a formula stands alone: leave the statement out")
+    if head.kind != FORMULA and (not sql or ";" in sql):
         said.append(f"{SQL}: one SELECT without a semicolon must follow the head")
     return said + [f"{SQL}: :{each} is no parameter of this KPI" for each in unknown_placeholders(head, sql)]
 

@@ -27,6 +27,8 @@ class Question:
     """The limit of `share_within`, in the KPI's unit."""
     after: str | None = None
     """Go on behind the row of these dimensions (canonical text of the jsonb)."""
+    spread: bool = False
+    """Whether means are wanted with their variance."""
     rows: int | None = None
     """Most rows of the statement, for a page; None: all of them, and an error past `MAX_ROWS`."""
 

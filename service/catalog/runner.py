@@ -1,7 +1,6 @@
 """Running a KPI: one statement for all tenants and windows, and its rows turned into values."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
 
 import asyncpg
 import msgspec
@@ -9,7 +8,8 @@ import msgspec
 from service.catalog.arguments import arguments
 from service.catalog.cut import Kept, cut, expired
 from service.catalog.declared import Declared
-from service.catalog.kpi import Kpi
+from service.catalog.joining import joined, parts
+from service.catalog.kpi import Formula, Kpi
 from service.catalog.question import MAX_ROWS, Question, check
 from service.catalog.statement import statement
 from service.catalog.statistics import default_statistics, derived, empty, of_durations, of_histogram, plain, rate
@@ -37,6 +37,8 @@ async def run(
     asked = question or Question()
     check(kpi, asked)
     known = declared if declared is not None else {}
+    if kpi.formula is not None:
+        return await _derived(connection, kpi, kpi.formula, windows, asked, known, kept or Kept())
     gone, there = _by_expiry(kpi, windows, kept or Kept())
     answers: list[Value] = []
     if there:
@@ -50,6 +52,26 @@ async def run(
         answers = _one_where_apart(answers, asked.by) if kpi.head.apart else answers
         answers += _missing(kpi, there, answers, asked, known)
     return answers + [_nothing(window, name, EXPIRED) for window in gone for name in _wanted(kpi, asked)]
+
+
+async def _derived(
+    connection: Connection,
+    kpi: Kpi,
+    formula: Formula,
+    windows: Sequence[Window],
+    asked: Question,
+    known: Mapping[int, Declared],
+    kept: Kept,
+) -> list[Value]:
+    """The values of a formula: one statement an operand."""
+    found = []
+    for part in parts(formula, asked):
+        values: list[Value] = []
+        if not part.is_empty:
+            values = await run(connection, part.kpi, part.windows(windows), part.question, declared=known, kept=kept)
+        found.append((part, values))
+    answers = joined(kpi, formula, windows, asked, found)
+    return _one_where_apart(answers, asked.by) if kpi.head.apart else answers
 
 
 def _by_expiry(kpi: Kpi, windows: Sequence[Window], kept: Kept) -> tuple[list[Window], list[Window]]:
@@ -80,7 +102,7 @@ def _values(kpi: Kpi, windows: Sequence[Window], records: Iterable[asyncpg.Recor
     figures: dict[tuple[int, str], tuple[dict[str, Figure], str]] = {}
     for record in records:
         found, note = figures.setdefault((record["win"], record["dims"]), ({}, record.get("note") or ""))
-        found.update(_figures(kpi, record, wanted, question.within))
+        found.update(_figures(kpi, record, wanted, question))
     for (index, text), (found, note) in figures.items():
         window, dims = windows[index], msgspec.json.decode(text, type=dict[str, str])
         dims = {
@@ -97,12 +119,12 @@ def _values(kpi: Kpi, windows: Sequence[Window], records: Iterable[asyncpg.Recor
     return answers
 
 
-def _figures(kpi: Kpi, record: asyncpg.Record, wanted: tuple[str, ...], within: Fraction | None) -> Iterable[tuple[str, Figure]]:
+def _figures(kpi: Kpi, record: asyncpg.Record, wanted: tuple[str, ...], question: Question) -> Iterable[tuple[str, Figure]]:
     match kpi.head.kind:
         case "distribution":
-            return of_histogram(kpi, record, wanted, within)
+            return of_histogram(kpi, record, wanted, question.within, spread=question.spread)
         case "durations":
-            return of_durations(kpi, record["durations"] or (), wanted, within)
+            return of_durations(kpi, record["durations"] or (), wanted, question.within, spread=question.spread)
         case _:
             name = record["statistic"]
             return [(name, plain(kpi.statistics[name].kind, record["numerator"], record["denominator"]))]
@@ -110,9 +132,8 @@ def _figures(kpi: Kpi, record: asyncpg.Record, wanted: tuple[str, ...], within: 
 
 def _value(window: Window, statistic: str, figure: Figure, dims: Mapping[str, str], note: str = "", row: str = "") -> Value:
     reason = NO_DATA if figure.value is None else ""
-    return Value(
-        window.tenant, window.key, statistic, figure.value, figure.numerator, figure.denominator, dims, reason, note, row
-    )
+    made_of = figure.numerator, figure.denominator
+    return Value(window.tenant, window.key, statistic, figure.value, *made_of, dims, reason, note, row, figure.variance)
 
 
 def _nothing(window: Window, statistic: str, reason: str) -> Value:
@@ -150,7 +171,8 @@ def _one_where_apart(answers: Sequence[Value], by: tuple[str, ...]) -> list[Valu
     """Where a split has several units, its plain row says so and the rows show each."""
     groups: dict[tuple[object, ...], list[Value]] = {}
     for value in answers:
-        groups.setdefault((value.tenant, value.window, value.statistic, *(value.dims[name] for name in by)), []).append(value)
+        shown = (value.dims.get(name) for name in by)
+        groups.setdefault((value.tenant, value.window, value.statistic, *shown), []).append(value)
     joined = []
     for values in groups.values():
         if len(values) > 1:

@@ -35,7 +35,9 @@ def plain(kind: str, numerator: Exact | None, denominator: Exact | None) -> Figu
     return Figure(quotient(over, under), over, under)
 
 
-def of_histogram(kpi: Kpi, row: asyncpg.Record, wanted: Collection[str], limit: Fraction | None) -> Iterator[tuple[str, Figure]]:
+def of_histogram(
+    kpi: Kpi, row: asyncpg.Record, wanted: Collection[str], limit: Fraction | None, *, spread: bool = False
+) -> Iterator[tuple[str, Figure]]:
     """Figures of one row with `n total least greatest histogram`, and of the head's own columns."""
     size = scale(kpi.head.unit)
     n, total, least, greatest = (_integer(row[name]) for name in ("n", "total", "least", "greatest"))
@@ -49,7 +51,8 @@ def of_histogram(kpi: Kpi, row: asyncpg.Record, wanted: Collection[str], limit: 
         elif not n:
             yield name, Figure(None)
         elif name == "mean":
-            yield name, Figure(total / (n * size), _scaled(total, size), n)
+            variance = histogram.variance(bins, counts, total / n) if spread else None
+            yield name, Figure(total / (n * size), _scaled(total, size), n, variance and variance / size**2)
         elif name in {"min", "max"}:
             yield name, Figure((least if name == "min" else greatest) / size, None, n)
         elif name == "share_within":
@@ -62,7 +65,7 @@ def of_histogram(kpi: Kpi, row: asyncpg.Record, wanted: Collection[str], limit: 
 
 
 def of_durations(
-    kpi: Kpi, durations: Sequence[int], wanted: Collection[str], limit: Fraction | None
+    kpi: Kpi, durations: Sequence[int], wanted: Collection[str], limit: Fraction | None, *, spread: bool = False
 ) -> Iterator[tuple[str, Figure]]:
     """Figures of durations kept one by one, in nanoseconds; percentiles interpolate as percentile_cont does."""
     size, ordered = scale(kpi.head.unit), sorted(durations)
@@ -77,11 +80,20 @@ def of_durations(
         elif not n:
             yield name, Figure(None)
         elif name == "mean":
-            yield name, Figure(sum(ordered) / (n * size), _scaled(sum(ordered), size), n)
+            variance = _variance(ordered) if spread else None
+            yield name, Figure(sum(ordered) / (n * size), _scaled(sum(ordered), size), n, variance and variance / size**2)
         elif name in {"min", "max"}:
             yield name, Figure(ordered[0 if name == "min" else -1] / size, None, n)
         else:
             yield name, Figure(float(interpolated(ordered, PERCENTILES[name]) / size), None, n)
+
+
+def _variance(durations: Sequence[int]) -> float | None:
+    """The sample variance; None of fewer than two."""
+    n, total = len(durations), sum(durations)
+    if n <= 1:
+        return None
+    return float(Fraction(n * sum(each * each for each in durations) - total * total, n * (n - 1)))
 
 
 def interpolated(ordered: Sequence[int], q: float) -> Fraction:
@@ -110,7 +122,7 @@ def elapsed(window: Window, per: Per) -> Fraction:
         return Fraction(window.until_us - window.start_us, MINUTE)
     days = _local_days(window, window.until_us)
     if per == "month":
-        whole = _local_days(window, window.end_us)
+        whole = _local_days(window, window.whole_end_us or window.end_us)
         return days / whole if window.name == "month" else days / DAYS_A_MONTH
     return days / (7 if per == "week" else 1)
 

@@ -1,5 +1,6 @@
 """What a KPI comes out as: one figure of one tenant, window, split and statistic."""
 
+import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -32,6 +33,8 @@ class Value:
     note: str = ""
     row: str = ""
     """The statement's own text of `dims`: what `Question.after` goes on behind, in ascending order."""
+    variance: float | None = None
+    """Of the values that a mean is of, in the square of its unit; only where `Question.spread` asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Figure:
     value: float | None
     numerator: Exact | None = None
     denominator: Exact | None = None
+    variance: float | None = None
 
 
 def exact(number: Exact | None) -> Exact | None:
@@ -67,3 +71,13 @@ def decimal(fraction: Fraction) -> Exact:
     if fraction.denominator == 1:
         return fraction.numerator
     return Decimal(fraction.numerator) / Decimal(fraction.denominator)
+
+
+def row_text(dims: Mapping[str, str]) -> str:
+    """The text of a row's dimensions as Postgres writes jsonb: by it rows are ordered and pages go on."""
+    ordered = sorted(dims.items(), key=lambda item: (len(item[0].encode()), item[0]))
+    return "{" + ", ".join(f"{_text(name)}: {_text(value)}" for name, value in ordered) + "}"
+
+
+def _text(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

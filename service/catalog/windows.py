@@ -1,11 +1,13 @@
 """Windows: which span of a tenant's time a question is about, and the bounds that it takes."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Literal, cast, get_args
+from zoneinfo import ZoneInfo
 
-from service.clock import DAY, HOUR, MINUTE, QUARTER
-from service.domain.localtime import CalendarUnit, day_of, first_day, next_first_day, start_of_day_us
+from service.clock import DAY, HOUR, MINUTE, QUARTER, to_datetime, to_us
+from service.domain.localtime import EPOCH, CalendarUnit, day_of, earlier_day, first_day, next_first_day, start_of_day_us
 from service.errors import InvalidQuery
 
 Short = Literal["5m", "1h", "24h"]
@@ -32,6 +34,8 @@ class Window:
     zone: str
     name: str = ""
     """`5m`, `7d`, `week` …; "" for bounds of the asker's own."""
+    whole_end_us: int = 0
+    """The end of the window that this one is the beginning of; 0: it is whole."""
 
     @property
     def first_day(self) -> int:
@@ -100,6 +104,52 @@ def window_before(window: Window) -> Window:
     else:
         start, end = window.start_us - (window.end_us - window.start_us), window.start_us
     return Window(window.tenant, window.key, start, end, end, window.zone, window.name)
+
+
+def window_earlier(window: Window, period: CalendarUnit, *, whole_days: bool = False) -> Window:
+    """The same window a period earlier, as far as the window has come: of a month that is open, the same part of the other.
+
+    A calendar window is the one that holds its first day a period earlier; the others end a period earlier, by the local
+    calendar and clock, and are as long as they are.
+    """
+    zone = window.zone
+    if window.name in CALENDAR:
+        start, end = named_bounds_us(window.name, start_of_day_us(earlier_day(window.first_day, period), zone) + 1, zone)
+    elif _is_day_start(window.start_us, zone) and _is_day_start(window.end_us, zone):
+        after = day_of(window.end_us, zone)
+        end_day = earlier_day(after, period)
+        start, end = start_of_day_us(end_day - (after - window.first_day), zone), start_of_day_us(end_day, zone)
+    else:
+        end = _clock_us(earlier_day(day_of(window.end_us, zone), period), window.end_us, zone)
+        start = end - (window.end_us - window.start_us)
+    return same_part(window, Window(window.tenant, window.key, start, end, end, zone, window.name), whole_days=whole_days)
+
+
+def same_part(window: Window, other: Window, *, whole_days: bool = False) -> Window:
+    """As much of another window as has come of an open one, by local days and clock; whole, if the window is over.
+
+    Ends grow as bounds of one's own do: to minutes, to quarters of an hour of what is longer than a day, to whole days.
+    """
+    if window.until_us >= window.end_us:
+        return other
+    zone = window.zone
+    if _is_day_start(other.start_us, zone) and _is_day_start(window.start_us, zone):
+        days = day_of(window.until_us, zone) - window.first_day
+        until = _clock_us(other.first_day + days, window.until_us, zone)
+    else:
+        until = other.start_us + window.until_us - window.start_us
+    if until <= other.start_us or until >= other.end_us:
+        return other
+    start, end = _own_bounds_us(other.start_us, until, zone, whole_days=whole_days)
+    if end >= other.end_us:
+        return other
+    return replace(other, start_us=start, end_us=end, until_us=end, whole_end_us=other.end_us)
+
+
+def _clock_us(day: int, like_us: int, zone: str) -> int:
+    """The instant of a local day at which the clock shows what it shows at another instant."""
+    shown = to_datetime(like_us).astimezone(ZoneInfo(zone)).timetz()
+    return to_us(datetime.combine(EPOCH + timedelta(days=day), shown))
 
 
 def _own_bounds_us(start_us: int, end_us: int, zone: str, *, whole_days: bool) -> tuple[int, int]:

@@ -103,6 +103,17 @@ def next_first_day(day: int, unit: CalendarUnit) -> int:
     return first_day(first_day(day, unit) + longest, unit)
 
 
+def earlier_day(day: int, unit: CalendarUnit) -> int:
+    """The same day a day, week, month, quarter or year before; of a month without such a day the last one."""
+    of = EPOCH + timedelta(days=day)
+    if unit in {"day", "week"}:
+        return day - (1 if unit == "day" else 7)
+    months = of.year * 12 + of.month - 1 - {"month": 1, "quarter": 3, "year": 12}[unit]
+    first = date(months // 12, months % 12 + 1, 1)
+    last = next_first_day((first - EPOCH).days, "month") - 1
+    return min((first - EPOCH).days + of.day - 1, last)
+
+
 def bounds_us(instant_us: int, zone: str, unit: CalendarUnit) -> tuple[int, int]:
     """Start and end (not included) of the local day, week, month, quarter or year that holds an instant."""
     day = day_of(instant_us, zone)

@@ -1,11 +1,11 @@
 """Answers about KPIs: values with their target and status, as JSON bodies and as lines of a table."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from service.catalog import Kpi, Value, Window
+from service.catalog.value import row_text
 from service.domain.config import TenantConfig
 from service.domain.targets import judge
 from service.expose.moments import rfc3339
@@ -114,16 +114,6 @@ def grouped(values: Iterable[Value]) -> dict[str, list[Value]]:
     return rows
 
 
-def row_text(dims: Mapping[str, str]) -> str:
-    """The text of a row's dimensions as Postgres writes jsonb: by it rows are ordered and pages go on."""
-    ordered = sorted(dims.items(), key=lambda item: (len(item[0].encode()), item[0]))
-    return "{" + ", ".join(f"{_text(name)}: {_text(value)}" for name, value in ordered) + "}"
-
-
 def number(exact: int | Decimal | None) -> float | None:
     """An exact number as JSON has it: whole ones whole."""
     return float(exact) if isinstance(exact, Decimal) else exact
-
-
-def _text(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)

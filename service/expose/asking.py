@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
 
@@ -18,11 +18,14 @@ from service.domain.config import TenantConfig
 from service.domain.localtime import EPOCH, start_of_day_us
 from service.errors import InvalidQuery
 from service.expose.answers import PLAIN
+from service.expose.comparing import Comparand, read_comparand
 from service.expose.cursors import read_cursor
 from service.expose.moments import instant_us
 from service.settings import Settings
 
-RESERVED = frozenset({"window", "start", "end", "stat", "by", "limit_ms", "limit_value", "limit", "cursor", "format", "step"})
+RESERVED = frozenset(
+    {"window", "start", "end", "stat", "by", "limit_ms", "limit_value", "limit", "cursor", "format", "step", "compare"}
+)
 """Parameters that are no dimension and no parameter of a KPI's own."""
 MAX_DIMENSIONS = 8
 MAX_FILTER_VALUES = 1_000
@@ -60,6 +63,8 @@ class Asked:
     limit: int
     """Most rows of the answer."""
     after: str | None
+    comparand: Comparand | None = None
+    """What it is compared with."""
 
 
 def read_question(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Settings) -> Asked:
@@ -89,7 +94,21 @@ def read_question(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Set
     )
     check(kpi, question)
     window = read_window(kpi, parameters, asker, settings)
-    return Asked(kpi, window, question, statistics, _limit(parameters, settings), read_cursor(parameters.get("cursor"), str))
+    comparand = _comparand(kpi, parameters, window, question, asker)
+    if comparand is not None:
+        _check_length("compare", comparand.window, settings)
+        question = replace(question, spread=True)
+    after = read_cursor(parameters.get("cursor"), str)
+    return Asked(kpi, window, question, statistics, _limit(parameters, settings), after, comparand)
+
+
+def _comparand(kpi: Kpi, parameters: QueryParams, window: Window, question: Question, asker: Asker) -> Comparand | None:
+    text = parameters.get("compare")
+    if text is None:
+        return None
+    bounds = text.split("/") if "/" in text and "=" not in text else []
+    wanted = read_comparand(kpi, text, window, question, [read_instant("compare", each.strip(), asker) for each in bounds])
+    return replace(wanted, question=replace(wanted.question, spread=True))
 
 
 def read_window(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Settings, *, of_series: str | None = None) -> Window:
@@ -110,12 +129,16 @@ def read_window(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Setti
         known = [each for each in kpi.head.windows if kpi.takes(each)]
         bounds = ", or start and end" if kpi.head.custom else "; for more, ask for a series"
         raise InvalidQuery("window" if window.name else "start", f"{kpi.id} is of {' '.join(known)}{bounds}")
+    _check_length("start", window, settings)
+    return window
+
+
+def _check_length(parameter: str, window: Window, settings: Settings) -> None:
     days = (window.end_us - window.start_us) // DAY
     if days > settings.query_max_days:
         raise InvalidQuery(
-            "start", f"{days} days are more than {settings.query_max_days}: ask for a shorter window, part by part"
+            parameter, f"{days} days are more than {settings.query_max_days}: ask for a shorter window, part by part"
         )
-    return window
 
 
 def read_instant(name: str, text: str | None, asker: Asker) -> int | None:

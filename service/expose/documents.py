@@ -50,7 +50,8 @@ def _answer(description: str, example: dict[str, Any], table: str = "") -> Respo
 
 SCORECARDS = _answer("Their names and how many rows they have", {"scorecards": [{"name": "sla", "rows": 6}]})
 SCORECARD = _answer(
-    "Every row with its figure, target and status; `before` is the figure of the window before",
+    "Every row with its figure, target and status; `before` is the figure of the window before (of an open one: of the same "
+    "part), `trend` and `verdict` what became of it",
     {
         "name": "sla",
         "window": _WEEK,
@@ -70,6 +71,13 @@ SCORECARD = _answer(
                 "denominator": 2000,
                 "unit": "ratio",
                 "before": 0.006,
+                "absolute": -0.002,
+                "points": -0.2,
+                "relative": -0.3333,
+                "trend": "down",
+                "verdict": "better",
+                "p": 0.021,
+                "few": False,
                 "op": "<=",
                 "target": 0.005,
                 "limit": 0.01,

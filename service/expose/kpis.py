@@ -26,6 +26,10 @@ _DOCUMENTED = {
     "end": Query(description="End, not included; now by default"),
     "stat": Query(description="Statistics, parted by commas; without it the KPI's own and all others beside it"),
     "by": Query(description="Dimensions to split by, parted by commas"),
+    "compare": Query(
+        description="What each figure is compared with: `before` (of an open window the same part of the one before), the same "
+        "window a `day week month quarter year` earlier, a baseline as `2025-09-01/2025-10-01`, or a segment as `{account=acme}`"
+    ),
     "limit": Query(description="Most rows of the answer"),
     "cursor": Query(description="Where the page before ended"),
     "format": Query(description="`json` or `csv`; else the header Accept decides"),
@@ -93,11 +97,12 @@ def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, settings: Sett
         end: Annotated[Text, _DOCUMENTED["end"]] = None,
         stat: Annotated[Text, _DOCUMENTED["stat"]] = None,
         by: Annotated[Text, _DOCUMENTED["by"]] = None,
+        compare: Annotated[Text, _DOCUMENTED["compare"]] = None,
         limit: Annotated[Text, _DOCUMENTED["limit"]] = None,
         cursor: Annotated[Text, _DOCUMENTED["cursor"]] = None,
         format: Annotated[Text, _DOCUMENTED["format"]] = None,  # the parameter's name
     ) -> Response:
-        del window, start, end, stat, by, limit, cursor, format  # documented here, read with the filters
+        del window, start, end, stat, by, compare, limit, cursor, format  # documented here, read with the filters
         return await answering.of_window(request, principal, kpi)
 
     @made.get("/{kpi}/series", summary="One KPI step by step", description=_FILTERS, responses=_responses(_SERIES_EXAMPLE))

@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.catalog import Catalog, Kpi, Question, Value, Window, resolve_window, run, window_before
+from service.catalog.comparing import changed, part_before
+from service.catalog.windows import same_part
 from service.clock import DAY, Clock
 from service.domain.config import TenantConfig
 from service.domain.scorecard import ScorecardRow, summarise
@@ -37,6 +39,10 @@ COLUMNS = (
     "denominator",
     "unit",
     "before",
+    "absolute",
+    "relative",
+    "trend",
+    "verdict",
     "op",
     "target",
     "limit",
@@ -112,21 +118,21 @@ async def scorecard_body(connection: Connection, catalog: Catalog, ground: Groun
     if declared is None:
         known = ", ".join(config.scorecards) or "none: declare one as [scorecard.NAME]"
         raise NotFound(f"there is no scorecard {name}; there is {known}")
-    before = window_before(window)
     rows, judged = [], []
     for text in declared.rows:
         selector = parse_selector(text)
         kpi = catalog.kpis.get(selector.kpi)
         if kpi is None:
             raise NotFound(f"the scorecard {name} names {selector.kpi}, which is no KPI of this version")
-        row, status = _row(config, kpi, selector, window, *await _values(connection, kpi, selector, (window, before), ground))
+        windows = window, part_before(kpi, window)
+        row, status = _row(config, kpi, selector, windows, *await _values(connection, kpi, selector, windows, ground))
         rows.append(row)
         judged.append(status)
     summary = summarise(judged, declared.critical)
     return {
         "name": name,
         "window": window_body(window),
-        "before": window_body(before),
+        "before": window_body(same_part(window, window_before(window))),
         "provisional": ground.is_provisional(window),
         "met": summary.met,
         "judged": summary.judged,
@@ -140,7 +146,7 @@ async def scorecard_body(connection: Connection, catalog: Catalog, ground: Groun
 async def _values(connection: Connection, kpi: Kpi, selector: Selector, windows: Sequence[Window], ground: Ground) -> list[Value]:
     """The figure of a row for each of the windows, with one statement."""
     statistic = selector.statistic or kpi.head.default_statistic
-    question = Question(filters=selector.where, statistics=(statistic,))
+    question = Question(filters=selector.where, statistics=(statistic,), spread=True)
     keyed = [replace(window, key=number) for number, window in enumerate(windows)]
     values = await run(connection, kpi, keyed, question, declared=ground.declared(windows[0]), kept=ground.kept)
     plain = [
@@ -151,8 +157,10 @@ async def _values(connection: Connection, kpi: Kpi, selector: Selector, windows:
 
 
 def _row(
-    config: TenantConfig, kpi: Kpi, selector: Selector, window: Window, value: Value, before: Value
+    config: TenantConfig, kpi: Kpi, selector: Selector, windows: tuple[Window, Window], value: Value, before: Value
 ) -> tuple[dict[str, Any], ScorecardRow]:
+    window, window_of_before = windows
+    change = changed(kpi, value.statistic, (value, window), (before, window_of_before))
     judgement = judge(
         config,
         kpi=kpi.id,
@@ -172,6 +180,13 @@ def _row(
         "denominator": number(value.denominator),
         "unit": unit_of(kpi, value),
         "before": before.value,
+        "absolute": change.absolute,
+        "points": change.points,
+        "relative": change.relative,
+        "trend": change.trend,
+        "verdict": change.verdict,
+        "p": change.p,
+        "few": change.few,
         **_target(judgement),
         "status": judgement.status,
         "reason": value.reason or judgement.reason or None,

@@ -49,6 +49,8 @@ def read_series(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Setti
     for paged in ("limit", "cursor"):
         if paged in parameters:
             raise InvalidQuery(paged, "a series has no pages: shorten it, or filter what it is split by")
+    if "compare" in parameters:
+        raise InvalidQuery("compare", "a series is compared step by step already: ask for one window")
     whole = read_window(kpi, parameters, asker, settings, of_series=DEFAULT_WINDOWS.get(step, "year"))
     plain = QueryParams([pair for pair in parameters.multi_items() if pair[0] not in {"window", "start", "end", "step"}])
     asked = replace(read_question(kpi, plain, asker, settings), window=whole)

@@ -7,8 +7,10 @@ from typing import Any
 
 from service.catalog import Kpi, Question, Value, run
 from service.catalog.kpi import MAIN
-from service.expose.answers import PLAIN, Body, grouped, judged, row_text, window_body, with_statistics
+from service.catalog.value import row_text
+from service.expose.answers import PLAIN, Body, grouped, judged, window_body, with_statistics
 from service.expose.asking import Asked
+from service.expose.comparing import CHANGE_COLUMNS, Compared, comparand_body, compared
 from service.expose.cursors import write_cursor
 from service.expose.ground import Ground
 from service.expose.tables import FIGURE_COLUMNS
@@ -24,6 +26,8 @@ async def answer(connection: Connection, asked: Asked, ground: Ground) -> Body:
     body |= {"window": window_body(asked.window), "provisional": ground.is_provisional(asked.window)}
     if asked.question.filters:
         body["filters"] = asked.question.filters
+    if asked.comparand is not None:
+        body["compared_with"] = comparand_body(asked.comparand)
     rows, cursor = await _rows(connection, asked, ground) if asked.question.by else ([], None)
     return body | {"rows": rows, "cursor": cursor}
 
@@ -31,13 +35,16 @@ async def answer(connection: Connection, asked: Asked, ground: Ground) -> Body:
 def table(body: Body, by: Sequence[str]) -> tuple[list[str], list[dict[str, Any]]]:
     """The columns and lines of an answer: a line a row and statistic, or of the whole where nothing was split."""
     bounds = {"start": body["window"]["start"], "end": body["window"]["end"]}
+    changes = CHANGE_COLUMNS if "compared_with" in body else ()
     lines = []
     for row in body["rows"] if by else [body]:
         dims = row.get("dims", {})
         for name, figure in row.get("statistics", {row.get("statistic") or PLAIN: row}).items():
-            lines.append({**dims, "statistic": name, **{each: figure.get(each) for each in FIGURE_COLUMNS}, **bounds})
-    apart = sorted({name for line in lines for name in line} - {*by, "statistic", *FIGURE_COLUMNS, *bounds})
-    return [*by, *apart, "statistic", *FIGURE_COLUMNS, *bounds], lines
+            shown = {each: figure.get(each) for each in FIGURE_COLUMNS}
+            change = {each: (figure.get("change") or {}).get(each) for each in changes}
+            lines.append({**dims, "statistic": name, **shown, **change, **bounds})
+    apart = sorted({name for line in lines for name in line} - {*by, "statistic", *FIGURE_COLUMNS, *changes, *bounds})
+    return [*by, *apart, "statistic", *FIGURE_COLUMNS, *changes, *bounds], lines
 
 
 async def _whole(connection: Connection, asked: Asked, ground: Ground) -> Body:
@@ -45,16 +52,17 @@ async def _whole(connection: Connection, asked: Asked, ground: Ground) -> Body:
         empty = dict.fromkeys((*FIGURE_COLUMNS,)) | {"status": "none", "reason": NOT_ADDED_UP}
         return with_statistics(dict.fromkeys(asked.statistics, empty), asked.statistics)
     values = await _run(connection, asked, replace(asked.question, by=()), ground)
+    other = await _other(connection, asked, ground, by=())
     # Where units are kept apart and there are several, the first value says that they are not added up.
     first = {value.statistic: value for value in reversed(values)}
-    return with_statistics({name: _judged(asked, value, ground) for name, value in first.items()}, asked.statistics)
+    return with_statistics({name: _judged(asked, value, ground, other) for name, value in first.items()}, asked.statistics)
 
 
 async def _rows(connection: Connection, asked: Asked, ground: Ground) -> tuple[list[Body], str | None]:
     """A page of rows in the order of their text, and the cursor to the next one."""
-    if asked.kpi.head.declared or asked.kpi.head.apart:
+    if asked.kpi.head.declared or asked.kpi.head.apart or asked.kpi.formula is not None:
         # Rows that the statement does not give, declared names without data and what is in several units, have
-        # their place among the others: the rows are taken whole and cut here.
+        # their place among the others, and those of a formula are joined: the rows are taken whole and cut here.
         found = grouped(await _run(connection, asked, asked.question, ground)).values()
         placed = sorted(((_place(asked, values), values) for values in found), key=itemgetter(0))
         groups = [group for group in placed if asked.after is None or group[0] > asked.after]
@@ -62,16 +70,26 @@ async def _rows(connection: Connection, asked: Asked, ground: Ground) -> tuple[l
         rows_each = 1 if asked.kpi.head.kind in {"distribution", "durations"} else len(_of_file(asked.kpi))
         page = replace(asked.question, rows=(asked.limit + 1) * rows_each, after=asked.after)
         groups = list(grouped(await _run(connection, asked, page, ground)).items())
+    other = await _other(connection, asked, ground, by=asked.question.by)
     bodies = [
         {
             "dims": values[0].dims,
-            **with_statistics({each.statistic: _judged(asked, each, ground) for each in values}, asked.statistics),
+            **with_statistics({each.statistic: _judged(asked, each, ground, other) for each in values}, asked.statistics),
         }
         for _, values in groups[: asked.limit]
         if values[0].dims  # without: the window is finer than what is kept, and the whole says so
     ]
     more = len(groups) > asked.limit
     return bodies, write_cursor(groups[asked.limit - 1][0]) if more else None
+
+
+async def _other(connection: Connection, asked: Asked, ground: Ground, *, by: tuple[str, ...]) -> Compared | None:
+    """The figures that those of the answer are compared with; None where nothing is compared."""
+    if asked.comparand is None:
+        return None
+    window, question = asked.comparand.window, replace(asked.comparand.question, by=by)
+    values = await run(connection, asked.kpi, [window], question, declared=ground.declared(window), kept=ground.kept)
+    return compared(asked.kpi, asked.window, asked.comparand, values)
 
 
 def _place(asked: Asked, values: Sequence[Value]) -> str:
@@ -85,9 +103,9 @@ async def _run(connection: Connection, asked: Asked, question: Question, ground:
     return await run(connection, asked.kpi, [asked.window], question, declared=ground.declared(asked.window), kept=ground.kept)
 
 
-def _judged(asked: Asked, value: Value, ground: Ground) -> Body:
-    filters = asked.question.filters
-    return judged(asked.kpi, ground.config(asked.window), asked.window, value, filters)
+def _judged(asked: Asked, value: Value, ground: Ground, other: Compared | None) -> Body:
+    body = judged(asked.kpi, ground.config(asked.window), asked.window, value, asked.question.filters)
+    return body if other is None else body | {"change": other.body(value)}
 
 
 def _of_file(kpi: Kpi) -> tuple[str, ...]:

@@ -5,6 +5,7 @@
 -- unit = "ratio"
 -- kind = "ratio"
 -- better = "higher"
+-- test = "none"
 -- dimensions = ["account", "component", "monitor", "region"]
 -- platform_wide = true
 -- of_quarters = true
