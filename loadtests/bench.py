@@ -23,11 +23,12 @@ from loadtests.sustained import Search, sustained
 from loadtests.table import table
 from loadtests.traffic import Population
 from loadtests.whole import whole
+from loadtests.year import year
 from service.clock import SystemClock
 from service.eventlog.opening import KAFKA, POSTGRES
 from service.telemetry import configure_logging
 
-STAGES = ("door", "aggregate", "memory", "whole", "sustained", "reads")
+STAGES = ("door", "aggregate", "memory", "whole", "sustained", "reads", "year")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,9 @@ async def _measure(stage: str, site: Site, report: Report, asked: Run) -> None:
             search = Search(asked.way, extent.seconds, extent.probes, extent.hold_s, asked.crowd)
             report.sustained = await sustained(site, population, search)
         case "reads":
-            report.reads = await reads(site, extent.runs, asked.explained)
+            report.reads += await reads(site, extent.runs, asked.explained)
+        case "year":
+            report.reads += await year(site)
 
 
 def _asked() -> Run:
