@@ -15,6 +15,8 @@ from service.store.names import OTHER, Name, admit
 PROPERTY = "property"
 KNOWN_NAMES = 200_000
 """Names that are remembered, of all tenants."""
+DECLARED = 1_000_000
+"""The limit of names that a configuration declares: it has one of its own."""
 
 Configs = Mapping[int, TenantFoldConfig]
 
@@ -58,6 +60,11 @@ class Admission:
     async def feature_ids(self, features: Collection[tuple[int, str]]) -> dict[tuple[int, str], int]:
         """Ids of features of tenants that have been admitted, `~other` among them."""
         names = {Name(tenant, "feature", feature): self._limits.names for tenant, feature in features}
+        return {(name.tenant, name.name): key for name, key in (await self.ids(names)).items()}
+
+    async def milestone_ids(self, milestones: Collection[tuple[int, str]]) -> dict[tuple[int, str], int]:
+        """Ids of milestones of tenants: sent ones have been admitted, derived ones are declared, and count as admitted."""
+        names = {Name(tenant, "milestone", milestone): DECLARED for tenant, milestone in milestones}
         return {(name.tenant, name.name): key for name, key in (await self.ids(names)).items()}
 
     async def admit(self, frames: Mapping[str, pl.DataFrame], configs: Configs) -> Admitted:

@@ -66,6 +66,15 @@ MILESTONES = pl.Schema(
         "id": pl.String(),
     }
 )
+REACHED = pl.Schema(
+    {
+        "tenant": pl.Int32(),
+        "account": pl.String(),
+        "user": pl.String(),
+        "milestone": pl.String(),  # or `~status`: was given one
+        "day": pl.Int32(),
+    }
+)
 STEPS = pl.Schema(
     {
         "tenant": pl.Int32(),
@@ -95,6 +104,27 @@ PROBES = pl.Schema(
         "probes_up": pl.Int64(),
     }
 )
+SESSIONS = pl.Schema(
+    {
+        "tenant": pl.Int32(),
+        "account": pl.String(),
+        "minute_us": pl.Int64(),
+        "unended": pl.Int64(),  # starts less starts of what has ended
+        "opened": pl.Int64(),  # opened less closed, see folds/sessions.py
+    }
+)
+SESSION_KEYS = ["tenant", "account", "minute_us"]
+FREQUENCY = pl.Schema(
+    {
+        "tenant": pl.Int32(),
+        "account": pl.String(),
+        "user": pl.String(),
+        "feature": pl.String(),  # "": any that counts
+        "week": pl.Int32(),  # its Monday
+        "uses": pl.Int128(),  # quantities in 1e-9
+    }
+)
+FREQUENCY_KEYS = [name for name in FREQUENCY if name != "uses"]
 
 
 # Made once: a fold leaves most of them empty, and under low load making them would cost more than the fold.
@@ -106,8 +136,11 @@ _NOTHING = {
         "users": USERS,
         "states": STATES,
         "milestones": MILESTONES,
+        "reached": REACHED,
         "steps": STEPS,
         "probes": PROBES,
+        "sessions": SESSIONS,
+        "frequency": FREQUENCY,
     }.items()
 }
 
@@ -121,5 +154,9 @@ class Deltas:
     users: pl.DataFrame = field(default_factory=lambda: _NOTHING["users"])
     states: pl.DataFrame = field(default_factory=lambda: _NOTHING["states"])
     milestones: pl.DataFrame = field(default_factory=lambda: _NOTHING["milestones"])
+    reached: pl.DataFrame = field(default_factory=lambda: _NOTHING["reached"])
+    """By local day: made of the milestones and statuses of all families together (reached.py), by no fold."""
     steps: pl.DataFrame = field(default_factory=lambda: _NOTHING["steps"])
     probes: pl.DataFrame = field(default_factory=lambda: _NOTHING["probes"])
+    sessions: pl.DataFrame = field(default_factory=lambda: _NOTHING["sessions"])
+    frequency: pl.DataFrame = field(default_factory=lambda: _NOTHING["frequency"])

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import asyncpg
 import numpy as np
@@ -18,7 +18,9 @@ from service.aggregate.dedupe import Group, buckets, decide, group, stored_runs
 from service.aggregate.deltas import Deltas
 from service.aggregate.folds import FOLDS
 from service.aggregate.folds.merge import merge
+from service.aggregate.moments import FirstMoments
 from service.aggregate.policy import Mask, Outcomes, TimePolicy
+from service.aggregate.reached import reached_by
 from service.aggregate.records import scanned
 from service.aggregate.resolve import Resolved, Resolver
 from service.aggregate.seen import SeenIds
@@ -50,6 +52,8 @@ class Prepared:
     resolved: Resolved
     over_limit: Mapping[str, int]
     """Events counted under `~other`, by kind of name."""
+    milestones: pl.DataFrame
+    """What it brings of milestones."""
 
 
 @dataclass(slots=True)
@@ -63,6 +67,7 @@ class Pipeline:
     admission: Admission
     resolver: Resolver
     seen: SeenIds
+    _moments: FirstMoments = field(default_factory=FirstMoments)
     _configs: Known[int, TenantFoldConfig] = field(default_factory=lambda: Known(KNOWN_CONFIGS))
     _kept_from: KeptFrom | None = None
     _doubtful: bool = False
@@ -90,17 +95,20 @@ class Pipeline:
         frames = await asyncio.to_thread(rows.stored_frames, batch, outcomes)
         configs = await self._configs_of(frames)
         admitted = await self.admission.admit(frames, configs)
-        deltas = await asyncio.to_thread(_fold, admitted.frames, await self._context(configs))
+        deltas = await asyncio.to_thread(_fold, admitted.frames, await self._context(configs), self._moments)
         resolved = await self.resolver.resolve(deltas)
         staged = await asyncio.to_thread(self._stage, batch, groups, outcomes, deltas, resolved)
         staged.rows["version"] = [(tenant, config.version) for tenant, config in configs.items()]
-        return Prepared(number, batch, outcomes, staged, resolved, admitted.over_limit)
+        if len(deltas.milestones):
+            staged.rows["derived"] = await self._derived(configs)
+        return Prepared(number, batch, outcomes, staged, resolved, admitted.over_limit, deltas.milestones)
 
     def committed(self, prepared: Prepared) -> None:
         """Keep what the batch brought to the caches."""
         self._doubtful = False
         self.seen.commit(prepared.number)
         self.resolver.learn(prepared.resolved)
+        self._moments.learn(prepared.milestones)
 
     def reset(self, *, stale: bool = False) -> None:
         """Drop what batches under way have left, after a failure; configurations and partitions are read anew.
@@ -169,6 +177,12 @@ class Pipeline:
         kept = self._kept_from
         return FoldContext(configs, kept.minute_from_us, kept.quarter_from_us, kept.minute_until_us, kept.quarter_until_us)
 
+    async def _derived(self, configs: Mapping[int, TenantFoldConfig]) -> list[tuple[int, str, bool, list[str]]]:
+        """Milestones that are made of others, of any version: the flush derives them of what it brings."""
+        declared = {(tenant, each) for tenant, config in configs.items() for of in config.versions for each in of.together}
+        await self.admission.milestone_ids({(tenant, each.milestone) for tenant, each in declared})
+        return [(tenant, each.milestone, each.of_account, list(each.parts)) for tenant, each in declared]
+
     def _stage(self, batch: Batch, groups: list[Group], outcomes: Outcomes, deltas: Deltas, resolved: Resolved) -> Staged:
         return Staged(
             csv=stage_deltas(deltas, resolved),
@@ -189,6 +203,8 @@ def compile_all() -> None:
     bits.prepare()
 
 
-def _fold(frames: Mapping[str, pl.DataFrame], context: FoldContext) -> Deltas:
+def _fold(frames: Mapping[str, pl.DataFrame], context: FoldContext, moments: FirstMoments) -> Deltas:
     folded = [FOLDS[family].fold(frame, context) for family, frame in frames.items()]
-    return merge(folded) if folded else Deltas()
+    deltas = merge(folded) if folded else Deltas()
+    deltas = replace(deltas, milestones=moments.news(deltas.milestones))
+    return replace(deltas, reached=reached_by(deltas, context))

@@ -17,6 +17,7 @@ from service.store.engine import Connection
 from service.store.names import Series, series_ids
 from service.store.ordinals import Places as Placed
 from service.store.ordinals import Seats, Users, seat_places, user_places
+from service.store.reached import STATUS
 
 KNOWN_SERIES = 200_000
 KNOWN_USERS = 500_000
@@ -31,6 +32,10 @@ Ask: TypeAlias = Callable[[Connection, pl.DataFrame], Awaitable[tuple[Ints, Ints
 """Asks Postgres for keys: their numbers and first days (NO_DAY: none), in their order."""
 
 
+def _no_milestones() -> pl.DataFrame:
+    return pl.DataFrame(schema={"tenant": pl.Int32, "milestone": pl.String, "id": pl.Int64})
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a batch's deltas name, each key once."""
@@ -43,6 +48,8 @@ class Wanted:
     """SEAT_KEY and `day`."""
     features: pl.DataFrame
     """tenant, feature."""
+    milestones: pl.DataFrame
+    """tenant, milestone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,8 @@ class Resolved:
     """SEAT_KEY → number (the user's ordinal), ordinal, first_day, day."""
     features: pl.DataFrame
     """tenant, feature → id."""
+    milestones: pl.DataFrame = field(default_factory=_no_milestones)
+    """tenant, milestone → id."""
 
 
 def wanted(deltas: Deltas) -> Wanted:
@@ -66,11 +75,17 @@ def wanted(deltas: Deltas) -> Wanted:
     seen = activity.select(*USER_KEY, "day")
     if len(deltas.users):
         seen = pl.concat([seen, deltas.users.with_columns(day=pl.lit(None, pl.Int32))])
+    seated = activity.filter(pl.col("account") != "").select(*SEAT_KEY, "day")
+    if len(deltas.reached):
+        # Whoever reached something in an account has a seat there, though nothing was used.
+        told = deltas.reached.filter(pl.col("account") != "").select(*SEAT_KEY, pl.lit(None, pl.Int32).alias("day"))
+        seated = pl.concat([seated, told])
     return Wanted(
         series=deltas.facts.select(SERIES_KEY).unique(),
         users=seen.group_by(USER_KEY).agg(pl.col("day").min()),
-        seats=activity.filter(pl.col("account") != "").group_by(SEAT_KEY).agg(pl.col("day").min()),
+        seats=seated.group_by(SEAT_KEY).agg(pl.col("day").min()),
         features=activity.select("tenant", "feature").unique(),
+        milestones=deltas.reached.select("tenant", "milestone").filter(pl.col("milestone") != STATUS).unique(),
     )
 
 
@@ -97,12 +112,16 @@ class Resolver:
         seated = keys.seats.join(users.select(*USER_KEY, number="ordinal"), on=USER_KEY)
         seats = await self._find(self._seats, seated.select(SEAT_PLACE), self._ask_seats)
         ids = await self.admission.feature_ids(list(keys.features.iter_rows()))
+        reached = await self.admission.milestone_ids(list(keys.milestones.iter_rows()))
         return Resolved(
             series=keys.series.with_columns(pl.Series("series", series)),
             users=users,
             seats=_placed(seated, *seats),
             features=keys.features.with_columns(
                 pl.Series("id", [ids[feature] for feature in keys.features.iter_rows()], dtype=pl.Int64)
+            ),
+            milestones=keys.milestones.with_columns(
+                pl.Series("id", [reached[milestone] for milestone in keys.milestones.iter_rows()], dtype=pl.Int64)
             ),
         )
 

@@ -6,6 +6,7 @@ import polars as pl
 
 from service.aggregate.bits import chunks
 from service.aggregate.deltas import Deltas
+from service.aggregate.reached import reached_rows
 from service.aggregate.resolve import SEAT_KEY, SERIES_KEY, USER_KEY, Resolved, earlier
 from service.clock import QUARTER
 
@@ -33,6 +34,9 @@ def stage_deltas(deltas: Deltas, resolved: Resolved) -> dict[str, bytes]:
     }
     return {stage: _csv(frame) if frame is not None else b"" for stage, frame in made.items()}
 
+        "reached": reached_rows(
+            deltas.reached, resolved.milestones, users=resolved.users, seats=resolved.seats, first={"user": users, "seat": seats}
+        ),
 
 def _of(deltas: pl.DataFrame, rows: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame | None:
     """Rows of what there is: most flushes have none for most stages, and shaping nothing takes as long as a little."""

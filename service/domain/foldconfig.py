@@ -6,6 +6,28 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class FirstUse:
+    """A milestone that is reached with the first use of a feature."""
+
+    milestone: str
+    features: frozenset[str] = frozenset()
+    """Any of these; none named: whatever makes active."""
+    of_account: bool = False
+    """The account reaches it that the use names, else the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """A milestone that is reached when the last of several is."""
+
+    milestone: str
+    parts: tuple[str, ...]
+    """Milestones of a user, in the order of their names; none of them is made of others."""
+    of_account: bool = False
+    """The account reaches it when one of its users has all, else the user."""
+
+
+@dataclass(frozen=True, slots=True)
 class FoldConfig:
     """One version's part that decides how events are folded."""
 
@@ -18,6 +40,10 @@ class FoldConfig:
     """Usage properties that are split by, with how many values each may have."""
     frequency_features: frozenset[str] = frozenset()
     """Features whose uses are kept by user and week; `*` is anything."""
+    first_uses: tuple[FirstUse, ...] = ()
+    """First uses that are kept, in the order of their names."""
+    together: tuple[Together, ...] = ()
+    """Milestones that are made of others, in the order of their names."""
 
 
 @dataclass(frozen=True, slots=True)

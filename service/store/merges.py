@@ -7,6 +7,8 @@ before it changes it (docs/adr/0012). Elsewhere, what would change nothing is le
 
 from typing import Final
 
+from service.store.derived import DERIVED, DERIVED_REACHED
+
 # Ids of stored events: a run a batch; compaction makes one of many.
 IDS = """
 insert into seen_ids (generation, partition, hour, first_offset, hashes)
@@ -128,6 +130,17 @@ where (excluded.time_us, excluded.source collate "C", excluded.id collate "C")
 """
 
 # Steps of incidents and the like: a set.
+# Who had reached what: unions of sets.
+REACHED = """
+merge into reached a
+using (select tenant, population, what, span, date '1970-01-01' + since as since, chunk, bits from flush_reached) s
+on a.tenant = s.tenant and a.population = s.population and a.what = s.what and a.span = s.span and a.since = s.since
+    and a.chunk = s.chunk
+when matched and a.bits | s.bits <> a.bits then update set bits = a.bits | s.bits
+when not matched then insert (tenant, population, what, span, since, chunk, bits)
+    values (s.tenant, s.population, s.what, s.span, s.since, s.chunk, s.bits)
+"""
+
 STEP = """
 insert into step (tenant, family, subject, time_us, source, id, account, fields)
 select tenant, family, subject, time_us, source, id, account, fields from flush_step
@@ -193,6 +206,9 @@ MERGES: Final = (
     ("step", STEP),
     ("dead_letter", DEAD_LETTER),
     ("ledger", LEDGER),
+    ("reached", REACHED),
+    ("derived", DERIVED),
+    ("derived", DERIVED_REACHED),
     ("dirty", DIRTY),
     ("producer", PRODUCER),
 )

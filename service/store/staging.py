@@ -36,6 +36,8 @@ STAGES: Final[Mapping[str, str]] = {
     "first_seat": "tenant int, ordinal int, day int",
     # Who was active, as bits.
     "activity": "tenant int, population text, feature bigint, day int, chunk int, bits bit(2048)",
+    # Who reached a milestone, was given a status or used something first, as bits, by day and by month.
+    "reached": "tenant int, population text, what bigint, span text, since int, chunk int, bits bit(2048)",
     # What is added up: by minute and quarter (microseconds) and local day; a row for each grain that is not null.
     "fact": """series bigint, minute bigint, quarter bigint, day int, n bigint, total numeric, least numeric, greatest numeric,
         newest_us bigint, newest_source text, newest_id text, newest_value numeric, histogram bigint[]""",
@@ -50,6 +52,8 @@ STAGES: Final[Mapping[str, str]] = {
 }
 """Columns by stage; the temporary table of a stage is `flush_STAGE`."""
 
+    # Milestones that are reached with others: those of a user, or of an account by one of its users.
+    "derived": "tenant int, milestone text, of_account boolean, parts text[]",
 
 @dataclass(slots=True)
 class Staged:

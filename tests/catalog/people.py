@@ -1,5 +1,6 @@
 """Filling the sets of users by hand: ordinals, seats, bits a day and traits, from a list of uses."""
 
+import importlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -7,6 +8,23 @@ from datetime import date
 
 import asyncpg
 
+REACHED = importlib.import_module("migrations.versions.0009_reached")
+COUNTERS = """
+insert into ordinal_counter (tenant, next_user, next_block) values ($1, $2, $3)
+on conflict (tenant) do update set next_user = greatest(ordinal_counter.next_user, excluded.next_user),
+  next_block = greatest(ordinal_counter.next_block, excluded.next_block)
+"""
+KNOWN = """
+with new as (
+  insert into app_user (tenant, user_id, ordinal)
+  select c.tenant, u.name, c.next_user + row_number() over (order by u.name) - 1
+  from ordinal_counter c, unnest($2::text[]) as u(name)
+  where c.tenant = $1 and not exists (select from app_user a where a.tenant = $1 and a.user_id = u.name)
+  returning 1
+)
+update ordinal_counter set next_user = next_user + (select count(*) from new) where tenant = $1
+"""
+NAME = "insert into name (tenant, kind, name) values ($1, 'milestone', $2) on conflict do nothing"
 CHUNK = 2_048
 BLOCK = 64
 
@@ -90,7 +108,9 @@ async def store_people(
     await connection.copy_records_to_table(
         "seat_block", records=[(tenant, block, account, used) for block, (account, used) in given.blocks.items()]
     )
+    await connection.execute(COUNTERS, tenant, max(given.users.values(), default=-1) + 1, len(given.blocks))
     await _segments(connection, tenant, given, traits or {})
+    await _reach(connection)
     return given
 
 
@@ -114,6 +134,8 @@ async def store_statuses(connection: asyncpg.Connection, tenant: int, told: Iter
     ]
     columns = ("tenant", "kind", "field", "who", "account", "time_us", "source", "id", "value")
     await connection.copy_records_to_table("state_history", records=records, columns=columns)
+    await _know(connection, tenant, {record[3] for record in records})
+    await _reach(connection)
 
 
 async def store_milestones(connection: asyncpg.Connection, tenant: int, told: Iterable[Told], *, kind: str = "user") -> None:
@@ -125,6 +147,24 @@ async def store_milestones(connection: asyncpg.Connection, tenant: int, told: It
         earliest[key] = min(before, one, key=lambda each: (each.at_us, each.source, each.id))
     records = [(tenant, kind, *key, one.at_us, one.source, one.id) for key, one in earliest.items()]
     await connection.copy_records_to_table("milestone", records=records)
+    for name in {record[2] for record in records}:
+        await connection.execute(NAME, tenant, name)
+    if kind == "user":
+        await _know(connection, tenant, {record[3] for record in records})
+        await _reach(connection)
+
+
+async def _know(connection: asyncpg.Connection, tenant: int, users: Collection[str]) -> None:
+    """Give ordinals to users that only a status or a milestone tells of."""
+    await connection.execute(COUNTERS, tenant, 0, 0)
+    await connection.execute(KNOWN, tenant, sorted(users))
+
+
+async def _reach(connection: asyncpg.Connection) -> None:
+    """Make the sets of what was reached anew, as the migration does that brought them."""
+    await connection.execute(REACHED.SEATS)
+    await connection.execute("delete from reached")
+    await connection.execute(REACHED.BITS)
 
 
 async def _feature(connection: asyncpg.Connection, tenant: int, name: str) -> int:

@@ -5,6 +5,7 @@ import polars as pl
 from service.aggregate.context import FoldContext
 from service.aggregate.deltas import ACTIVITY_KEYS, USERS, Deltas
 from service.aggregate.folds.facts import fold_facts
+from service.aggregate.folds.firsts import first_uses
 from service.aggregate.folds.fold import Fold
 from service.aggregate.folds.pairs import declared_pairs_text
 from service.aggregate.folds.versions import Versions, versions
@@ -16,7 +17,6 @@ OK = pl.when("ok").then(pl.lit("")).otherwise(pl.lit("false"))
 
 
 def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
-    """Facts of the kinds `usage` and `session`, active users by feature and day, and users that only ended a session.
 
     The `end` of a session is no use and makes nobody active; it says how long the session was that began
     at its time less its duration.
@@ -31,6 +31,7 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
     )
 
 
+        milestones=first_uses(uses, valid),
 def _uses(uses: pl.DataFrame, valid: Versions, context: FoldContext) -> pl.DataFrame:
     observed = uses.select(
         "tenant", "account", "time_us", "feature", "ok", pl.lit(1, pl.Int64).alias("n"), _quantity(uses)

@@ -62,6 +62,21 @@ activity_day = Table(
     comment="population: user or seat; feature 0 is any that counts, else name.id; bit i of chunk c is ordinal 2048 c + i",
 )
 
+reached = Table(
+    "reached",
+    metadata,
+    Column("tenant", Integer, primary_key=True),
+    Column("population", Text, primary_key=True),
+    Column("what", BigInteger, primary_key=True),
+    Column("span", Text, primary_key=True),
+    Column("since", Date, primary_key=True),
+    Column("chunk", Integer, primary_key=True),
+    Column("bits", BIT(2048), nullable=False),
+    postgresql_with={"fillfactor": "50"},
+    comment="Who reached something on a day, or in a month that begins on it; what: a milestone's name.id, 0 a first use,"
+    " -1 a status; bits as in activity_day",
+)
+
 segment = Table(
     "segment",
     metadata,
