@@ -2,6 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+_TRAIT, _BAND, _METER = "account.", "band.", "band.meter:"
+BANDS: Final = ("band.mrr", "band.size", "band.tenure_months")
+"""Beside these `band.meter:NAME`."""
+
+
+def is_of_account(dimension: str) -> bool:
+    """Whether a dimension is a trait or a band of accounts: `account.NAME`, `band.NAME`."""
+    prefixed = any(dimension.startswith(prefix) and len(dimension) > len(prefix) for prefix in (_TRAIT, _METER))
+    return prefixed or dimension in BANDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +40,25 @@ class Asked:
         """The users' traits that are asked for, as `user.NAME`."""
         return sorted({name for name in (*self.by, *self.filtered) if name.startswith("user.")})
 
+    @property
+    def groups(self) -> list[str]:
+        """The traits and bands of accounts that are asked for, as `account.NAME` and `band.NAME`."""
+        return sorted({name for name in (*self.by, *self.filtered) if is_of_account(name)})
+
+    @property
+    def of_accounts(self) -> bool:
+        """Whether accounts are told apart or chosen, by themselves, a trait or a band."""
+        return self.names("account") or bool(self.groups)
+
+    @property
+    def by_accounts(self) -> bool:
+        """Whether it is split by accounts, a trait of theirs or a band: what names no account is not shown."""
+        return "account" in self.by or any(is_of_account(name) for name in self.by)
+
     def trait(self, dimension: str) -> str:
-        """The name of a trait, without `user.`, as a parameter."""
+        """The name of a trait, without `user.` or what else stands before the point, as a parameter."""
         where = ("by_name", self.by) if dimension in self.by else ("filter_name", self.filtered)
-        return f"substr(:{where[0]}_{where[1].index(dimension)}, 6)"
+        return f"substr(:{where[0]}_{where[1].index(dimension)}, {dimension.index('.') + 2})"
 
     def dims(self, columns: Mapping[str, str]) -> str:
         """The dimensions asked for as jsonb, each from its column; one that has none is left out."""

@@ -92,7 +92,7 @@ def shape_of_kpi(kpi: Kpi) -> KpiShape:
     return KpiShape(
         unit=kpi.head.unit,
         statistics=tuple(name for name in kpi.statistics if name != MAIN),
-        dimensions=kpi.head.dimensions,
+        dimensions=kpi.dimensions,
         units={name: statistic.unit for name, statistic in kpi.statistics.items() if statistic.unit != kpi.head.unit},
         required=kpi.head.required,
         windows=tuple(name for name in kpi.head.windows if kpi.takes(name)),

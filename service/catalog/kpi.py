@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from service.catalog.asked import is_of_account
 from service.catalog.windows import NAMES, OF_DAYS
 from service.domain.formula import Expression
 
@@ -17,6 +18,8 @@ Better = Literal["higher", "lower", "neither"]
 Per = Literal["minute", "day", "week", "month"]
 PERCENTILES: Mapping[str, float] = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 OF_DISTRIBUTION: tuple[str, ...] = ("mean", *PERCENTILES, "min", "max", "count", "share_within")
+OF_ACCOUNTS: tuple[str, ...] = ("account.*", "band.*")
+"""What every KPI takes that names `account`: traits of accounts, as they are now, and bands, as of the window's end."""
 MAIN = ""
 """The name of the statistic that is the KPI's plain value."""
 
@@ -156,8 +159,16 @@ class Kpi:
         kind = self.formula.kind if self.formula else _plain(head.kind)
         return {MAIN: Statistic(title=head.title, unit=head.unit, kind=kind, better=head.better)} | own
 
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """What it can be split and filtered by: as the head says, and by what groups accounts where it names them."""
+        own = self.head.dimensions
+        return (*own, *(name for name in OF_ACCOUNTS if "account" in own and name not in own))
+
     def splits_by(self, dimension: str) -> bool:
         """Whether it can be split and filtered by a dimension."""
+        if is_of_account(dimension):
+            return "account" in self.head.dimensions
         return any(
             dimension == known or (known.endswith(".*") and dimension.startswith(known[:-1]) and len(dimension) > len(known) - 1)
             for known in self.head.dimensions

@@ -8,6 +8,7 @@ are turned into users first, so that a user with several seats counts once.
 
 from dataclasses import dataclass
 
+from service.catalog.accounts import Accounts, plain_name
 from service.catalog.asked import Asked
 
 CHUNK = 2_048
@@ -37,7 +38,7 @@ class Population:
     @property
     def with_account(self) -> bool:
         """Whether seats are read."""
-        return self.asked.names("account")
+        return self.asked.of_accounts
 
     @property
     def expands(self) -> bool:
@@ -49,13 +50,18 @@ class Population:
         """What a row is told apart by, beside its piece of the bits."""
         day = ["day"] if self.daily else []
         label = ["label"] if self.with_feature else []
-        account = ["account"] if "account" in self.asked.by else []
-        return ["tenant", "win", *day, *label, *account]
+        return ["tenant", "win", *day, *label, *self._accounts.shown]
 
     def columns(self) -> dict[str, str]:
         """The column of each dimension."""
         columns = {name: f"value_{number}" for number, name in enumerate(self.asked.traits)}
-        return columns | {"account": "account"} | ({"feature": "label"} if self.with_feature else {})
+        columns |= {name: plain_name(self.asked, name) for name in ("account", *self.asked.groups)}
+        return columns | ({"feature": "label"} if self.with_feature else {})
+
+    @property
+    def _accounts(self) -> Accounts:
+        """The account of a block of seats, and what groups it."""
+        return Accounts(self.asked, "b.account")
 
     def _parts(self) -> list[tuple[str, str]]:
         """Named parts, the last of which has all."""
@@ -88,7 +94,7 @@ class Population:
     @property
     def _may_be_one_account(self) -> bool:
         """One account's users are its seats: then nothing has to become anything."""
-        return self.expands and not self.as_users and not self.asked.traits
+        return self.expands and not self.as_users and not self.asked.traits and not self.asked.groups
 
     def _seen(self) -> str:
         day = "day, " if self.daily else ""
@@ -110,11 +116,14 @@ class Population:
         )
 
     def _held(self) -> str:
-        keys = ", ".join(f"s.{key}" for key in self.keys if key != "account")
+        accounts = self._accounts
+        keys = [f"s.{key}" for key in self.keys if key not in accounts.shown]
+        keys += [f"{column} as {name}" for name, column in accounts.shown.items()]
+        conditions = "".join(f" and {condition}" for condition in accounts.conditions())
         return (
-            f"select {keys}, b.account, b.block as part,"
+            f"select {', '.join(keys)}, b.block as part,"
             f" substring(s.bits from b.block % {_BLOCKS_A_CHUNK} * {BLOCK} + 1 for {BLOCK}) as bits\n"
-            "from seen s join blocks b on b.tenant = s.tenant and b.part = s.part"
+            f"from seen s{accounts.join('s')}\njoin blocks b on b.tenant = s.tenant and b.part = s.part{conditions}"
         )
 
     def _persons(self) -> str:

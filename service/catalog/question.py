@@ -35,7 +35,7 @@ class Question:
 
 def check(kpi: Kpi, question: Question) -> None:
     """Raise InvalidQuery when a KPI cannot be asked this."""
-    known = ", ".join(kpi.head.dimensions) or "nothing"
+    known = ", ".join(kpi.dimensions) or "nothing"
     for name in (*question.by, *question.filters):
         if not kpi.splits_by(name):
             raise InvalidQuery("by" if name in question.by else name, f"{kpi.id} has no dimension {name!r}: it has {known}")

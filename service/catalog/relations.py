@@ -1,14 +1,22 @@
-"""Relations that are made for a question: of facts, of users, of seconds, of cases."""
+"""Relations that are made for a question: of accounts, of facts, of users, of seconds, of cases."""
 
 from collections.abc import Callable, Mapping
 
-from service.catalog import relations_cases, relations_facts, relations_people, relations_seconds, relations_users
+from service.catalog import (
+    relations_accounts,
+    relations_cases,
+    relations_facts,
+    relations_people,
+    relations_seconds,
+    relations_users,
+)
 from service.catalog.kpi import Head
 
 Build = Callable[[Head, tuple[str, ...], frozenset[str]], str]
 """Makes a relation's statement of the head, the split and the names of the filters."""
 
 BUILT: Mapping[str, Build] = {
+    **relations_accounts.BUILT,
     **relations_facts.BUILT,
     **relations_users.BUILT,
     **relations_people.BUILT,
@@ -17,6 +25,7 @@ BUILT: Mapping[str, Build] = {
 }
 """In an order in which each reads only those before it."""
 NEEDS: Mapping[str, tuple[str, ...]] = {
+    **relations_accounts.NEEDS,
     **relations_facts.NEEDS,
     **relations_users.NEEDS,
     **relations_people.NEEDS,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from service.catalog.accounts import Accounts, plain_name
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
 from service.catalog.population import CHUNK
@@ -45,15 +46,17 @@ where m.time_us >= s.time_us and not exists (
 def first_values(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
     """`first_values(tenant, win, dims, duration)`: a row a user whose first value lies in the window, in nanoseconds."""
     asked = Asked.of(by, filtered)
-    columns = {name: f"coalesce(t{number}.value, '')" for number, name in enumerate(asked.traits)} | {"account": "p.account"}
-    joins = "\njoin app_user u on u.tenant = p.tenant and u.user_id = p.who" if asked.traits else ""
+    accounts = Accounts(asked, "p.account")
+    columns = {name: f"coalesce(t{number}.value, '')" for number, name in enumerate(asked.traits)} | accounts.columns
+    joins = accounts.join("p")
+    joins += "\njoin app_user u on u.tenant = p.tenant and u.user_id = p.who" if asked.traits else ""
     for number, name in enumerate(asked.traits):
         joins += (
             f"\nleft join segment t{number} on t{number}.tenant = p.tenant and t{number}.dimension = {asked.trait(name)}"
             f" and t{number}.chunk = u.ordinal / {CHUNK} and get_bit(t{number}.bits, u.ordinal % {CHUNK}) = 1"
         )
-    conditions = [f"{columns[name]} = any({asked.values(name)})" for name in asked.filtered]
-    conditions += ["p.account <> ''"] if "account" in by else []
+    conditions = [f"{columns[name]} = any({asked.values(name)})" for name in asked.traits if name in asked.filtered]
+    conditions += accounts.conditions()
     where = f"\nwhere {' and '.join(conditions)}" if conditions else ""
     return f"select p.tenant, p.win, {asked.dims(columns)} as dims, p.duration\nfrom (\n{_FIRST_VALUES}\n) p{joins}{where}"
 
@@ -64,20 +67,29 @@ def cases(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # 
 
 
 def incidents_asked(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
-    """`incidents_asked`: the cases that pass the filters, with `dims`, `opened_at` …; split by account, one row an account.
+    """`incidents_asked(tenant, win …)`: a window's cases that pass the filters, with `dims`, `opened_at` …, whenever they were.
 
-    For one account its own count and those that name none; a split by account shows those that name one.
+    Split by account, or by what groups accounts, a row for each that a case names. For chosen accounts theirs and those
+    that name none.
     """
     asked = Asked.of(by, filtered)
-    columns = {name: f"coalesce(c.{name}, '')" for name in _DIMENSIONS} | {"account": "a.name"}
-    conditions = [f"{columns[name]} = any({asked.values(name)})" for name in asked.filtered if name != "account"]
-    named = " cross join lateral unnest(c.accounts) as a(name)" if "account" in by else ""
-    if "account" in asked.filtered:
-        allowed = asked.values("account")
-        conditions.append(f"a.name = any({allowed})" if named else f"(c.accounts && {allowed} or c.accounts = '{{}}')")
+    columns = {name: f"coalesce(c.{name}, '')" for name in _DIMENSIONS}
+    conditions = [f"{columns[name]} = any({asked.values(name)})" for name in columns if name in asked.filtered]
+    accounts = Accounts(asked, "n.name")
+    named, of_named = "from unnest(c.accounts) as n(name)", " and ".join(accounts.conditions())
+    several = ""
+    if asked.by_accounts:
+        shown = ", ".join(f"{column} as {name}" for name, column in accounts.shown.items())
+        several = f"\ncross join lateral (select distinct {shown} {named} where {of_named}) a"
+        columns |= {name: f"a.{plain_name(asked, name)}" for name in accounts.columns}
+    elif of_named:
+        conditions.append(f"(c.accounts = '{{}}' or exists (select {named} where {of_named}))")
     where = f"\nwhere {' and '.join(conditions)}" if conditions else ""
     moments = "".join(f", {_AT.format(name)} as {name}_at" for name in ("opened", "detected", "acknowledged", "resolved"))
-    return f"select c.*, {asked.dims(columns)} as dims{moments}\nfrom cases c{named}{where}"
+    return (
+        f"select w.win, c.*, {asked.dims(columns)} as dims{moments}\n"
+        f"from wins w{accounts.join('w')}\njoin cases c on c.tenant = w.tenant{several}{where}"
+    )
 
 
 def severities(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
@@ -98,5 +110,5 @@ BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "first_values": ("wins", "declared"),
     "cases": ("wins",),
-    "incidents_asked": ("cases",),
+    "incidents_asked": ("wins", "cases"),
 }

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from service.catalog.accounts import Accounts
+from service.catalog.asked import Asked
 from service.catalog.kpi import Facts, Head
 from service.catalog.literals import split_literals
 
@@ -60,34 +62,34 @@ def _series(head: Head, by: Sequence[str], filtered: Iterable[str], pieces: str)
     """What every branch shows, and the series of each piece that pass the filters."""
     if head.facts is None:
         raise ValueError(f"{head.id} declares no facts")
-    asked = sorted(filtered)
-    conditions, counted = _conditions(head, head.facts, by, asked)
-    labelled = "feature" in by and "feature" in asked
+    asked = Asked.of(tuple(by), frozenset(filtered))
+    accounts = Accounts(asked, "s.account")
+    conditions, counted = _conditions(head, head.facts, accounts)
+    labelled = "feature" in by and "feature" in asked.filtered
     labels = " join labels l on l.tenant = s.tenant and l.feature = s.dims ->> 'feature'" if labelled else ""
     return (
-        f"s.tenant, p.win, {_dims(by, labelled=labelled)} as dims, s.dims as d, s.account, {counted} as counted, m.*"
-        f" from {pieces} p join series s on s.tenant = p.tenant and s.kind = '{head.facts.kind}'{conditions}{labels}"
+        f"s.tenant, p.win, {_dims(accounts, labelled=labelled)} as dims, s.dims as d, s.account, {counted} as counted, m.*"
+        f" from {pieces} p{accounts.join('p')}"
+        f" join series s on s.tenant = p.tenant and s.kind = '{head.facts.kind}'{conditions}{labels}"
     )
 
 
-def _conditions(head: Head, facts: Facts, by: Sequence[str], filtered: Sequence[str]) -> tuple[str, str]:
+def _conditions(head: Head, facts: Facts, accounts: Accounts) -> tuple[str, str]:
     """What series are read, and what of them is `counted`."""
     read, counted = "", []
-    for number, name in enumerate(filtered):
+    for number, name in enumerate(accounts.asked.filtered):
         # What has no value of a dimension shows under "" in a split, so it is found by it too.
         allowed = f"coalesce(s.dims ->> :filter_name_{number}, '') = any(:filter_value_{number})"
-        if name == "account":
-            own = "" if not head.platform_wide or "account" in by else " or s.account = ''"
-            read += f" and (s.account = any(:filter_value_{number}){own})"
-        elif name == "feature":
-            if name not in by:
+        if name in accounts.columns:
+            continue
+        if name == "feature":
+            if name not in accounts.asked.by:
                 read += " and (s.tenant, s.dims ->> 'feature') in (select l.tenant, l.feature from labels l)"
         elif name in facts.counted_by:
             counted.append(allowed)
         else:
             read += f" and {allowed}"
-    if "account" in by:
-        read += " and s.account <> ''"
+    read += "".join(f" and {condition}" for condition in accounts.conditions(platform_wide=head.platform_wide))
     if facts.where:
         read += f" and ({_of_series(facts.where)})"
     return read, " and ".join(counted) or "true"
@@ -97,15 +99,9 @@ def _of_series(condition: str) -> str:
     return "".join(part if literal else re.sub(r"\bd\b", "s.dims", part) for literal, part in split_literals(condition))
 
 
-def _dims(by: Sequence[str], *, labelled: bool) -> str:
-    if not by:
-        return "'{}'::jsonb"
-    columns = {"account": "s.account", **({"feature": "l.label"} if labelled else {})}
-    pairs = [
-        f":by_name_{number}, " + columns.get(name, f"coalesce(s.dims ->> :by_name_{number}, '')")
-        for number, name in enumerate(by)
-    ]
-    return f"jsonb_build_object({', '.join(pairs)})"
+def _dims(accounts: Accounts, *, labelled: bool) -> str:
+    of_series = {name: f"coalesce(s.dims ->> :by_name_{number}, '')" for number, name in enumerate(accounts.asked.by)}
+    return accounts.asked.dims(of_series | ({"feature": "l.label"} if labelled else {}) | accounts.columns)
 
 
 BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {"facts": facts_relation, "before": before_relation}

@@ -9,6 +9,7 @@ its span count as up. A quarter of an hour is a string of 900 bits: nothing is e
 
 from collections.abc import Callable, Mapping
 
+from service.catalog.accounts import Accounts, plain_name
 from service.catalog.asked import Asked
 from service.catalog.cleared import CLEARED, NONE, bucket, cleared_quarters, span
 from service.catalog.kpi import Head
@@ -39,7 +40,7 @@ def seconds(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  
     groups = _groups(asked)
     keys = ", ".join(f"g.{name}" for name in groups)
     sums = ", ".join(f"coalesce(sum(bit_count(t.{name} & {_mask('t', 'w')})), 0) as {name}" for name in _STATES)
-    columns = {name: name for name in ("account", "component", "monitor", "region")}
+    columns = _columns(asked)
     return (
         "with "
         + ",\n".join(f"{name} as (\n{body}\n)" for name, body in parts.items())
@@ -55,20 +56,34 @@ def seconds(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  
 def probe_counts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
     """`probe_counts(tenant, win, dims, probes, probes_up)`: by the quarter of an hour that they began in."""
     asked = Asked.of(by, filtered)
-    columns = {name: f"p.{name}" for name in by}
-    grouped = "".join(f", {name}" for name in by)
+    columns = {name: f"p.{column}" for name, column in _columns(asked).items()}
+    shown = "".join(f", {column}" for column in _shown(asked, [columns[name][2:] for name in by]))
+    places = "".join(f", {place + 3}" for place in range(len(by)))
     return (
         f"select w.tenant, w.win, {asked.dims(columns)} as dims, p.probes, p.probes_up\n"
-        f"from wins w cross join lateral (\n"
-        f"  select sum(probes) as probes, sum(probes_up) as probes_up{grouped} from probe_quarter\n"
+        f"from wins w{Accounts(asked, 'account').join('w')} cross join lateral (\n"
+        f"  select sum(probes) as probes, sum(probes_up) as probes_up{shown} from probe_quarter\n"
         f"  where tenant = w.tenant and bucket >= {_first_bucket('w')} and bucket < w.until_at{_read(asked)}\n"
-        f"  group by tenant{grouped}) p"
+        f"  group by tenant{places}) p"
     )
+
+
+def _columns(asked: Asked) -> dict[str, str]:
+    """Each dimension's column, in all parts of the relation."""
+    own = {name: name for name in ("component", "monitor", "region")}
+    return own | {name: plain_name(asked, name) for name in ("account", *asked.groups)}
+
+
+def _shown(asked: Asked, names: list[str]) -> list[str]:
+    """These columns as they are made of a row of `probe_quarter`."""
+    made = Accounts(asked, "account").shown
+    return [f"{made[name]} as {name}" if name in made else name for name in names]
 
 
 def _groups(asked: Asked) -> list[str]:
     """What a figure is of: dimensions that are split by."""
-    return ["tenant", "win", *(name for name in ("account", "component", "monitor", "region") if name in asked.by)]
+    columns = _columns(asked)
+    return ["tenant", "win", *(columns[name] for name in sorted(columns) if name in asked.by)]
 
 
 def _apart(asked: Asked) -> list[str]:
@@ -82,29 +97,28 @@ def _whole(asked: Asked) -> bool:
 
 
 def _read(asked: Asked) -> str:
-    conditions = ""
-    for name in asked.filtered:
-        wide = " or account = ''" if name == "account" and name not in asked.by else ""
-        conditions += f" and ({name} = any({asked.values(name)}){wide})"
-    return conditions + (" and account <> ''" if "account" in asked.by else "")
+    own = [f"{name} = any({asked.values(name)})" for name in ("component", "monitor", "region") if name in asked.filtered]
+    return "".join(f" and {each}" for each in (*own, *Accounts(asked, "account").conditions(platform_wide=True)))
 
 
 def _monitored(asked: Asked) -> str:
-    """What each monitor said in each quarter of the window; an account is part of it only when split by."""
-    keys = [*(["account"] if "account" in asked.by else []), "component", "monitor", "region", "bucket"]
+    """What each monitor said in each quarter of the window; an account, or what groups it, is part of it only when split by."""
+    accounts = Accounts(asked, "account")
+    keys = [*accounts.shown, "component", "monitor", "region", "bucket"]
+    places = ", ".join(str(place + 1) for place in range(len(keys)))
     said = ", ".join(f"bit_or({name}) as {name}" for name in _STATES)
     return (
-        f"select w.tenant, w.win, p.* from wins w cross join lateral (\n"
-        f"  select {', '.join(keys)}, {said} from probe_quarter\n"
+        f"select w.tenant, w.win, p.* from wins w{accounts.join('w')} cross join lateral (\n"
+        f"  select {', '.join(_shown(asked, keys))}, {said} from probe_quarter\n"
         f"  where tenant = w.tenant and bucket >= {_first_bucket('w')} and bucket < w.until_at{_read(asked)}\n"
-        f"  group by {', '.join(keys)}) p"
+        f"  group by {places}) p"
     )
 
 
 def _considered(asked: Asked) -> str:
     """Which components a figure is made of: those probed or declared, of the platform's the critical ones."""
     known = f"select distinct {', '.join(_apart(asked))} from monitored"
-    if _whole(asked) and "account" not in asked.by:
+    if _whole(asked) and not asked.by_accounts:
         only = f" where d.component = any({asked.values('component')})" if "component" in asked.filtered else ""
         known += f"\nunion select w.tenant, w.win, d.component from wins w join components d on d.tenant = w.tenant{only}"
     if asked.names("component"):

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from service.catalog import relations
+from service.catalog.accounts import GROUPS
+from service.catalog.asked import Asked
 from service.catalog.kpi import Head, Kpi
 from service.catalog.literals import split_literals
 
@@ -86,7 +88,7 @@ def statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str]) -> Statem
     The names of dimensions are parameters too: a text is made of how many there are, so few texts are prepared.
     """
     binder = _Binder(TYPES | _own_types(kpi.head))
-    used = _relations(kpi.sql)
+    used = _relations(kpi.sql, Asked.of(by, filtered))
     parts = [f"-- {kpi.id}: all tenants and windows asked for, at once"]
     bodies = [
         (name, relations.BUILT[name](kpi.head, by, filtered) if name in relations.BUILT else body)
@@ -114,10 +116,10 @@ def _own_types(head: Head) -> dict[str, str]:
     return only | {name: "text" if parameter.values else "numeric" for name, parameter in head.parameters.items()}
 
 
-def _relations(sql: str) -> set[str]:
+def _relations(sql: str, asked: Asked) -> set[str]:
     """The relations that a file names, and those that they are made of."""
     words = {word for literal, part in split_literals(sql) if not literal for word in re.findall(r"[a-z_]+", part)}
-    used = set(RELATIONS) & words
+    used = set(RELATIONS) & words | ({GROUPS} if asked.groups else set())
     while more := {need for name in used for need in NEEDS.get(name, ())} - used:
         used |= more
     return used

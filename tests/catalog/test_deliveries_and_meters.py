@@ -180,3 +180,7 @@ async def activity(connection: asyncpg.Connection, tenant: int, *, users: list[i
             "insert into seat (tenant, account, user_ordinal, ordinal, first_day) values ($1, $2, $3, $4, $5)",
             tenant, account, user, seat, day,
         )  # fmt: skip
+        await connection.execute(
+            "insert into seat_block (tenant, block, account, used) values ($1, $2, $3, 64) on conflict do nothing",
+            tenant, seat // 64, account,
+        )  # fmt: skip

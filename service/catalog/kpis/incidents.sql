@@ -16,7 +16,7 @@
 with rows as (
   select w.tenant, w.win, i.dims, 1 as n
   from wins w
-  join incidents_asked i on i.tenant = w.tenant
+  join incidents_asked i on i.tenant = w.tenant and i.win = w.win
   where not i.false_positive and i.opened_at >= w.start_at and i.opened_at < w.end_at
   union all
   select w.tenant, w.win, s.dims, 0 from wins w cross join severities s

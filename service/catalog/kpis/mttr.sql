@@ -18,7 +18,7 @@
 -- by = [[], ["severity"]]
 select w.tenant, w.win, i.dims, array_agg(t.duration) as durations
 from wins w
-join incidents_asked i on i.tenant = w.tenant
+join incidents_asked i on i.tenant = w.tenant and i.win = w.win
 join declared d on d.tenant = w.tenant
 cross join lateral (
   select (i.resolved_us - i.idle_us - case

@@ -14,7 +14,7 @@
 with rows as (
   select w.tenant, w.win, i.dims, 1 as n
   from wins w
-  join incidents_asked i on i.tenant = w.tenant
+  join incidents_asked i on i.tenant = w.tenant and i.win = w.win
   where not i.false_positive and i.opened_at < w.end_at and not exists (
     select from (
       select fields ->> 'action' as move from step
