@@ -19,6 +19,7 @@ from service.errors import (
     NotFound,
     Overloaded,
     Transient,
+    VersionMoved,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -38,6 +39,7 @@ class Kind(Enum):
     METHOD_NOT_ALLOWED = (405, "method-not-allowed", "The method does not exist here")
     REQUEST_TIMEOUT = (408, "request-timeout", "The body did not come in time")
     CONFLICT = (409, "conflict", "It is there already")
+    PRECONDITION_FAILED = (412, "precondition-failed", "It is not as it was thought to be")
     TOO_LARGE = (413, "too-large", "The request is too large")
     UNSUPPORTED_MEDIA_TYPE = (415, "unsupported-media-type", "The media type or encoding is not taken")
     INVALID_REQUEST = (422, "invalid-request", "The request does not follow the contract")
@@ -104,6 +106,7 @@ _KINDS: dict[type[Exception], Kind] = {
     InvalidConfiguration: Kind.INVALID_REQUEST,
     NotFound: Kind.NOT_FOUND,
     AlreadyExists: Kind.CONFLICT,
+    VersionMoved: Kind.PRECONDITION_FAILED,
 }
 
 
@@ -120,7 +123,27 @@ def of(error: Exception) -> Problem | None:
     kind = next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), None)
     if kind is None:
         return None
-    return Problem(kind, str(error), members={"parameter": error.parameter} if isinstance(error, InvalidQuery) else None)
+    return Problem(kind, _detail(error), members=_members(error))
+
+
+def _detail(error: Exception) -> str:
+    if isinstance(error, InvalidConfiguration):
+        return f"{len(error.mistakes)} to mend, nothing is stored: see `mistakes`"
+    return str(error)
+
+
+def _members(error: Exception) -> dict[str, Any]:
+    """What an error says beside its sentence."""
+    match error:
+        case InvalidQuery():
+            return {"parameter": error.parameter}
+        case InvalidConfiguration():
+            return {
+                "mistakes": [{"path": each.path, "line": each.line or None, "message": each.message} for each in error.mistakes]
+            }
+        case VersionMoved():
+            return {"version": error.newest}
+    return {}
 
 
 def of_status(status: int, detail: str, request_id: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -1,5 +1,6 @@
 """What tenants declare: its versions, stored whole and read for many tenants at once."""
 
+import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import groupby
@@ -43,6 +44,10 @@ left join config_version v on v.tenant = t.id and v.version <= t.config_version
 where $1::int[] is null or t.id = any($1)
 order by t.id, v.version
 """
+
+
+# One version of a tenant's file, as it was handed in.
+LOAD_SOURCE = "select source from config_version where tenant = $1 and version = $2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,7 @@ async def change_config(
         configs = (await load_configs(connection, [row["id"]]))[row["id"]]
         has_data: bool = await connection.fetchval(HAS_DATA, row["id"])
         document = Document(text, form)
-        config = _checked(document, configs, rules, has_data=has_data)
+        config = await asyncio.to_thread(_checked, document, configs, rules, has_data=has_data)
         if configs.version and configs.newest == config:
             same = (f"nothing differs from version {configs.version}: it stays the newest",)
             return Applied(configs.version, configs.valid_from_us[-1], config, config, same, is_new=False)
@@ -125,6 +130,11 @@ async def load_configs(connection: Connection, tenants: Collection[int] | None =
     """Every version of these tenants, or of all, by tenant; ids that are no tenants are left out."""
     rows = await connection.fetch(LOAD_VERSIONS, None if tenants is None else list(tenants))
     return {tenant: _configs(list(group)) for tenant, group in groupby(rows, key=lambda row: row["id"])}
+
+
+async def load_source(connection: Connection, tenant: int, version: int) -> str:
+    """A version's file as it was handed in; "" for version 0, and where there is none."""
+    return await connection.fetchval(LOAD_SOURCE, tenant, version) or ""
 
 
 async def load_fold_configs(connection: Connection, tenants: Collection[int]) -> dict[int, TenantFoldConfig]:

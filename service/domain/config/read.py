@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from service.domain.config.base import Several
 from service.domain.config.document import Document, Form
+from service.domain.config.formulas import with_formulas
 from service.domain.config.lines import Path
 from service.domain.config.mistakes import sentence, shown, trimmed
 from service.domain.config.shape import KnownKpis
@@ -26,13 +27,13 @@ def parse(text: str, *, known_kpis: KnownKpis = (), timezone: str = "UTC", form:
 
 def checked(document: Document, *, known_kpis: KnownKpis, timezone: str) -> TenantConfig:
     """The same of a text that was read already."""
-    found: list[tuple[Path, str]] = []
     data = document.data
+    known, found = with_formulas(data, known_kpis)
     tenant = data.get("tenant", {})
     if isinstance(tenant, dict):
         data = {**data, "tenant": {"timezone": timezone, **tenant}}
     try:
-        config = document.validated(data, {"known_kpis": known_kpis})
+        config = document.validated(data, {"known_kpis": known})
     except ValidationError as error:
         found += _found(error, data)
     if found:

@@ -30,10 +30,16 @@ class TenantConfigs:
     timezone: str
     valid_from_us: tuple[int, ...]
     versions: tuple[TenantConfig, ...]
+    numbers: tuple[int, ...] = (0,)
+    """Which version each of them is; 0: what is declared where nothing is."""
 
     def at(self, time_us: int) -> TenantConfig:
         """The version for an instant; for a window that ends at `end_us`, ask for `end_us - 1`."""
-        return self.versions[max(0, bisect_right(self.valid_from_us, time_us) - 1)]
+        return self.versions[self.place_at(time_us)]
+
+    def place_at(self, time_us: int) -> int:
+        """Where the version for an instant stands among those that count."""
+        return max(0, bisect_right(self.valid_from_us, time_us) - 1)
 
     @property
     def newest(self) -> TenantConfig:
@@ -63,4 +69,5 @@ def configs_of(timezone: str, version: int, stored: Sequence[StoredVersion]) -> 
         timezone,
         tuple(each.valid_from_us for each in counting),
         tuple(each.config.in_zone(timezone) for each in counting),
+        tuple(each.number for each in counting),
     )
