@@ -54,13 +54,13 @@ async def fill(
                     now_us = starts_us + int(number * request_us)
                     body = traffic[tenant].body(events_a_request, now_us)
                     stamp = Stamp(database.tenants[tenant], now_us, backfill=False)
-                    waiting.append(decoder.decode(body, Form.ARRAY, stamp).rows)
+                    waiting.append(decoder.decode(body, Form.ARRAY, stamp))
                     if number % every == 0:
                         waiting.append(waiting[-1])
                         repeated += events_a_request
                 async with asyncio.TaskGroup() as group:
-                    for rows in waiting:
-                        group.create_task(appender.append(rows))
+                    for batch in waiting:
+                        group.create_task(appender.append(batch.rows, batch.packed))
         finally:
             appending.cancel()
             await asyncio.gather(appending, return_exceptions=True)

@@ -15,6 +15,7 @@ class IdHasher:
     """BLAKE2b-128 (RFC 7693) under the installation's key: nobody outside can aim at a partition."""
 
     def __init__(self, key: bytes) -> None:
+        self.key = key
         self._start = hashlib.blake2b(key=key, digest_size=HASH_BYTES)
 
     def of(self, tenant: int, source: str, event_id: str, time_us: int | None) -> IdHash:

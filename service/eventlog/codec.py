@@ -90,6 +90,15 @@ class Encoded:
     events: int
 
 
+@dataclass(frozen=True, slots=True)
+class Slab:
+    """Rows of one family that are encoded already, one after another."""
+
+    data: bytes
+    sizes: Sequence[int]
+    """Bytes of each."""
+
+
 class _Head(msgspec.Struct, array_like=True, gc=False):
     """What every version begins with, so that an unknown one can be named."""
 
@@ -124,7 +133,8 @@ def encode(producer: str, first_sequence: int, rows: Mapping[str, Sequence[AnyRo
         if len(payload) <= MAX_RECORD_BYTES:
             encoded.append(Encoded(payload, events))
         elif events == 1:
-            raise _too_large(lists, len(payload))
+            family, row = next((family, rows[0]) for family, rows in zip(FAMILIES, lists, strict=True) if rows)
+            raise too_large(family, row.source, row.id, len(payload))
         else:
             pieces = min(events, 1 + int(len(payload) / (MAX_RECORD_BYTES * _SPLIT_FILL)))
             pending.extendleft(reversed(_split(lists, pieces)))
@@ -171,10 +181,10 @@ def _split(lists: tuple[Sequence[AnyRow], ...], pieces: int) -> list[tuple[Seque
     ]
 
 
-def _too_large(lists: tuple[Sequence[AnyRow], ...], size: int) -> RecordTooLarge:
-    family, row = next((family, rows[0]) for family, rows in zip(FAMILIES, lists, strict=True) if rows)
+def too_large(family: str, source: str, event_id: str, size: int) -> RecordTooLarge:
+    """The error for a single row that no record has room for."""
     return RecordTooLarge(
-        f"the {family} event {row.id!r} of {row.source!r} takes {size} bytes in the log, "
+        f"the {family} event {event_id!r} of {source!r} takes {size} bytes in the log, "
         f"a record holds at most {MAX_RECORD_BYTES}: lower TIDEGAUGE_MAX_EVENT_BYTES to refuse it at the door"
     )
 

@@ -9,11 +9,12 @@ from time import perf_counter
 
 import structlog
 
-from service.domain.identity import partition_of
 from service.domain.ids import Partition
 from service.errors import LogSealed, LogUnavailable, Overloaded, Transient
-from service.eventlog.codec import AnyRow, encode
+from service.eventlog.codec import AnyRow
 from service.eventlog.port import Draft, EventLog
+from service.ingest.batch import PackedRows
+from service.ingest.shares import Share, shares
 from service.telemetry import Telemetry
 
 LANES = 2
@@ -27,6 +28,7 @@ log = structlog.get_logger()
 @dataclass(slots=True)
 class _Waiting:
     rows: Mapping[str, Sequence[AnyRow]]
+    packed: Sequence[PackedRows]
     events: int
     since_s: float
     done: asyncio.Future[None]
@@ -44,12 +46,12 @@ class _Lane:
         self.producer = secrets.token_hex(8)
         self.sequences = {}
 
-    def drafts(self, rows: Mapping[Partition, Mapping[str, Sequence[AnyRow]]]) -> list[Draft]:
+    def drafts(self, shares: Mapping[Partition, Share]) -> list[Draft]:
         """Records of these rows, sequences given out."""
         made: list[Draft] = []
-        for partition in sorted(rows):
+        for partition in sorted(shares):
             first = self.sequences.get(partition, 0)
-            encoded = encode(self.producer, first, rows[partition])
+            encoded = shares[partition].encoded(self.producer, first)
             self.sequences[partition] = first + len(encoded)
             made.extend(Draft(partition, record.events, record.payload) for record in encoded)
         return made
@@ -72,13 +74,13 @@ class Appender:
         self._empty.set()
         self._closing = False
 
-    async def append(self, rows: Mapping[str, Sequence[AnyRow]]) -> None:
-        """Make these rows durable; returns when the log has acknowledged all of them.
+    async def append(self, rows: Mapping[str, Sequence[AnyRow]], packed: Sequence[PackedRows] = ()) -> None:
+        """Make these rows durable, encoded ones and others; returns when the log has acknowledged all of them.
 
         Raises Overloaded when too much waits already, LogUnavailable when the log takes no writes: then
         it is not known whether the rows are in it, and sending them again makes duplicates, which are found.
         """
-        events = sum(map(len, rows.values()))
+        events = sum(map(len, rows.values())) + sum(each.events for each in packed)
         if events == 0:
             return
         if self._closing:
@@ -87,7 +89,7 @@ class Appender:
             raise Overloaded(f"{self._unanswered:,} events wait for the log, and at most {self._backlog_events:,} may: try again")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        self._waiting.append(_Waiting(rows, events, loop.time(), done))
+        self._waiting.append(_Waiting(rows, packed, events, loop.time(), done))
         self._waiting_events += events
         self._count(events)
         if len(self._waiting) == 1 or self._waiting_events >= MAX_APPEND_EVENTS:
@@ -140,7 +142,7 @@ class Appender:
 
     async def _write(self, lane: _Lane, batch: list[_Waiting]) -> None:
         try:
-            drafts = lane.drafts(_by_partition(batch, self._log.partitions))
+            drafts = lane.drafts(shares([(each.rows, each.packed) for each in batch], self._log.partitions))
             await self._append(drafts)
         except Exception as error:  # noqa: BLE001 each of the requests raises it again
             lane.renew()
@@ -183,16 +185,3 @@ class Appender:
             self._empty.clear()
         else:
             self._empty.set()
-
-
-def _by_partition(batch: Iterable[_Waiting], partitions: int) -> dict[Partition, dict[str, list[AnyRow]]]:
-    families: dict[str, list[list[AnyRow]]] = {}
-    for waiting in batch:
-        for family, rows in waiting.rows.items():
-            split = families.get(family)
-            if split is None:
-                split = families[family] = [[] for _ in range(partitions)]
-            for row in rows:
-                split[partition_of(row.id_hash, partitions)].append(row)
-    every = ({family: split[number] for family, split in families.items() if split[number]} for number in range(partitions))
-    return {Partition(number): rows for number, rows in enumerate(every) if rows}

@@ -1,12 +1,14 @@
 """What goes into the decoder beside the bytes, and what comes out of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Protocol
 
 from service.domain.families.rows import RejectedRow, Row
+from service.domain.ids import Partition
 from service.domain.reasons import Reason
+from service.eventlog.codec import Slab
 
 REJECTED = "rejected"
 """The family of the events that were refused."""
@@ -65,12 +67,27 @@ class Rejection:
     detail: str
 
 
+class PackedRows(Protocol):
+    """Encoded rows of events, in their order."""
+
+    @property
+    def events(self) -> int:
+        """How many rows there are."""
+        ...
+
+    def split(self, partitions: int) -> Mapping[Partition, Mapping[str, Slab]]:
+        """The rows by partition and family, in their order."""
+        ...
+
+
 @dataclass(slots=True)
 class Batch:
     """The events of one request."""
 
     rows: dict[str, list[Row] | list[RejectedRow]] = field(default_factory=dict)
     """By family, only families that have any; `rejected` holds `RejectedRow`s."""
+    packed: list[PackedRows] = field(default_factory=list)
+    """Rows that are encoded already; a batch that has some has no others in `rows` but of what was refused."""
     rejected: list[Rejection] = field(default_factory=list)
     accepted: int = 0
     unknown_fields: int = 0

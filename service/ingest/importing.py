@@ -95,7 +95,7 @@ class Importer:
                 await self.backlog.room()
                 stamp = Stamp(tenant, self.clock.now_us(), backfill=True, origin=f"import:{file.name}")
                 batch = self.decoder.decode(b"".join(chunk), Form.LINES, stamp)
-                await self.appender.append(batch.rows)
+                await self.appender.append(batch.rows, batch.packed)
                 progress = Progress(
                     lines=progress.lines + len(chunk),
                     accepted=progress.accepted + batch.accepted,

@@ -78,7 +78,7 @@ class Door:
             batch = await self._decode(body, form, stamp, attributes)
             if dry_run:
                 return _answer(200, {"would_accept": batch.accepted, "rejected": batch.rejected}, batch)
-            await self.appender.append(batch.rows)
+            await self.appender.append(batch.rows, batch.packed)
         self._count(batch)
         if batch.rejected and not batch.accepted:
             raise _nothing_valid(batch)

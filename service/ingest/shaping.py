@@ -1,11 +1,11 @@
 """From events that were read to rows for the log: stamped, hashed, and held against what their types cannot say."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from service.domain.families.envelope import Envelope, Intake
 from service.domain.families.registry import FAMILIES
+from service.domain.families.rows import Row
 from service.domain.identity import IdHasher
 from service.domain.names import Known, name_fault, source_fault
 from service.domain.timestamps import Instants
@@ -36,16 +36,24 @@ class Shaper:
         self._instants = Instants()
 
     def shape(self, indexes: Iterable[int], events: Iterable[Envelope], raws: Raws, stamp: Stamp, batch: Batch) -> None:
-        """Add the rows of these events to a batch, and the refusals of those that break the contract: the hot loop of the door.
+        """Add the rows of these events to a batch, and the refusals of those that break the contract."""
+        for _, family, row in self.shaped(indexes, events, raws.__getitem__, stamp, batch):
+            kept: list[Any] = batch.rows.setdefault(family, [])
+            kept.append(row)
+            batch.accepted += 1
 
-        `indexes` are the places of the events in the request; `raws` are looked at only for what may be refused.
+    def shaped(
+        self, indexes: Iterable[int], events: Iterable[Envelope], raw_of: Callable[[int], bytes], stamp: Stamp, batch: Batch
+    ) -> Iterator[tuple[int, str, Row]]:
+        """The rows of these events, each with its place and family; adds to the batch only what is refused, and rounded.
+
+        `indexes` are the places of the events in the request; `raw_of` is asked only for what may be refused.
         """
         hash_of, makers, sources, instant_of = self._hasher.of, self._makers, self._sources, self._instants.of
         tenant = stamp.tenant
         oldest_us = stamp.received_us - self._max_lateness_us
         newest_us = stamp.received_us + self._max_skew_us
         intake = Intake(tenant, stamp.received_us, stamp.backfill, self._names)
-        rows: dict[str, list[Any]] = defaultdict(list)
         for index, event in zip(indexes, events, strict=True):
             try:
                 source, time = event.source, event.time
@@ -56,13 +64,11 @@ class Shaper:
                     time_us = instant_of(time, "time")
                     if not oldest_us <= time_us <= newest_us:
                         # Whether it is refused is the aggregator's to say; the dead letter then needs the bytes.
-                        raw = raws[index]
+                        raw = raw_of(index)
                 family, to_row = makers[type(event)]
-                rows[family].append(to_row(event, hash_of(tenant, source, event.id, time_us), time_us, raw, intake))
+                row = to_row(event, hash_of(tenant, source, event.id, time_us), time_us, raw, intake)
             except EventRefused as refusal:
-                batch.refuse(*self._rejecter.reject(index, raws[index], refusal, stamp))
-        for family, kept in rows.items():
-            if kept:  # all events of a family may have been refused
-                batch.rows.setdefault(family, []).extend(kept)
-                batch.accepted += len(kept)
+                batch.refuse(*self._rejecter.reject(index, raw_of(index), refusal, stamp))
+            else:
+                yield index, family, row
         batch.rounded += intake.rounded

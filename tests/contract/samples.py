@@ -11,6 +11,7 @@ from service.domain.families.registry import BY_TYPE
 from service.domain.identity import IdHasher
 from service.domain.reasons import Reason
 from service.ingest.decode import Batch, Decoder, Form, Limits, Rejection, Stamp
+from tests.ingest.batches import rows_of
 
 DAY_US = 86_400_000_000
 LIMITS = Limits(
@@ -74,7 +75,7 @@ def row_of(document: object, stamp: Stamp = LIVE) -> Any:
     """The row of an event that must be accepted."""
     batch = decode(document, stamp=stamp)
     assert not batch.rejected, batch.rejected
-    ((row,),) = batch.rows.values()
+    ((row,),) = rows_of(batch).values()
     return row
 
 
@@ -93,8 +94,8 @@ def verdict(document: object) -> Reason | None:
     alone = decode(raw).rejected
     among = decode(b"[%s,%s]" % (good, raw))
     line = decode(b"%s\n%s" % (good, raw), Form.NDJSON)
-    assert among.rows["probe"]
-    assert line.rows["probe"]
+    assert rows_of(among)["probe"]
+    assert rows_of(line)["probe"]
     assert [(one.reason, one.detail) for one in alone] == [(one.reason, one.detail) for one in among.rejected]
     assert among.rejected == line.rejected
     return alone[0].reason if alone else None

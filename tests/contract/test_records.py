@@ -1,20 +1,19 @@
 """Events that come each by itself, many at once: what becomes of one depends on no other, however many there are."""
 
-from typing import Any
-
-from service.ingest.batch import Batch
-from service.ingest.decode import EACH_AT_ONCE
+from service.domain.families.rows import RejectedRow, Row
+from tests.ingest.batches import rows_of
 
 from .samples import LIVE, decoder, event, text
 
-GOOD = EACH_AT_ONCE * 2 + 100
+MANY = 512
+GOOD = MANY * 2 + 100
 BAD = {
     5: b"{",
-    EACH_AT_ONCE - 1: text(event("probe", {"interval_s": 0})),
-    EACH_AT_ONCE: text(event("probe", time="soon")),
+    MANY - 1: text(event("probe", {"interval_s": 0})),
+    MANY: text(event("probe", time="soon")),
     GOOD - 1: text(event("probe", {"component": "a,b"})),
 }
-NOTED = {7: text(event("probe", {"unknown": 1})), EACH_AT_ONCE + 7: text(event("request", {"unknown": 1, "other": 2}))}
+NOTED = {7: text(event("probe", {"unknown": 1})), MANY + 7: text(event("request", {"unknown": 1, "other": 2}))}
 RAWS = [
     {**BAD, **NOTED}.get(number) or text(event(("usage", "request", "probe")[number % 3], id=f"e{number}"))
     for number in range(GOOD)
@@ -22,16 +21,16 @@ RAWS = [
 
 
 def test_each_of_many_events_becomes_what_it_would_become_alone() -> None:
-    together, alone, by_itself = decoder().decode_each(RAWS, LIVE), Batch(), decoder()
+    together, alone, by_itself = decoder().decode_each(RAWS, LIVE), dict[str, list[Row | RejectedRow]](), decoder()
+    accepted = unknown_fields = 0
     for raw in RAWS:
         one = by_itself.decode_each([raw], LIVE)
-        for family, rows in one.rows.items():
-            kept: list[Any] = alone.rows.setdefault(family, [])
-            kept += rows
-        alone.accepted += one.accepted
-        alone.unknown_fields += one.unknown_fields
-    assert together.rows == alone.rows
-    assert (together.accepted, together.unknown_fields) == (alone.accepted, alone.unknown_fields) == (GOOD - len(BAD), 3)
+        for family, rows in rows_of(one).items():
+            alone.setdefault(family, []).extend(rows)
+        accepted += one.accepted
+        unknown_fields += one.unknown_fields
+    assert rows_of(together) == alone
+    assert (together.accepted, together.unknown_fields) == (accepted, unknown_fields) == (GOOD - len(BAD), 3)
 
 
 def test_refused_events_are_told_by_their_places_among_many() -> None:

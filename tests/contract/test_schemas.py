@@ -12,6 +12,7 @@ from service.domain.families.registry import BY_TYPE, FAMILIES
 from service.domain.reasons import Reason
 from service.domain.schemas import DIALECT, schemas
 from service.ingest.decode import Form, Stamp
+from tests.ingest.batches import rows_of
 
 from .samples import LIVE, decode, decoder, row_of
 
@@ -82,5 +83,5 @@ def test_the_pilot_week_is_taken_whole() -> None:
         batch = pilot.decode(b"\n".join(lines[start : start + 500]), Form.NDJSON, stamp)
         assert batch.rejected == []
         assert batch.unknown_fields == 0
-        taken.update({family: len(rows) for family, rows in batch.rows.items()})
+        taken.update({family: len(rows) for family, rows in rows_of(batch).items()})
     assert taken == {BY_TYPE[type_].name: count for type_, count in sent.items()}

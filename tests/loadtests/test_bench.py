@@ -72,5 +72,6 @@ def test_the_same_seed_makes_the_same_valid_events() -> None:
     assert bodies[0] == bodies[1] != bodies[2]
     batch = decoder.decode(bodies[0], Form.ARRAY, Stamp(1, NOW_US, backfill=False))
     assert not batch.rejected
-    assert batch.rows.keys() == FAMILIES.keys()
+    assert batch.accepted == sum(packed.events for packed in batch.packed) == 1_000
+    assert {family for packed in batch.packed for slabs in packed.split(3).values() for family in slabs} == FAMILIES.keys()
     assert 200 < len(bodies[0]) / 1_000 < 300

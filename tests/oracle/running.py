@@ -18,6 +18,7 @@ from service.domain.config import TenantConfig
 from service.domain.families.rows import RejectedRow, Row
 from service.eventlog.opening import log_kind, open_log
 from service.ingest.append import Appender
+from service.ingest.batch import PackedRows
 from service.ingest.decode import Decoder, Form, Limits, Stamp
 from service.settings import Settings
 from service.store.config import apply_config, load_configs
@@ -69,12 +70,14 @@ class Running:
         """Append batch by batch, those of several tenants together; a batch comes by as many requests as it has stamps."""
         for together in zip_longest(*batches.values(), fillvalue=()):
             rows: dict[str, list[Row | RejectedRow]] = {}
+            packed: list[PackedRows] = []
             for tenant, batch in zip(batches, together, strict=True):
                 for stamp, events in requests(tenant, batch):
                     decoded = self.decoder.decode(json.dumps(events).encode(), Form.ARRAY, stamp)
                     for family, several in decoded.rows.items():
                         rows.setdefault(family, []).extend(several)
-            await self.appender.append(rows)
+                    packed += decoded.packed
+            await self.appender.append(rows, packed)
 
 
 async def declare(

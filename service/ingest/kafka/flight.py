@@ -94,7 +94,7 @@ class Flight:
             reraise=True,
         ):
             with attempt:
-                await self._appender.append(parcel.rows)
+                await self._appender.append(parcel.rows, parcel.packed)
 
     def _say(self, state: RetryCallState) -> None:
         self._telemetry.source_failures.labels("log").inc()

@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from service.clock import Clock
 from service.errors import EventRefused
 from service.eventlog.codec import AnyRow
-from service.ingest.batch import Batch, Stamp
+from service.ingest.batch import Batch, PackedRows, Stamp
 from service.ingest.decode import Decoder
 from service.ingest.kafka.record import OBJECT, PLAIN_HEADERS, events_of
 from service.store.sources import Binding
@@ -30,6 +30,7 @@ class Parcel:
     """What becomes one append: rows by family, and the offsets that may be committed once they are in the log."""
 
     rows: dict[str, list[AnyRow]] = field(default_factory=dict)
+    packed: list[PackedRows] = field(default_factory=list)
     following: dict[TopicPartition, int] = field(default_factory=dict)
     events: int = 0
     size: int = 0
@@ -109,6 +110,7 @@ class Intake:
         self._count(binding.topic, batch)
         for family, rows in batch.rows.items():
             parcel.rows.setdefault(family, []).extend(rows)
+        parcel.packed += batch.packed
         parcel.events += batch.accepted + len(batch.rejected)
         parcel.size += piece.size
         last = {record.partition: record.offset for record in piece.records}

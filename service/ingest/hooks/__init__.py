@@ -1,0 +1,1 @@
+"""Webhooks of the tools that know of incidents: what they say becomes steps of incidents."""
