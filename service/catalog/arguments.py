@@ -13,7 +13,7 @@ from service.catalog.cut import cut
 from service.catalog.declared import Declared
 from service.catalog.kpi import Kpi
 from service.catalog.question import MAX_ROWS, Question
-from service.catalog.windows import Window
+from service.catalog.windows import Window, window_before
 from service.clock import to_datetime
 from service.domain.localtime import EPOCH, day_of
 from service.errors import InvalidQuery
@@ -57,6 +57,8 @@ def arguments(
     bound |= _declared(sorted({window.tenant for window in windows}), declared, filters.get("feature", ()), names)
     if "win_index" in names:
         bound |= _windows(windows)
+    if "win_before_first" in names:
+        bound |= _windows_before(windows)
     if "day_win" in names or "minute_win" in names or "quarter_win" in names:
         bound |= _pieces(windows)
     bound |= {f"by_name_{number}": name for number, name in enumerate(by)}
@@ -96,6 +98,14 @@ def _windows(windows: Sequence[Window]) -> dict[str, list[Any]]:
         "win_first_day": [_day(window.start_us, window.zone) for window in windows],
         "win_last_day": [_day(max(window.start_us, window.until_us - 1), window.zone) for window in windows],
         "win_end_day": [_day(window.end_us - 1, window.zone) + timedelta(days=1) for window in windows],
+    }
+
+
+def _windows_before(windows: Sequence[Window]) -> dict[str, list[Any]]:
+    before = [window_before(window) for window in windows]
+    return {
+        "win_before_first": [_day(each.start_us, each.zone) for each in before],
+        "win_before_last": [_day(each.end_us - 1, each.zone) for each in before],
     }
 
 

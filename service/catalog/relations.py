@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from service.catalog import (
     relations_accounts,
+    relations_activation,
     relations_cases,
     relations_facts,
     relations_people,
@@ -14,6 +15,7 @@ from service.catalog.kpi import Head
 
 Build = Callable[[Head, tuple[str, ...], frozenset[str]], str]
 """Makes a relation's statement of the head, the split and the names of the filters."""
+    relations_sets,
 
 BUILT: Mapping[str, Build] = {
     **relations_accounts.BUILT,
@@ -28,7 +30,11 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     **relations_accounts.NEEDS,
     **relations_facts.NEEDS,
     **relations_users.NEEDS,
+    **relations_sets.BUILT,
+    **relations_activation.BUILT,
     **relations_people.NEEDS,
     **relations_seconds.NEEDS,
     **relations_cases.NEEDS,
 }
+    **relations_sets.NEEDS,
+    **relations_activation.NEEDS,

@@ -19,6 +19,10 @@ RELATIONS: dict[str, str] = {
         " :win_first_day, :win_last_day, :win_end_day)"
         " as w(tenant, win, start_at, end_at, until_at, first_day, last_day, end_day)"
     ),
+    "turns": (
+        "select * from unnest(:win_tenant, :win_index, :win_first_day, :win_last_day, :win_before_first, :win_before_last)"
+        " as t(tenant, win, first_day, last_day, before_first, before_last)"
+    ),
     "minutes": "select * from unnest(:minute_tenant, :minute_win, :minute_lo, :minute_hi) as p(tenant, win, lo, hi)",
     "quarters": "select * from unnest(:quarter_tenant, :quarter_win, :quarter_lo, :quarter_hi) as p(tenant, win, lo, hi)",
     "spans": "select * from unnest(:day_tenant, :day_win, :day_lo, :day_hi) as p(tenant, win, lo, hi)",
@@ -43,6 +47,7 @@ TYPES: dict[str, str] = {
     **dict.fromkeys(("win_start", "win_end", "win_until"), "timestamptz[]"),
     **dict.fromkeys(("minute_lo", "minute_hi", "quarter_lo", "quarter_hi"), "timestamptz[]"),
     **dict.fromkeys(("day_lo", "day_hi", "win_first_day", "win_last_day", "win_end_day", "holiday_day"), "date[]"),
+    **dict.fromkeys(("win_before_first", "win_before_last"), "date[]"),
     **dict.fromkeys(("by", "statistics"), "text[]"),
     "config_json": "jsonb[]",
     **dict.fromkeys(("label_feature", "label_name"), "text[]"),

@@ -160,11 +160,17 @@ async def test_first_value_is_of_those_who_logged_in_or_used_something(catalog: 
     await store_people(connection, tenant, uses, traits=traits, known=["idle"])
     told = random_told(14, [*users, "idle"], ("first_login", "first_value", "trained"), each=3)
     await store_milestones(connection, tenant, told)
-    sent = {one.user for one in told if one.said == "first_login"}
-    logged_in = {(one.user, one.account) for one in told if one.said == "first_login" and one.at_us < END_US}
-    logged_in |= {(use.user, use.account) for use in uses if use.user not in sent and use.day <= SUNDAY}
+    logins = [one for one in told if one.said == "first_login"]
     found_value = {(one.user, one.account) for one in told if one.said == "first_value" and one.at_us < END_US}
     for by, filters in QUESTIONS:
+
+        def seat(user: str, account: str, *, apart: bool = "account" in by) -> tuple[str, str]:
+            return user, account if apart else ""
+
+        asked = filters.get("account", ACCOUNTS)
+        sent = {seat(one.user, one.account) for one in logins if one.account in asked}
+        logged_in = {(one.user, one.account) for one in logins if one.at_us < END_US}
+        logged_in |= {(use.user, use.account) for use in uses if seat(use.user, use.account) not in sent and use.day <= SUNDAY}
         below, above = counted(logged_in, traits, by, filters), counted(found_value, traits, by, filters)
         wanted = {dims: (above.get(dims, 0), n) for dims, n in below.items()}
         question = Question(by=by, filters=filters)

@@ -14,6 +14,6 @@
 -- target = 1.0
 -- [live]
 -- windows = ["7d"]
-select l.tenant, l.win, l.dims, '' as statistic, coalesce(a.n, 0) as numerator, l.n as denominator
-from logged_in l
-left join achieved a using (tenant, win, dims)
+select tenant, win, dims, '' as statistic, reached as numerator, n as denominator
+from logged_in
+where n > 0

@@ -20,7 +20,7 @@
 -- windows = ["28d", "30d", "month"]
 select w.tenant, w.win, coalesce(a.dims, b.dims, '{}') as dims, '' as statistic,
        coalesce(a.n, 0) as numerator, b.n as denominator,
-       case when c.of_whom = 'licensed' then 'licensed users are known from events of accounts, of which none are read' end as note
+       case when c.of_whom = 'licensed' and b.n is null then 'no account says how many users are licensed' end as note
 from wins w
 join chosen c on c.tenant = w.tenant
 left join (

@@ -15,5 +15,5 @@
 -- [live]
 -- windows = ["7d", "28d"]
 select tenant, win, dims, array_agg(duration) as durations
-from first_values
+from milestone_times
 group by tenant, win, dims

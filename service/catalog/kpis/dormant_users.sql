@@ -1,0 +1,14 @@
+-- id = "dormant_users"
+-- title = "Dormant users"
+-- definition = "users who were active in the window before and are not in this one; with returning_users these are all active users of the window before"
+-- family = "Adoption and engagement"
+-- unit = "users"
+-- kind = "count"
+-- better = "lower"
+-- dimensions = ["account", "user.*"]
+-- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
+-- whole_days = true
+-- default_window = "7d"
+-- [live]
+-- windows = ["7d", "28d"]
+select tenant, win, dims, '' as statistic, dormant as numerator, null::numeric as denominator from turnover

@@ -1,0 +1,17 @@
+-- id = "period_retention"
+-- title = "Retention from window to window"
+-- definition = "users who were active in this window and in the one before ÷ users who were active in the one before"
+-- family = "Adoption and engagement"
+-- unit = "ratio"
+-- kind = "ratio"
+-- better = "higher"
+-- dimensions = ["account", "user.*"]
+-- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
+-- whole_days = true
+-- default_window = "7d"
+-- [suggestion]
+-- op = ">"
+-- target = 0.85
+-- [live]
+-- windows = ["7d", "28d"]
+select tenant, win, dims, '' as statistic, returned as numerator, previous as denominator from turnover where previous > 0

@@ -1,0 +1,17 @@
+-- id = "repeat_visit"
+-- title = "Repeat visits"
+-- definition = "users who were active on at least 2 days of the window ÷ active users"
+-- family = "Adoption and engagement"
+-- unit = "ratio"
+-- kind = "ratio"
+-- better = "higher"
+-- dimensions = ["account", "user.*"]
+-- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
+-- whole_days = true
+-- default_window = "7d"
+-- [suggestion]
+-- op = ">="
+-- target = 0.4
+-- [live]
+-- windows = ["7d", "28d"]
+select tenant, win, dims, '' as statistic, again as numerator, n as denominator from repeat_visits

@@ -1,0 +1,14 @@
+-- id = "resurrected_users"
+-- title = "Resurrected users"
+-- definition = "active users who were not active in the window before, but earlier; by account, in that account"
+-- family = "Adoption and engagement"
+-- unit = "users"
+-- kind = "count"
+-- better = "higher"
+-- dimensions = ["account", "user.*"]
+-- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
+-- whole_days = true
+-- default_window = "7d"
+-- [live]
+-- windows = ["7d", "28d"]
+select tenant, win, dims, '' as statistic, resurrected as numerator, null::numeric as denominator from turnover

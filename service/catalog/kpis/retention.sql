@@ -1,0 +1,39 @@
+-- id = "retention"
+-- title = "Retention of cohorts"
+-- definition = "of the users whose first use lies n days (weeks, months) before a day (week, month) that ends in the window, the share that is active on it; split by age: of the cohorts that begin in the window, at each age, a triangle by cohort and age"
+-- family = "Adoption and engagement"
+-- unit = "ratio"
+-- kind = "ratio"
+-- better = "higher"
+-- dimensions = ["account", "cohort", "age", "user.*"]
+-- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
+-- whole_days = true
+-- default_window = "28d"
+-- [statistics.d1]
+-- title = "Retention after 1 day"
+-- [statistics.d7]
+-- title = "Retention after 7 days"
+-- [statistics.d30]
+-- title = "Retention after 30 days"
+-- [statistics.w1]
+-- title = "Retention after 1 week"
+-- [statistics.w4]
+-- title = "Retention after 4 weeks"
+-- [statistics.m1]
+-- title = "Retention after 1 month"
+-- [statistics.m6]
+-- title = "Retention after 6 months"
+-- [parameters.unit]
+-- title = "What cohorts and ages are made of"
+-- values = ["day", "week", "month"]
+-- default = "day"
+-- [parameters.n]
+-- title = "After how many days, weeks or months"
+-- default = "1"
+-- [suggestion]
+-- op = ">"
+-- target = 0.5
+-- statistic = "d7"
+-- [live]
+-- windows = ["28d"]
+select tenant, win, dims, statistic, n as numerator, size as denominator from user_cohorts

@@ -1,0 +1,14 @@
+-- id = "returning_users"
+-- title = "Returning users"
+-- definition = "active users who were active in the window before, too; with new_users and resurrected_users these are all active users"
+-- family = "Adoption and engagement"
+-- unit = "users"
+-- kind = "count"
+-- better = "higher"
+-- dimensions = ["account", "user.*"]
+-- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
+-- whole_days = true
+-- default_window = "7d"
+-- [live]
+-- windows = ["7d", "28d"]
+select tenant, win, dims, '' as statistic, returned as numerator, null::numeric as denominator from turnover

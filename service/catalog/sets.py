@@ -1,0 +1,128 @@
+"""Several sets of users at once, as bits: who used something, who had reached what; and how many are in which of them.
+
+Sets are read like active users (population.py): by users, or by seats where accounts are asked for. They are told apart
+by `label` (and by `day`, where a set is one of many of its kind), become users where they have to, and are joined,
+cut and counted last, so that a user with several seats is one user in every set.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from service.catalog.asked import Asked
+from service.catalog.population import Population
+from service.store.reached import DAY, FIRST_USE, GIVEN_STATUS, MONTH
+
+FIRST_USES: Final = str(FIRST_USE)
+STATUSES: Final = str(GIVEN_STATUS)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One set of each window `w`, or a set a day: statements that give `chunk, bits`, and how it is told apart."""
+
+    body: str
+    """With `{read}` in the place of the conditions on tenant, population and chunks."""
+    day: str = ""
+    """An expression over the body that tells sets of its kind apart, a date; "": there is one."""
+    label: str = ""
+    """An expression over `w` in place of the set's name."""
+    wins: str = ""
+    """What it is read for, in place of the other sets' windows."""
+
+
+def active(first: str, last: str) -> Source:
+    """Who was active between two days, expressions over `w`, both included."""
+    return Source(f"select chunk, bits from activity_day where {{read}} and feature = 0 and day between {first} and {last}")
+
+
+def up_to(what: str, day: str) -> Source:
+    """Who had reached something, or used anything, by the end of a day: whole months, and the days of the day's own."""
+    month = f"date_trunc('month', {day}::timestamp)::date"
+    told = f"select chunk, bits from reached where {{read}} and what = {what}"
+    return Source(
+        f"{told} and span = '{MONTH}' and since < {month}\n"
+        f"  union all\n  {told} and span = '{DAY}' and since between {month} and {day}"
+    )
+
+
+def ever(what: str) -> Source:
+    """Who has reached something at all."""
+    return Source(f"select chunk, bits from reached where {{read}} and what = {what} and span = '{MONTH}'")
+
+
+def milestone(name: str) -> str:
+    """What is reached with a milestone, of which `name` is an expression over `w`; nothing where nobody ever did."""
+    return f"(select n.id from name n where n.tenant = w.tenant and n.kind = 'milestone' and n.name = {name})"
+
+
+@dataclass(frozen=True, slots=True)
+class Sets(Population):
+    """Sets by name, all read for the same split and filters."""
+
+    of: Mapping[str, Source] = field(default_factory=dict)
+
+    @property
+    def with_feature(self) -> bool:
+        """Sets are of whatever feature: the others of a question are the caller's."""
+        return False
+
+    @property
+    def keys(self) -> list[str]:
+        """What tells rows apart: whose they are, the set and its day, and what is split by."""
+        return ["tenant", "win", "label", "day", *self._accounts.shown]
+
+    @property
+    def _may_be_one_account(self) -> bool:
+        """Sets are cut with each other, so they are all of users, or all of the seats of an account."""
+        return False
+
+    def _seen(self) -> str:
+        return "\nunion all\n".join(self._one(label, source) for label, source in self.of.items())
+
+    def _one(self, name: str, source: Source) -> str:
+        population = "seat" if self.with_account else "user"
+        read, joins = f"tenant = w.tenant and population = '{population}'", ""
+        if "account" in self.asked.filtered:
+            joins = (
+                " join (select tenant, array_agg(distinct part) as chunks from blocks group by tenant) c on c.tenant = w.tenant"
+            )
+            read += " and chunk = any(c.chunks)"
+        label = source.label or f"'{name}'"
+        day, shown = (f"{source.day} as day, ", "a.day") if source.day else ("", "null::date as day")
+        return (
+            f"select w.tenant, w.win, {label} as label, {shown}, a.part, a.bits\n"
+            f"from {source.wins or self.wins} w{joins}\ncross join lateral (\n"
+            f"  select {day}chunk as part, bit_or(bits) as bits from (\n  {source.body.replace('{read}', read)}\n  ) r\n"
+            f"  group by {'1, 2' if day else '1'}\n) a"
+        )
+
+    @property
+    def shown(self) -> list[str]:
+        """The columns of the split."""
+        columns = self.columns()
+        return [columns[name] for name in self.asked.by if name in columns]
+
+    @property
+    def whose(self) -> list[str]:
+        """What each user stands by in every set: the window, what groups accounts, and the values of traits."""
+        values = [f"value_{number}" for number in range(len(self.asked.traits))]
+        return ["tenant", "win", *self._accounts.shown, *values, "part"]
+
+
+def counted_sets(asked: Asked, of: Mapping[str, Source], counts: Mapping[str, str], *, wins: str = "wins") -> str:
+    """`tenant, win, dims` and a column a count: how many users are in what an expression over the sets' names makes."""
+    sets = Sets(asked, of=of, wins=wins)
+    whose, shown = ", ".join(sets.whose), "".join(f", {column}" for column in sets.shown)
+    columns = ",\n    ".join(
+        # Bits of a set with itself taken away are none, as many as the others have.
+        f"coalesce(bit_or(bits) filter (where label = '{name}'), bit_or(bits # bits)) as {name}"
+        for name in of
+    )
+    numbers = ", ".join(f"sum(bit_count({expression})) as {name}" for name, expression in counts.items())
+    return (
+        f"select tenant, win, {asked.dims(sets.columns())} as dims, {', '.join(counts)} from (\n"
+        f"  select tenant, win{shown}, {numbers} from (\n"
+        f"    select {whose},\n    {columns}\n    from (\n{sets.sql()}\n) b group by {whose}\n"
+        f"  ) s group by tenant, win{shown}\n) c where {' or '.join(f'{name} > 0' for name in counts)}"
+    )
