@@ -9,19 +9,21 @@ from service.catalog import (
     relations_facts,
     relations_people,
     relations_seconds,
+    relations_sets,
     relations_users,
 )
 from service.catalog.kpi import Head
 
 Build = Callable[[Head, tuple[str, ...], frozenset[str]], str]
 """Makes a relation's statement of the head, the split and the names of the filters."""
-    relations_sets,
 
 BUILT: Mapping[str, Build] = {
     **relations_accounts.BUILT,
     **relations_facts.BUILT,
     **relations_users.BUILT,
     **relations_people.BUILT,
+    **relations_sets.BUILT,
+    **relations_activation.BUILT,
     **relations_seconds.BUILT,
     **relations_cases.BUILT,
 }
@@ -30,11 +32,9 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     **relations_accounts.NEEDS,
     **relations_facts.NEEDS,
     **relations_users.NEEDS,
-    **relations_sets.BUILT,
-    **relations_activation.BUILT,
     **relations_people.NEEDS,
+    **relations_sets.NEEDS,
+    **relations_activation.NEEDS,
     **relations_seconds.NEEDS,
     **relations_cases.NEEDS,
 }
-    **relations_sets.NEEDS,
-    **relations_activation.NEEDS,
