@@ -30,13 +30,13 @@ def stage_deltas(deltas: Deltas, resolved: Resolved) -> dict[str, bytes]:
         "state": _of(deltas.states, lambda states: _states(states, dated=False)),
         "state_history": _of(deltas.states, lambda states: _states(states, dated=True)),
         "milestone": _of(deltas.milestones, lambda earliest: earliest.sort("tenant", "kind", "milestone", "who")),
+        "reached": reached_rows(
+            deltas.reached, resolved.milestones, users=resolved.users, seats=resolved.seats, first={"user": users, "seat": seats}
+        ),
         "step": _of(deltas.steps, lambda steps: steps.sort("tenant", "family", "subject", "time_us")),
     }
     return {stage: _csv(frame) if frame is not None else b"" for stage, frame in made.items()}
 
-        "reached": reached_rows(
-            deltas.reached, resolved.milestones, users=resolved.users, seats=resolved.seats, first={"user": users, "seat": seats}
-        ),
 
 def _of(deltas: pl.DataFrame, rows: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame | None:
     """Rows of what there is: most flushes have none for most stages, and shaping nothing takes as long as a little."""

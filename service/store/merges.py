@@ -129,7 +129,6 @@ where (excluded.time_us, excluded.source collate "C", excluded.id collate "C")
     < (m.time_us, m.source collate "C", m.id collate "C")
 """
 
-# Steps of incidents and the like: a set.
 # Who had reached what: unions of sets.
 REACHED = """
 merge into reached a
@@ -141,6 +140,7 @@ when not matched then insert (tenant, population, what, span, since, chunk, bits
     values (s.tenant, s.population, s.what, s.span, s.since, s.chunk, s.bits)
 """
 
+# Steps of incidents and the like: a set.
 STEP = """
 insert into step (tenant, family, subject, time_us, source, id, account, fields)
 select tenant, family, subject, time_us, source, id, account, fields from flush_step
@@ -203,12 +203,12 @@ MERGES: Final = (
     ("state", STATE),
     ("state_history", STATE_HISTORY),
     ("milestone", MILESTONE),
-    ("step", STEP),
-    ("dead_letter", DEAD_LETTER),
-    ("ledger", LEDGER),
     ("reached", REACHED),
     ("derived", DERIVED),
     ("derived", DERIVED_REACHED),
+    ("step", STEP),
+    ("dead_letter", DEAD_LETTER),
+    ("ledger", LEDGER),
     ("dirty", DIRTY),
     ("producer", PRODUCER),
 )

@@ -48,12 +48,12 @@ STAGES: Final[Mapping[str, str]] = {
     "state": _DATED,
     "state_history": _DATED,
     "milestone": "tenant int, kind text, milestone text, who text, account text, time_us bigint, source text, id text",
+    # Milestones that are reached with others: those of a user, or of an account by one of its users.
+    "derived": "tenant int, milestone text, of_account boolean, parts text[]",
     "step": "tenant int, family text, subject text, time_us bigint, source text, id text, account text, fields jsonb",
 }
 """Columns by stage; the temporary table of a stage is `flush_STAGE`."""
 
-    # Milestones that are reached with others: those of a user, or of an account by one of its users.
-    "derived": "tenant int, milestone text, of_account boolean, parts text[]",
 
 @dataclass(slots=True)
 class Staged:

@@ -17,6 +17,7 @@ OK = pl.when("ok").then(pl.lit("")).otherwise(pl.lit("false"))
 
 
 def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
+    """Facts of the kinds `usage` and `session`, active users by feature and day, first uses, and users that only ended a session.
 
     The `end` of a session is no use and makes nobody active; it says how long the session was that began
     at its time less its duration.
@@ -28,10 +29,10 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
         facts=pl.concat([_uses(uses, valid, context), _sessions(events.filter(is_session), context)]),
         activity=_activity(uses, valid),
         users=events.filter(is_session & (pl.col("phase") == "end")).select(USERS.names()).unique(),
+        milestones=first_uses(uses, valid),
     )
 
 
-        milestones=first_uses(uses, valid),
 def _uses(uses: pl.DataFrame, valid: Versions, context: FoldContext) -> pl.DataFrame:
     observed = uses.select(
         "tenant", "account", "time_us", "feature", "ok", pl.lit(1, pl.Int64).alias("n"), _quantity(uses)
