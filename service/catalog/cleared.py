@@ -28,13 +28,21 @@ where c.false_positive and c.outage and s.from_at < w.until_at and s.to_at > w.s
 
 
 def cleared_quarters(keys: list[str]) -> str:
-    """Bits of the spans that count as up, for the component that the incident's service names, else for all."""
+    """Bits of the spans that count as up."""
+    return quarters_of("cleared", keys)
+
+
+def quarters_of(spans: str, keys: list[str]) -> str:
+    """Bits of the spans of incidents, for the component that the incident's service names, else for all.
+
+    `spans(tenant, win, service, from_at, to_at)` names them; `keys` are those of `considered`, the component among them.
+    """
     probed = "exists (select from name n where n.tenant = c.tenant and n.kind = 'component' and n.name = c.service)"
     declared = "exists (select from components d where d.tenant = c.tenant and d.component = c.service)"
     shown = ", ".join(f"k.{name}" for name in keys)
     return (
         f"select {shown}, q.bucket, bit_or({span('q.bucket', 'c.from_at', 'c.to_at')}) as bits\n"
-        f"from cleared c join considered k on k.tenant = c.tenant and k.win = c.win\n"
+        f"from {spans} c join considered k on k.tenant = c.tenant and k.win = c.win\n"
         f"  and (k.component = c.service or not ({probed} or {declared}))\n"
         f"cross join lateral generate_series({bucket('c.from_at')}, c.to_at, {_QUARTER}) as q(bucket)\n"
         f"group by {shown}, q.bucket"

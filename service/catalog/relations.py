@@ -6,10 +6,12 @@ from service.catalog import (
     relations_accounts,
     relations_activation,
     relations_cases,
+    relations_downtime,
     relations_facts,
     relations_people,
     relations_seconds,
     relations_sets,
+    relations_support,
     relations_users,
 )
 from service.catalog.kpi import Head
@@ -26,6 +28,8 @@ BUILT: Mapping[str, Build] = {
     **relations_activation.BUILT,
     **relations_seconds.BUILT,
     **relations_cases.BUILT,
+    **relations_downtime.BUILT,
+    **relations_support.BUILT,
 }
 """In an order in which each reads only those before it."""
 NEEDS: Mapping[str, tuple[str, ...]] = {
@@ -37,4 +41,6 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     **relations_activation.NEEDS,
     **relations_seconds.NEEDS,
     **relations_cases.NEEDS,
+    **relations_downtime.NEEDS,
+    **relations_support.NEEDS,
 }

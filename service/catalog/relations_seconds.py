@@ -27,20 +27,11 @@ from declared d cross join lateral jsonb_each(d.config -> 'components') c
 def seconds(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
     """`seconds(tenant, win, dims, up, down, planned, degraded, elapsed)`: of what was probed or is declared."""
     asked = Asked.of(by, filtered)
-    parts = {
-        "components": _DECLARED.strip(),
-        "monitored": _monitored(asked),
-        "considered": _considered(asked),
-        "cleared": CLEARED,
-        "cleared_quarters": cleared_quarters(_apart(asked)),
-        "stated": _stated(asked),
-        "answered": _answered(asked),
-        "together": _together(asked),
-    }
-    groups = _groups(asked)
+    parts = parts_of(asked)
+    groups = group_columns(asked)
     keys = ", ".join(f"g.{name}" for name in groups)
-    sums = ", ".join(f"coalesce(sum(bit_count(t.{name} & {_mask('t', 'w')})), 0) as {name}" for name in _STATES)
-    columns = _columns(asked)
+    sums = ", ".join(f"coalesce(sum(bit_count(t.{name} & {mask('t', 'w')})), 0) as {name}" for name in _STATES)
+    columns = split_columns(asked)
     return (
         "with "
         + ",\n".join(f"{name} as (\n{body}\n)" for name, body in parts.items())
@@ -48,7 +39,7 @@ def seconds(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  
         f"  select {keys}, {sums}, floor(extract(epoch from w.until_at - w.start_at)) as elapsed\n"
         f"  from (select distinct {', '.join(groups)} from considered) g\n"
         f"  join wins w on w.tenant = g.tenant and w.win = g.win\n"
-        f"  left join together t on {_same('t', 'g', groups)}\n"
+        f"  left join together t on {same('t', 'g', groups)}\n"
         f"  group by {keys}, w.start_at, w.until_at\n) s"
     )
 
@@ -56,7 +47,7 @@ def seconds(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  
 def probe_counts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
     """`probe_counts(tenant, win, dims, probes, probes_up)`: by the quarter of an hour that they began in."""
     asked = Asked.of(by, filtered)
-    columns = {name: f"p.{column}" for name, column in _columns(asked).items()}
+    columns = {name: f"p.{column}" for name, column in split_columns(asked).items()}
     shown = "".join(f", {column}" for column in _shown(asked, [columns[name][2:] for name in by]))
     places = "".join(f", {place + 3}" for place in range(len(by)))
     return (
@@ -68,7 +59,21 @@ def probe_counts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> s
     )
 
 
-def _columns(asked: Asked) -> dict[str, str]:
+def parts_of(asked: Asked) -> dict[str, str]:
+    """Relations from the probes to `together`: each second of what a figure is of, quarter by quarter."""
+    return {
+        "components": _DECLARED.strip(),
+        "monitored": _monitored(asked),
+        "considered": _considered(asked),
+        "cleared": CLEARED,
+        "cleared_quarters": cleared_quarters(_apart(asked)),
+        "stated": _stated(asked),
+        "answered": _answered(asked),
+        "together": _together(asked),
+    }
+
+
+def split_columns(asked: Asked) -> dict[str, str]:
     """Each dimension's column, in all parts of the relation."""
     own = {name: name for name in ("component", "monitor", "region")}
     return own | {name: plain_name(asked, name) for name in ("account", *asked.groups)}
@@ -80,15 +85,15 @@ def _shown(asked: Asked, names: list[str]) -> list[str]:
     return [f"{made[name]} as {name}" if name in made else name for name in names]
 
 
-def _groups(asked: Asked) -> list[str]:
+def group_columns(asked: Asked) -> list[str]:
     """What a figure is of: dimensions that are split by."""
-    columns = _columns(asked)
+    columns = split_columns(asked)
     return ["tenant", "win", *(columns[name] for name in sorted(columns) if name in asked.by)]
 
 
 def _apart(asked: Asked) -> list[str]:
     """The groups, and always the component."""
-    return [*(name for name in _groups(asked) if name != "component"), "component"]
+    return [*(name for name in group_columns(asked) if name != "component"), "component"]
 
 
 def _whole(asked: Asked) -> bool:
@@ -155,14 +160,14 @@ def _answered(asked: Asked) -> str:
         f"  coalesce(s.down, {NONE}) & ~{planned} & ~{cleared} as down,\n"
         f"  (coalesce(s.up & ~s.down, {NONE}) | {cleared}) & ~{planned} as up,\n"
         f"  {planned} as planned, coalesce(s.degraded, {NONE}) as degraded\n"
-        f"from (select s.* from stated s join considered k on {_same('k', 's', _apart(asked))}) s\n"
-        f"full join cleared_quarters c on {_same('c', 's', keys)}"
+        f"from (select s.* from stated s join considered k on {same('k', 's', _apart(asked))}) s\n"
+        f"full join cleared_quarters c on {same('c', 's', keys)}"
     )
 
 
 def _together(asked: Asked) -> str:
     """All components of a figure, second by second: down if one is, up only if all are known."""
-    groups = _groups(asked)
+    groups = group_columns(asked)
     keys, held = ", ".join(f"a.{name}" for name in groups), "bit_or(a.down)"
     known = f"case when count(*) = min(n.components) then bit_and(a.up | a.down | a.planned) else {NONE} end"
     return (
@@ -172,12 +177,13 @@ def _together(asked: Asked) -> str:
         f"    {known} as known, bit_or(a.degraded) as degraded\n"
         f"  from answered a join (\n"
         f"    select {', '.join(groups)}, count(*) as components from considered group by {', '.join(groups)}\n"
-        f"  ) n on {_same('n', 'a', groups)}\n"
+        f"  ) n on {same('n', 'a', groups)}\n"
         f"  group by {keys}, a.bucket\n) t"
     )
 
 
-def _same(one: str, other: str, columns: list[str]) -> str:
+def same(one: str, other: str, columns: list[str]) -> str:
+    """Whether rows of two relations are of the same."""
     return " and ".join(f"{one}.{name} = {other}.{name}" for name in columns)
 
 
@@ -185,7 +191,8 @@ def _first_bucket(window: str) -> str:
     return bucket(f"{window}.start_at")
 
 
-def _mask(piece: str, window: str) -> str:
+def mask(piece: str, window: str) -> str:
+    """The seconds of a piece's quarter that lie in a window, as far as it has come."""
     return span(f"{piece}.bucket", f"{window}.start_at", f"{window}.until_at")
 
 

@@ -11,13 +11,13 @@ _RANKS = ", ".join(f"'{action}'" for action in ACTIONS)
 
 # One row an incident of the tenants in `tenants(tenant)`: what describes it is the newest by (time, action, source, id);
 # its moments are the first of their kind; `resolved_us` is the last one, null while it is open;
-# `idle_us` is the time between `resolved` and `reopened`, which does not count.
+# `idle_us` is the time between `resolved` and `reopened`, which does not count, from `gap_from` to `gap_to` each.
 CASES = f"""
 select c.tenant, c.subject, c.opened_us, c.detected_us, c.acknowledged_us, c.escalated_us, c.mitigated_us,
        c.postmortem_us, c.false_positive, c.severity, c.service, c.title, c.kind, c.cause, c.outage, c.affected_users,
        c.action_items, c.account, l.accounts,
        case when t.last_move = 'resolved' then t.last_us end as resolved_us,
-       coalesce(t.idle_us, 0)::bigint as idle_us
+       coalesce(t.idle_us, 0)::bigint as idle_us, coalesce(t.gap_from, '{{}}') as gap_from, coalesce(t.gap_to, '{{}}') as gap_to
 from tenants
 cross join lateral (
   select s.tenant, s.subject,
@@ -49,6 +49,8 @@ cross join lateral (
 ) c
 left join lateral (
   select sum(time_us - before_us) filter (where move = 'reopened' and before = 'resolved') as idle_us,
+         array_agg(before_us order by time_us) filter (where move = 'reopened' and before = 'resolved') as gap_from,
+         array_agg(time_us order by time_us) filter (where move = 'reopened' and before = 'resolved') as gap_to,
          (array_agg(move order by {_NEWEST}))[1] as last_move,
          (array_agg(time_us order by {_NEWEST}))[1] as last_us
   from (
@@ -77,7 +79,7 @@ with tenants(tenant) as (values ($1::int)), cases as ({CASES})
 select * from cases
 where ($2::text[] is null or severity = any($2))
   and ($3::text is null or service = $3)
-  and ($4::text is null or account = $4 or $4 = any(accounts))
+  and ($4::text is null or $4 = any(accounts) or accounts = '{{}}')
   and ($5::text is null
        or $5 = case when false_positive then 'false_positive' when resolved_us is null then 'open' else 'resolved' end)
   and ($6::bigint is null or opened_us >= $6)
@@ -116,7 +118,10 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which incidents are asked for; None leaves a choice open. Opened from `start_us` to before `end_us`."""
+    """Which incidents are asked for; None leaves a choice open. Opened from `start_us` to before `end_us`.
+
+    For an account its own and those that name none, as its KPIs count them.
+    """
 
     severities: list[str] | None = None
     service: str | None = None

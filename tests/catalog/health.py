@@ -75,11 +75,12 @@ async def store_steps(
     steps: Iterable[tuple[int, Mapping[str, Any]]],
     *,
     account: str = "",
+    first: int = 0,
 ) -> None:
-    """Write the steps of one incident: its moment in microseconds, and its fields."""
+    """Write the steps of one incident: its moment in microseconds, and its fields; ids are numbered from `first` on."""
     rows = [
         (tenant, "incident", subject, at_us, "/s", f"{subject}-{number}", account, json.dumps(fields))
-        for number, (at_us, fields) in enumerate(steps)
+        for number, (at_us, fields) in enumerate(steps, start=first)
     ]
     columns = ("tenant", "family", "subject", "time_us", "source", "id", "account", "fields")
     await connection.copy_records_to_table("step", records=rows, columns=columns)

@@ -1,0 +1,17 @@
+-- id = "incident_downtime"
+-- title = "Downtime inside incidents"
+-- definition = "seconds down, planned ones left out, while an incident was open that speaks for the component (its service names it, or no component at all); outside: seconds down while none was; false positives left out"
+-- family = "Incidents"
+-- unit = "s"
+-- kind = "count"
+-- better = "lower"
+-- dimensions = ["account", "component"]
+-- platform_wide = true
+-- of_quarters = true
+-- [statistics.outside]
+-- title = "Downtime outside of any incident"
+-- [live]
+-- windows = ["24h", "7d"]
+select s.tenant, s.win, s.dims, f.statistic, f.seconds as numerator, null::numeric as denominator
+from incident_seconds s
+cross join lateral (values ('', s.inside), ('outside', s.outside)) as f(statistic, seconds)

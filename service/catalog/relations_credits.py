@@ -1,0 +1,91 @@
+"""The relation of credits: what an account is owed for the limits that were missed in a month of the support zone.
+
+The rules, and the oracle that tests hold this statement to, are service/domain/support/credits.py.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from service.catalog.accounts import Accounts
+from service.catalog.asked import Asked
+from service.catalog.kpi import Head
+from service.catalog.relations_hours import ZONE
+from service.domain.support.credits import SEVERAL, TERMS, WHOLE
+
+_US: Final = "(extract(epoch from {}) * 1000000)::bigint"
+_NOBODY: Final = 2**31 - 1
+"""More misses than anybody has: tiers without a review, or without a percentage in place of the sum."""
+_TERMS: Final = ", ".join(
+    f"('{tier}', {terms.response}, {terms.resolution}, {terms.together or 'null'}::int, {terms.review_from or _NOBODY})"
+    for tier, terms in TERMS.items()
+)
+
+
+def sla_credits(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
+    """`sla_credits(tenant, win, dims, percent, fee, credit, misses, reviews)`: a row an account, tier and month with misses.
+
+    A month of the support zone belongs to the window in which its fifteenth lies, with all of its days; its fee is the
+    account's newest MRR before its end, however far it has come, and null where there is none (its currency is then that
+    of the first one behind it, else the tenant's). A review is due in the month of the quarter's third miss.
+    """
+    asked = Asked.of(by, filtered)
+    accounts = Accounts(asked, "c.account")
+    columns = {"tier": "c.tier", "currency": "coalesce(f.currency, d.config #>> '{tenant,currency}', '')"} | accounts.columns
+    conditions = [f"{columns[name]} = any({asked.values(name)})" for name in ("tier", "currency") if name in asked.filtered]
+    where = "".join(f"\n  and {condition}" for condition in conditions + accounts.conditions())
+    return f"""
+with months as (
+  select w.tenant, w.win, {_US.format("m.from_at")} as from_us,
+         {_US.format("case when w.until_at < w.end_at then least(m.to_at, w.until_at) else m.to_at end")} as to_us
+  from wins w
+  join declared d on d.tenant = w.tenant
+  cross join lateral (
+    select g.local at time zone {ZONE} as from_at, (g.local + interval '1 month') at time zone {ZONE} as to_at,
+           (g.local + interval '14 days 12 hours') at time zone {ZONE} as middle
+    from generate_series(
+      date_trunc('month', w.start_at at time zone {ZONE}), w.end_at at time zone {ZONE}, interval '1 month'
+    ) as g(local)
+  ) m
+  where m.middle >= w.start_at and m.middle < w.end_at and m.from_at < w.until_at
+), missed as (
+  select c.tenant, c.account, r.*, m.measure, m.at_us, row_number() over (
+           partition by c.tenant, c.account, date_trunc('quarter', (timestamptz 'epoch' + m.at_us * interval '1 microsecond')
+             at time zone {ZONE})
+           order by m.at_us, c.subject, m.measure
+         ) as number
+  from ticket_dues c
+  join declared d on d.tenant = c.tenant
+  join (values {_TERMS}) as r(tier, response, resolution, together, review_from) on r.tier = c.tier
+  cross join lateral (
+    values ('response', c.response_us, c.response_met), ('resolution', c.resolution_us, c.resolution_met)
+  ) as m(measure, at_us, is_met)
+  where c.account <> '' and m.at_us is not null and not m.is_met
+), monthly as (
+  select m.tenant, m.win, m.to_us, c.account, c.tier, count(*) as misses, bool_or(c.number = c.review_from) as has_review,
+         case when count(*) >= {SEVERAL} and min(c.together) is not null then min(c.together)
+           else least({WHOLE}, sum(case c.measure when 'response' then c.response else c.resolution end)) end as percent
+  from months m
+  join missed c on c.tenant = m.tenant and c.at_us >= m.from_us and c.at_us < m.to_us
+  group by m.tenant, m.win, m.from_us, m.to_us, c.account, c.tier
+)
+select w.tenant, w.win, {asked.dims(columns)} as dims, c.percent, f.fee, p.whole + case
+         when p.rest > {WHOLE // 2} or (p.rest = {WHOLE // 2} and p.whole % 2 = 1) then 1 else 0 end as credit,
+       c.misses, c.has_review::int as reviews
+from wins w{accounts.join("w")}
+join declared d on d.tenant = w.tenant
+join monthly c on c.tenant = w.tenant and c.win = w.win
+left join lateral (
+  select case when time_us < c.to_us then split_part(value, ' ', 1)::numeric end as fee, split_part(value, ' ', 2) as currency
+  from state_history
+  where tenant = c.tenant and kind = 'account' and field = 'mrr' and who = c.account and account = c.account
+  order by time_us >= c.to_us, abs(time_us - c.to_us), source collate "C" desc, id collate "C" desc limit 1
+) f on true
+cross join lateral (
+  select floor(f.fee * c.percent / {WHOLE}) as whole,
+         f.fee * c.percent - {WHOLE} * floor(f.fee * c.percent / {WHOLE}) as rest
+) p
+where true{where}""".strip()
+
+
+BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {"sla_credits": sla_credits}
+NEEDS: Mapping[str, tuple[str, ...]] = {"sla_credits": ("wins", "declared", "ticket_dues")}
