@@ -37,6 +37,8 @@ class Statistic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A rate: the figure `of` divided by the window's minutes, days, weeks or months so far."""
     of: str = MAIN
     """With `per`: the statistic that is divided; its row must come from the file."""
+    below: float | None = None
+    """Of durations: the share of those shorter than this, in the KPI's unit."""
 
 
 class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,11 +137,13 @@ class Formula:
 class Kpi:
     """One KPI: its head and its statement. Compared by identity: the catalog holds one of each."""
 
-    def __init__(self, head: Head, sql: str, *, file: str, formula: Formula | None = None) -> None:
+    def __init__(self, head: Head, sql: str, *, file: str, formula: Formula | None = None, is_guest: bool = False) -> None:
         self.head = head
         self.sql = sql
         self.file = file
         self.formula = formula
+        self.is_guest = is_guest
+        """Whether its statement is an operator's: it may only read, and for a bounded time."""
 
     def __repr__(self) -> str:
         return f"Kpi({self.id})"
@@ -194,6 +198,11 @@ def mistakes(head: Head, sql: str) -> list[str]:
     said += [
         f"statistics: {name}.of: {s.of!r} is no statistic" for name, s in head.statistics.items() if s.per and s.of not in names
     ]
+    said += [
+        f"statistics: {name}.below: goes with durations alone"
+        for name, s in head.statistics.items()
+        if s.below is not None and head.kind != "durations"
+    ]
     said += [f"windows: {name!r} is no window: give some of {' '.join(NAMES)}" for name in head.windows if name not in NAMES]
     if head.default_window not in head.windows:
         said.append(f"default_window: {head.default_window!r} is not among its windows")
@@ -214,6 +223,9 @@ def _plain(kind: Kind) -> Literal["", "count", "ratio", "mean"]:
 
 
 def _completed(statistic: Statistic, head: Head) -> Statistic:
+    if statistic.below is not None:
+        of = _of_distribution("share_within", head)
+        return msgspec.structs.replace(statistic, unit=of.unit, kind=of.kind, better=statistic.better or of.better)
     kind = statistic.kind or ("mean" if statistic.per else _plain(head.kind))
     return msgspec.structs.replace(statistic, unit=statistic.unit or head.unit, kind=kind, better=statistic.better or head.better)
 

@@ -6,9 +6,14 @@ from service.catalog import (
     relations_accounts,
     relations_activation,
     relations_cases,
+    relations_customers,
     relations_downtime,
+    relations_economics,
     relations_facts,
+    relations_feedback,
+    relations_items,
     relations_people,
+    relations_recovery,
     relations_seconds,
     relations_sets,
     relations_support,
@@ -30,6 +35,11 @@ BUILT: Mapping[str, Build] = {
     **relations_cases.BUILT,
     **relations_downtime.BUILT,
     **relations_support.BUILT,
+    **relations_customers.BUILT,
+    **relations_feedback.BUILT,
+    **relations_recovery.BUILT,
+    **relations_items.BUILT,
+    **relations_economics.BUILT,
 }
 """In an order in which each reads only those before it."""
 NEEDS: Mapping[str, tuple[str, ...]] = {
@@ -43,4 +53,9 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     **relations_cases.NEEDS,
     **relations_downtime.NEEDS,
     **relations_support.NEEDS,
+    **relations_customers.NEEDS,
+    **relations_feedback.NEEDS,
+    **relations_recovery.NEEDS,
+    **relations_items.NEEDS,
+    **relations_economics.NEEDS,
 }

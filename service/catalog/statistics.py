@@ -1,5 +1,6 @@
 """Figures from exact integers: ratios, means, percentiles of histograms and of durations, rates."""
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, timedelta
 from decimal import Decimal
@@ -77,6 +78,8 @@ def of_durations(
             if limit is not None:
                 within = sum(1 for duration in ordered if duration <= limit * size)
                 yield name, plain("ratio", within, n)
+        elif (below := kpi.statistics[name].below) is not None:
+            yield name, plain("ratio", bisect_left(ordered, Fraction(str(below)) * size), n)
         elif not n:
             yield name, Figure(None)
         elif name == "mean":

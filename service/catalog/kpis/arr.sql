@@ -1,0 +1,10 @@
+-- id = "arr"
+-- title = "Annual recurring revenue"
+-- definition = "MRR as of the window's end × 12, in minor units, each currency apart"
+-- family = "Revenue and customers"
+-- unit = ""
+-- kind = "formula"
+-- formula = "mrr * 12"
+-- better = "higher"
+-- [live]
+-- windows = ["month"]

@@ -1,0 +1,17 @@
+-- id = "burn"
+-- title = "Burn"
+-- definition = "costs a month (all meters cost.*) − MRR, in minor units, each currency apart; negative when more comes in than goes out; of costs of another window than a calendar month 30.4375 days' worth; without costs no value"
+-- family = "Revenue and customers"
+-- unit = ""
+-- kind = "mean"
+-- better = "lower"
+-- dimensions = ["currency"]
+-- apart = ["currency"]
+-- whole_days = true
+-- default_window = "month"
+-- [facts]
+-- kind = "meter"
+-- where = "d->>'meter' like 'cost.%'"
+-- [live]
+-- windows = ["month"]
+select tenant, win, dims, '' as statistic, amount as numerator, 1 as denominator from burned

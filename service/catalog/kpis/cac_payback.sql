@@ -1,0 +1,13 @@
+-- id = "cac_payback"
+-- title = "Payback of acquisition"
+-- definition = "months until a customer has brought what acquiring one cost: CAC ÷ (ARPA × gross margin), each currency apart"
+-- family = "Revenue and customers"
+-- unit = "months"
+-- kind = "formula"
+-- formula = "cac / (arpa * gross_margin)"
+-- better = "lower"
+-- [suggestion]
+-- op = "<"
+-- target = 12.0
+-- [live]
+-- windows = ["month"]

@@ -1,0 +1,28 @@
+-- id = "ces"
+-- title = "Customer effort score"
+-- definition = "mean score of all answers to surveys of effort: ces, and those whose names end in _ces; top2: the share of the two highest scores of the scale; surveys and scales apart"
+-- family = "Satisfaction"
+-- unit = "score"
+-- kind = "mean"
+-- better = "higher"
+-- dimensions = ["account", "tier", "survey", "scale", "category", "about", "wave", "quarter"]
+-- apart = ["survey", "scale"]
+-- default_window = "month"
+-- [statistics.top2]
+-- title = "Share of the two highest scores"
+-- unit = "ratio"
+-- kind = "ratio"
+-- [statistics.count]
+-- title = "Answers"
+-- unit = "answers"
+-- kind = "count"
+-- better = "neither"
+-- [live]
+-- windows = ["28d"]
+select a.tenant, a.win, a.dims, s.statistic, s.numerator, s.denominator
+from (
+  select tenant, win, dims, count(*) as n, sum(score) as total, count(*) filter (where score >= scale::int - 1) as top
+  from answers
+  group by tenant, win, dims
+) a
+cross join lateral (values ('', a.total, a.n), ('top2', a.top, a.n), ('count', a.n, null)) as s(statistic, numerator, denominator)

@@ -1,0 +1,10 @@
+-- id = "clv"
+-- title = "Customer lifetime value"
+-- definition = "ARPA × gross margin ÷ the churn of customers a month, in minor units, each currency apart; no value where nobody was lost"
+-- family = "Revenue and customers"
+-- unit = ""
+-- kind = "formula"
+-- formula = "arpa * gross_margin / customer_churn.per_month"
+-- better = "higher"
+-- [live]
+-- windows = ["month"]

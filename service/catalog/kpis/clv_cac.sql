@@ -1,0 +1,13 @@
+-- id = "clv_cac"
+-- title = "Lifetime value to acquisition cost"
+-- definition = "customer lifetime value ÷ cost of acquiring a customer, each currency apart"
+-- family = "Revenue and customers"
+-- unit = "ratio"
+-- kind = "formula"
+-- formula = "clv / cac"
+-- better = "higher"
+-- [suggestion]
+-- op = ">"
+-- target = 3.0
+-- [live]
+-- windows = ["month"]

@@ -1,0 +1,32 @@
+-- id = "customer_churn"
+-- title = "Churn of customers"
+-- definition = "of the customers at the window's start the share that is churned at its end; of a year: those lost in its months ÷ the mean of the customers at their starts; by the reason of the churn: of all customers"
+-- family = "Revenue and customers"
+-- unit = "ratio"
+-- kind = "ratio"
+-- better = "lower"
+-- dimensions = ["account", "tier", "reason"]
+-- default_window = "month"
+-- [statistics.per_month]
+-- title = "Churn of customers a month"
+-- per = "month"
+-- [suggestion]
+-- op = "<"
+-- target = 0.02
+-- [live]
+-- windows = ["month"]
+-- by = [[], ["reason"]]
+with held as (
+  select tenant, win, dims, count(*)::numeric / max(parts) as customers from cohorts group by tenant, win, dims
+), lost as (
+  select tenant, win, dims, case when 'reason' = any(:by) then jsonb_build_object('reason', reason) else '{}' end as reason,
+         count(*) as n
+  from cohorts
+  where churned and (:only_reason is null or reason = any(:only_reason))
+  group by 1, 2, 3, 4
+)
+select b.tenant, b.win, b.dims || coalesce(l.reason, '{}') as dims, '' as statistic,
+       coalesce(l.n, 0) as numerator, b.customers as denominator
+from held b
+left join lost l on l.tenant = b.tenant and l.win = b.win and l.dims = b.dims
+where l.n is not null or not 'reason' = any(:by)

@@ -1,0 +1,16 @@
+-- id = "first_recovery_time"
+-- title = "Time to an account's first recovery"
+-- definition = "per account: its first recovered step less its first step at risk, of whichever cases, in the window of the first recovery"
+-- family = "Revenue and customers"
+-- unit = "s"
+-- kind = "durations"
+-- better = "lower"
+-- dimensions = ["account", "tier"]
+-- default_window = "90d"
+-- default_statistic = "p50"
+-- [live]
+-- windows = ["90d"]
+select tenant, win, dims, array_agg((recovered_us - at_risk_us) * 1000) as durations
+from first_recoveries
+where recovered_us >= at_risk_us
+group by tenant, win, dims

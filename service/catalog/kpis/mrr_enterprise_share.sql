@@ -1,0 +1,8 @@
+-- id = "mrr_enterprise_share"
+-- title = "Enterprise's share of MRR"
+-- definition = "MRR of customers of the tier enterprise ÷ MRR, as of the window's end, each currency apart"
+-- family = "Revenue and customers"
+-- unit = "ratio"
+-- kind = "formula"
+-- formula = "mrr{tier=enterprise} / mrr"
+-- better = "neither"

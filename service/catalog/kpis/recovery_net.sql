@@ -1,0 +1,10 @@
+-- id = "recovery_net"
+-- title = "Recovered revenue less incentives"
+-- definition = "recovered revenue − incentives of the recovered cases, in minor units, each currency apart"
+-- family = "Revenue and customers"
+-- unit = ""
+-- kind = "formula"
+-- formula = "recovered_revenue - recovery_incentive"
+-- better = "higher"
+-- [live]
+-- windows = ["28d", "month"]

@@ -1,0 +1,10 @@
+-- id = "recovery_roi"
+-- title = "Return on incentives"
+-- definition = "recovered revenue less incentives ÷ incentives, each currency apart; no value where no incentive was given"
+-- family = "Revenue and customers"
+-- unit = "ratio"
+-- kind = "formula"
+-- formula = "recovery_net / recovery_incentive"
+-- better = "higher"
+-- [live]
+-- windows = ["28d", "month"]

@@ -1,0 +1,31 @@
+-- id = "renewals_due"
+-- title = "Renewals due"
+-- definition = "customers, as of the window's end, whose renewal date lies in the window (a calendar one to its last day, though it is open); next_30_days, next_90_days: from its last day so far on; overdue: before that day"
+-- family = "Revenue and customers"
+-- unit = "accounts"
+-- kind = "count"
+-- better = "neither"
+-- dimensions = ["account", "tier"]
+-- default_window = "quarter"
+-- [statistics.next_30_days]
+-- title = "Renewals due in the next 30 days"
+-- [statistics.next_90_days]
+-- title = "Renewals due in the next 90 days"
+-- [statistics.overdue]
+-- title = "Renewals that are overdue"
+-- better = "lower"
+-- [live]
+-- windows = ["quarter"]
+select c.tenant, c.win, c.dims, s.statistic, s.n as numerator, null::numeric as denominator
+from (
+  select c.tenant, c.win, c.dims, count(*) filter (where c.renewal >= w.first_day and c.renewal < w.end_day) as due,
+         count(*) filter (where c.renewal >= w.last_day and c.renewal < w.last_day + 30) as month,
+         count(*) filter (where c.renewal >= w.last_day and c.renewal < w.last_day + 90) as quarter,
+         count(*) filter (where c.renewal < w.last_day) as overdue
+  from contracts c
+  join wins w on w.tenant = c.tenant and w.win = c.win
+  group by c.tenant, c.win, c.dims
+) c
+cross join lateral (
+  values ('', c.due), ('next_30_days', c.month), ('next_90_days', c.quarter), ('overdue', c.overdue)
+) as s(statistic, n)

@@ -1,0 +1,190 @@
+"""The relations of customers: how accounts stood at both ends of a window, what they paid, who came and who was lost.
+
+From kpis.md and events.md: customers are accounts whose newest status before the instant is among `activity.customer_statuses`;
+MRR, tier and status count as of that instant, for which the window's end is how far the window has come. Every value is looked up
+by key, account by account: what it costs follows the number of accounts, not how often their values were sent.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from service.catalog.accounts import Accounts
+from service.catalog.asked import Asked
+from service.catalog.dated import KNOWN, micros, newest, newest_money
+from service.catalog.kpi import Head
+
+_STATUSES: Final = "d.config #> '{activity,customer_statuses}'"
+_OF: Final = {"tenant": "i.tenant", "account": "k.who", "before_us": "i.at_us"}
+YEAR_DAYS: Final = 365
+"""Windows as long as this are looked at month by month where churn is asked for."""
+
+# The ends of windows from which on churn is counted: both, and of a year the beginnings of its months between them.
+_EDGES: Final = f"""
+select w.tenant, w.win, e.at, {micros("e.at")} as at_us, {_STATUSES} as statuses,
+       count(*) over (partition by w.tenant, w.win) - 1 as parts
+from wins w
+join declared d on d.tenant = w.tenant
+cross join lateral (
+  select w.start_at as at
+  union
+  select w.until_at
+  union
+  select m.local at time zone (d.config #>> '{{tenant,timezone}}')
+  from generate_series(
+    date_trunc('month', w.first_day::timestamp) + interval '1 month', w.last_day::timestamp, interval '1 month'
+  ) as m(local)
+  where w.end_day - w.first_day >= {YEAR_DAYS}
+) e""".strip()
+
+
+def accounts_at_start(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
+    """`accounts_at_start(tenant, win, account, at_us, status, customer)`, for KPIs of money `amount, currency` of customers."""
+    return _standing(head, Asked.of(by, filtered), "start_at", tier=False)
+
+
+def accounts_at_end(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
+    """`accounts_at_end`: the same as of the window's end, with `dims`; those that pass the filters, whatever their currency."""
+    asked = Asked.of(by, filtered)
+    accounts = Accounts(asked, "a.account")
+    columns = accounts.columns | {"status": "a.status", "tier": "coalesce(a.tier, '')", "currency": "coalesce(a.currency, '')"}
+    conditions = [*accounts.conditions(), *_conditions(asked, columns, ("status", "tier"))]
+    where = f"\nwhere {' and '.join(conditions)}" if conditions else ""
+    standing = _standing(head, asked, "until_at", tier=asked.names("tier"))
+    return f"select a.*, {asked.dims(columns)} as dims\nfrom (\n{standing}\n) a{accounts.join('a')}{where}"
+
+
+def usage_fees_at_end(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # built alike
+    """`usage_fees_at_end(tenant, win, dims, amount)`: of customers; only where the statistic `usage_fees` is wanted."""
+    asked = Asked.of(by, filtered)
+    fees = newest_money("usage_fees", tenant="a.tenant", account="a.account", before_us="a.at_us")
+    only = f" and f.currency = any({asked.values('currency')})" if "currency" in filtered else ""
+    return (
+        f"select a.tenant, a.win, a.dims || {asked.dims({'currency': 'f.currency'})} as dims, f.amount\n"
+        f"from accounts_at_end a cross join lateral ({fees}) f\n"
+        f"where a.customer and 'usage_fees' = any(:statistics){only}"
+    )
+
+
+def first_customers(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
+    """`first_customers(tenant, win, account, dims)`: accounts that became customers in the window, and never before."""
+    asked = Asked.of(by, filtered)
+    accounts = Accounts(asked, "a.account")
+    columns = accounts.columns | {"tier": "coalesce(a.tier, '')"}
+    conditions = [*accounts.conditions(), *_conditions(asked, columns, ("tier",))]
+    where = f"\nwhere {' and '.join(conditions)}" if conditions else ""
+    tier, joined = _tier(wanted=asked.names("tier"))
+    return (
+        f"select a.tenant, a.win, a.account, {asked.dims(columns)} as dims\nfrom (\n"
+        f"  select i.tenant, i.win, k.who as account{tier}\n"
+        f"  from (\n"
+        f"    select w.tenant, w.win, {micros('w.start_at')} as from_us, {micros('w.until_at')} as at_us,\n"
+        f"      {_STATUSES} as statuses\n"
+        f"    from wins w join declared d on d.tenant = w.tenant\n"
+        f"  ) i\n"
+        f"  cross join lateral ({_known(asked)}) k\n"
+        f"  cross join lateral ({earliest_as_customer('i.tenant', 'k.who', 'i.statuses')} offset 0) f{joined}\n"
+        f"  where f.time_us >= i.from_us and f.time_us < i.at_us\n"
+        f") a{accounts.join('a')}{where}"
+    )
+
+
+def cohorts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
+    """`cohorts(tenant, win, account, parts, churned, reason, dims)`: customers of a window's start, and what became of them.
+
+    Of a year a row a month that has begun (`parts` of them): customers of its start as they stand at its end. KPIs of money have
+    `amount` besides, the MRR at the start; `reason` is that of a churn, and not in `dims`.
+    """
+    asked = Asked.of(by, filtered)
+    accounts = Accounts(asked, "a.account")
+    columns = accounts.columns | {"tier": "coalesce(t.value, '')", "currency": "m.currency"}
+    names = ("tier", "currency") if "currency" in head.dimensions else ("tier",)
+    conditions = ["a.customer", "a.status_then is not null", *accounts.conditions(), *_conditions(asked, columns, names)]
+    key = {"tenant": "a.tenant", "account": "a.account"}
+    joins, money, reason = "", "", "null::text"
+    if "currency" in head.dimensions:
+        money = ", m.amount"
+        joins += f"\ncross join lateral ({newest_money('mrr', **key, before_us='a.at_us')}) m"
+    if asked.names("tier"):
+        joins += f"\nleft join lateral ({newest('tier', **key, before_us='a.at_us')}) t on true"
+    if asked.names("reason"):
+        reason = f"case when a.status_then = 'churned' then coalesce(({newest('reason', **key, before_us='a.then_us')}), '') end"
+    return (
+        f"with edges as (\n{_EDGES}\n), standing as (\n"
+        "  select i.tenant, i.win, i.at_us, i.statuses, i.parts, k.who as account, i.statuses ? s.value as customer,\n"
+        "    lead(s.value) over later as status_then, lead(i.at_us) over later as then_us\n"
+        f"  from edges i cross join lateral ({_known(asked)}) k cross join lateral ({newest('status', **_OF)}) s\n"
+        "  window later as (partition by i.tenant, i.win, k.who order by i.at_us)\n"
+        f")\nselect a.tenant, a.win, a.account, a.parts, a.status_then = 'churned' as churned,\n"
+        f"  {reason} as reason{money}, {asked.dims(columns)} as dims\n"
+        f"from standing a{joins}{accounts.join('a')}\nwhere {' and '.join(conditions)}"
+    )
+
+
+def contracts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
+    """`contracts(tenant, win, account, dims, begins, ends, renewal)`: dates of customers' contracts, as of the window's end."""
+    key = {"tenant": "a.tenant", "account": "a.account", "before_us": "a.at_us"}
+    dates = ", ".join(
+        f"({newest(field, **key)})::date as {name}"
+        for field, name in (("contract_start", "begins"), ("contract_end", "ends"), ("renewal", "renewal"))
+    )
+    return f"select a.tenant, a.win, a.account, a.dims, {dates} from accounts_at_end a where a.customer"
+
+
+def earliest_as_customer(tenant: str, account: str, statuses: str) -> str:
+    """The select of `time_us`, when an account first had a customer's status; of several of one instant the newest counts."""
+    of = f"tenant = {tenant} and kind = 'account' and field = 'status' and who = {account} and account = {account}"
+    return (
+        f"select h.time_us from state_history h where {of} and {statuses} ? h.value and not exists (\n"
+        f"  select from state_history n where {of} and n.time_us = h.time_us\n"
+        f'    and (n.source collate "C", n.id collate "C") > (h.source, h.id)\n'
+        f") order by h.time_us limit 1"
+    )
+
+
+def _standing(head: Head, asked: Asked, edge: str, *, tier: bool) -> str:
+    """Every known account at one end of the windows; those of one instant share what is looked up."""
+    columns, joins = _tier(wanted=tier)
+    if "currency" in head.dimensions:
+        columns += ", m.amount, m.currency"
+        joins += f"\nleft join lateral (select * from ({newest_money('mrr', **_OF)}) m where i.statuses ? s.value) m on true"
+    return (
+        f"select i.tenant, w.win, k.who as account, i.at_us, s.value as status, i.statuses ? s.value as customer{columns}\n"
+        "from (\n"
+        f"  select w.tenant, {micros(f'w.{edge}')} as at_us, {_STATUSES} as statuses, array_agg(w.win) as wins\n"
+        "  from wins w join declared d on d.tenant = w.tenant group by 1, 2, 3\n"
+        f") i\ncross join lateral ({_known(asked)}) k\ncross join lateral ({newest('status', **_OF)}) s{joins}\n"
+        "cross join lateral unnest(i.wins) as w(win)"
+    )
+
+
+def _tier(*, wanted: bool) -> tuple[str, str]:
+    """The column `tier` and what it comes from."""
+    return (", t.value as tier", f"\nleft join lateral ({newest('tier', **_OF)}) t on true") if wanted else ("", "")
+
+
+def _known(asked: Asked) -> str:
+    """Accounts of which something was told before an instant; those that are filtered by alone."""
+    only = f" and who = any({asked.values('account')})" if "account" in asked.filtered else ""
+    return f"select who from milestone where tenant = i.tenant and {KNOWN} and time_us < i.at_us{only} offset 0"
+
+
+def _conditions(asked: Asked, columns: Mapping[str, str], names: tuple[str, ...]) -> list[str]:
+    return [f"{columns[name]} = any({asked.values(name)})" for name in names if name in asked.filtered]
+
+
+BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
+    "accounts_at_start": accounts_at_start,
+    "accounts_at_end": accounts_at_end,
+    "usage_fees_at_end": usage_fees_at_end,
+    "first_customers": first_customers,
+    "cohorts": cohorts,
+    "contracts": contracts,
+}
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "accounts_at_start": ("wins", "declared"),
+    "accounts_at_end": ("wins", "declared"),
+    "usage_fees_at_end": ("accounts_at_end",),
+    "first_customers": ("wins", "declared"),
+    "cohorts": ("wins", "declared"),
+    "contracts": ("accounts_at_end",),
+}

@@ -1,0 +1,105 @@
+"""The relations of feedback: answers of a window, each user's newest ones, and who was invited."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from service.catalog.accounts import Accounts
+from service.catalog.asked import Asked
+from service.catalog.dated import micros, newest
+from service.catalog.kpi import Head
+
+OF_EFFORT: Final = "(s.fields ->> 'survey' = 'ces' or s.fields ->> 'survey' like '%\\_ces')"
+"""Surveys of effort are named so; all others but `nps` are of satisfaction."""
+_FIELDS: Final = ("survey", "scale", "wave", "category", "about", "sentiment")
+# What a user's newest answer is looked for within, where it is asked for: the account that it names among them.
+_APART: Final = ("account", "wave", "quarter")
+_NEWEST: Final = 'a.time_us desc, a.source collate "C" desc, a.id collate "C" desc'
+
+
+def answers(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
+    """`answers(tenant, win, subject, account, time_us, source, id, score, themes, survey, scale, wave, category … dims)`.
+
+    Those of the window that pass the filters: of the survey `nps`, of surveys of effort for `ces`, else of satisfaction.
+    """
+    if head.id == "ces":
+        which = OF_EFFORT
+    elif "survey" in head.dimensions:
+        which = f"s.fields ->> 'survey' <> 'nps' and not {OF_EFFORT}"
+    else:
+        which = "s.fields ->> 'survey' = 'nps'"
+    return _asked(head, Asked.of(by, filtered), f"s.fields ->> 'action' = 'responded' and {which}")
+
+
+def newest_answers(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
+    """`newest_answers`: of the answers each user's newest one; of each account, wave and quarter where these are asked for."""
+    asked = Asked.of(by, filtered)
+    keys = ["a.tenant", "a.win", "a.subject", *(f"a.{name}" for name in _APART if asked.names(name))]
+    return f"select distinct on ({', '.join(keys)}) a.*\nfrom answers a\norder by {', '.join(keys)}, {_NEWEST}"
+
+
+def themed(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
+    """`themed(tenant, win, dims)`: a row a theme of an answer, whatever the survey."""
+    asked = Asked.of(by, filtered)
+    rows = _asked(head, asked, "s.fields ->> 'action' = 'responded' and s.fields ? 'themes'")
+    only = f"\nwhere t.theme = any({asked.values('theme')})" if "theme" in filtered else ""
+    theme = f"a.dims || {asked.dims({'theme': 't.theme'})}"
+    return (
+        f"select a.tenant, a.win, {theme} as dims\nfrom (\n{rows}\n) a\n"
+        f"cross join lateral jsonb_array_elements_text(a.themes) as t(theme){only}"
+    )
+
+
+def invitations(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
+    """`invitations(tenant, win, subject, survey, wave, time_us, dims)`: the first one of a user, survey and wave in the window."""
+    asked = Asked.of(by, filtered)
+    keys = ["a.tenant", "a.win", "a.subject", "a.survey", "a.wave", *(["a.account"] if asked.names("account") else [])]
+    rows = _asked(head, asked, "s.fields ->> 'action' = 'invited'")
+    return f"select distinct on ({', '.join(keys)}) a.*\nfrom (\n{rows}\n) a\norder by {', '.join(keys)}, a.time_us"
+
+
+def _asked(head: Head, asked: Asked, condition: str) -> str:
+    """Steps of feedback in the window, one a row, with `dims`; tiers are those of accounts as of the window's end."""
+    accounts = Accounts(asked, "s.account")
+    columns = {name: f"coalesce(s.fields ->> '{name}', '')" for name in _FIELDS} | accounts.columns
+    local = "(timestamptz 'epoch' + s.time_us * interval '1 microsecond') at time zone s.zone"
+    columns |= {"quarter": f"""to_char({local}, 'YYYY"-Q"Q')""", "tier": "coalesce(t.value, '')"}
+    joins = ""
+    if asked.names("tier"):
+        tier = newest("tier", tenant="s.tenant", account="s.account", before_us="s.until_us")
+        joins = f"\nleft join lateral ({tier}) t on true"
+    conditions = [condition, *accounts.conditions()]
+    conditions += [
+        f"{columns[name]} = any({asked.values(name)})"
+        for name in head.dimensions
+        if name in asked.filtered and name in columns and name not in accounts.columns
+    ]
+    shown = ", ".join(f"{columns[name]} as {name}" for name in (*_FIELDS, *(("quarter",) if asked.names("quarter") else ())))
+    return (
+        f"select s.tenant, s.win, s.subject, s.account, s.time_us, s.source, s.id, (s.fields ->> 'score')::int as score,\n"
+        f"  s.fields -> 'themes' as themes, {shown}, {asked.dims(columns)} as dims\n"
+        "from (\n"
+        f"  select w.tenant, w.win, {micros('w.until_at')} as until_us, d.config #>> '{{tenant,timezone}}' as zone, f.*\n"
+        "  from wins w\n"
+        "  join declared d on d.tenant = w.tenant\n"
+        "  cross join lateral (\n"
+        "    select subject, account, time_us, source, id, fields from step\n"
+        f"    where tenant = w.tenant and family = 'feedback' and time_us >= {micros('w.start_at')}\n"
+        f"      and time_us < {micros('w.end_at')}\n"
+        "    offset 0\n"
+        "  ) f\n"
+        f") s{joins}{accounts.join('s')}\nwhere {' and '.join(conditions)}"
+    )
+
+
+BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
+    "answers": answers,
+    "newest_answers": newest_answers,
+    "themed": themed,
+    "invitations": invitations,
+}
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "answers": ("wins", "declared"),
+    "newest_answers": ("answers",),
+    "themed": ("wins", "declared"),
+    "invitations": ("wins", "declared"),
+}

@@ -1,0 +1,131 @@
+"""NPS, satisfaction, invitations, follow-ups and themes, computed by hand on a handful of answers."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+
+from service.catalog import Catalog, Window, resolve_window
+from service.clock import DAY, HOUR, to_us
+from tests.catalog.accounts import Desk, Said, Step, store_accounts, store_family
+from tests.catalog.rollups import make_tenant
+
+CATALOG = Catalog.load()
+ZONE = "Europe/Berlin"
+
+
+def at(month: int, day: int, hour: int = 12) -> int:
+    return to_us(datetime(2025, month, day, hour, tzinfo=UTC))
+
+
+def window(tenant: int, name: str = "quarter", end: int = at(12, 20)) -> Window:
+    return resolve_window(tenant, ZONE, now_us=at(12, 31), name=name, end_us=end)
+
+
+def answer(moment: int, user: str, score: int, survey: str = "nps", account: str = "", **fields: Any) -> Step:
+    scale = 10 if survey == "nps" else 5
+    told = {"survey": survey, "action": "responded", "score": score, "scale": scale} | fields
+    return Step(moment, user, told, account)
+
+
+def step(moment: int, user: str, action: str, survey: str, account: str = "", **fields: Any) -> Step:
+    return Step(moment, user, {"survey": survey, "action": action} | fields, account)
+
+
+STEPS = [
+    # ann was a detractor in October and a promoter in November; both in the fourth quarter.
+    answer(at(10, 5), "ann", 3, account="acme", wave="october"),
+    answer(at(11, 5), "ann", 9, account="acme", wave="november"),
+    answer(at(11, 6), "bob", 6, account="acme", wave="november", category="price"),
+    answer(at(11, 7), "cem", 8, account="beta", wave="november"),
+    answer(at(11, 8), "dot", 10, account="beta", wave="november"),
+    # In the third quarter, by Berlin's clock still.
+    answer(at(9, 30, 21), "eva", 0, account="beta", wave="september"),
+    step(at(11, 7, 11), "bob", "followed_up", "nps"),
+    answer(at(11, 5), "ann", 5, "csat", "acme", category="usability", sentiment="positive", themes=["layout", "speed"]),
+    answer(at(11, 6), "ann", 2, "csat", "acme", category="price", sentiment="negative", themes=["speed"]),
+    answer(at(11, 6), "bob", 4, "csat", "acme"),
+    answer(at(11, 6), "bob", 1, "support_csat", "acme", about="T-7"),
+    answer(at(11, 6), "bob", 6, "ces", scale=7),
+    answer(at(11, 6), "cem", 2, "onboarding_ces"),
+    # Invited twice to one wave, and answered; invited and silent; answered before being invited.
+    step(at(11, 1), "ann", "invited", "nps", "acme", wave="november"),
+    step(at(11, 2), "ann", "invited", "nps", "acme", wave="november"),
+    step(at(11, 1), "fay", "invited", "nps", "beta", wave="november"),
+    step(at(11, 9), "bob", "invited", "nps", "acme", wave="november"),
+    step(at(11, 1), "ann", "invited", "csat", "acme"),
+]
+
+
+@pytest.fixture
+async def desk(connection: asyncpg.Connection) -> Desk:
+    tenant = await make_tenant(connection, "pilot", ZONE)
+    await store_family(connection, tenant, "feedback", STEPS)
+    accounts = [
+        Said(at(1, 1), "acme", {"status": "active", "tier": "enterprise"}, {"industry": "bank"}),
+        Said(at(1, 1), "beta", {"status": "active", "tier": "starter"}, {"industry": "retail"}),
+    ]
+    await store_accounts(connection, tenant, accounts)
+    return Desk(CATALOG, connection, window(tenant), {"tenant": {"timezone": ZONE}})
+
+
+async def test_nps_counts_the_newer_of_a_user_s_two_answers(desk: Desk) -> None:
+    # ann 9 and dot 10 promote, cem 8 is passive, bob 6 detracts.
+    assert await desk.ask("nps") == {"": 25, "promoters": 0.5, "passives": 0.25, "detractors": 0.25, "count": 4}
+
+
+async def test_nps_is_told_apart_by_what_accounts_are_by_wave_and_by_quarter(desk: Desk) -> None:
+    assert await desk.ask("nps", "account") == {"acme": 0, "beta": 50}
+    assert await desk.ask("nps", "tier") == {"enterprise": 0, "starter": 50}
+    assert await desk.ask("nps", "account.industry") == {"bank": 0, "retail": 50}
+    assert await desk.ask("nps", "wave") == {"october": -100, "november": 25}
+    assert await desk.one("nps", wave="october") == -100
+    assert await desk.one("nps", category="price") == -100
+    assert await desk.one("nps", tier="starter") == 50
+    desk.window = resolve_window(desk.window.tenant, ZONE, now_us=at(12, 31), name="year", end_us=at(12, 20))
+    assert await desk.ask("nps", "quarter") == {"2025-Q3": -100, "2025-Q4": 25}
+
+
+async def test_satisfaction_is_a_mean_of_all_answers_survey_by_survey(desk: Desk) -> None:
+    assert await desk.ask("csat", "survey") == {"csat": pytest.approx(11 / 3), "support_csat": 1}
+    assert await desk.ask("csat", "survey", statistic="top2") == {"csat": pytest.approx(2 / 3), "support_csat": 0}
+    assert await desk.ask("csat", "category", survey="csat") == {"usability": 5, "price": 2, "": 4}
+    assert await desk.ask("csat", survey="support_csat") == {"": 1, "top2": 0, "count": 1}
+    assert await desk.ask("ces", "survey") == {"ces": 6, "onboarding_ces": 2}
+    assert await desk.ask("ces", "survey", statistic="top2") == {"ces": 1, "onboarding_ces": 0}
+
+
+async def test_a_response_is_an_answer_of_who_was_invited_since_then(desk: Desk) -> None:
+    # To nps ann, fay and bob were invited, and bob had answered before; to csat ann.
+    assert await desk.one("survey_response") == 2 / 4
+    assert await desk.ask("survey_response", "survey") == {"nps": pytest.approx(1 / 3), "csat": 1}
+    assert await desk.ask("survey_response", "wave", survey="nps") == {"november": pytest.approx(1 / 3)}
+    assert await desk.ask("survey_response", "account") == {"acme": pytest.approx(2 / 3), "beta": 0}
+
+
+async def test_a_detractor_is_followed_up_within_a_day_or_not(desk: Desk, connection: asyncpg.Connection) -> None:
+    assert await desk.one("detractor_follow_up") == 1
+    late = [answer(at(11, 20), "gil", 2), step(at(11, 20) + DAY + HOUR, "gil", "followed_up", "nps")]
+    await store_family(connection, desk.window.tenant, "feedback", late)
+    assert await desk.one("detractor_follow_up") == 0.5
+
+
+async def test_themes_are_counted_once_an_answer(desk: Desk) -> None:
+    assert await desk.one("feedback_themes") == 3
+    assert await desk.ask("feedback_themes", "theme") == {"layout": 1, "speed": 2}
+    assert await desk.ask("feedback_themes", "theme", "sentiment") == {
+        ("layout", "positive"): 1,
+        ("speed", "positive"): 1,
+        ("speed", "negative"): 1,
+    }
+    assert await desk.one("feedback_themes", theme="speed", survey="csat") == 2
+
+
+async def test_without_answers_nothing_has_a_value_but_the_counts(connection: asyncpg.Connection) -> None:
+    desk = Desk(CATALOG, connection, window(await make_tenant(connection, "pilot", ZONE)))
+    assert await desk.ask("nps") == {"": None, "promoters": None, "passives": None, "detractors": None, "count": 0}
+    assert await desk.ask("csat") == {"": None, "top2": None, "count": 0}
+    assert await desk.one("survey_response") is None
+    assert await desk.one("detractor_follow_up") is None
+    assert await desk.one("feedback_themes") == 0
