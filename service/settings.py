@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import DirectoryPath, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import InvalidSettings
 
 KAFKA_PARTITIONS = 12
+_OF_TENANT = re.compile(r"[a-z0-9-]{1,63}:[^,\s]+")
 _BROKER = re.compile(r"[^\s,:/]+:[0-9]{1,5}|\[[0-9a-fA-F:.]+\]:[0-9]{1,5}")
 
 
@@ -96,6 +97,9 @@ class Settings(BaseSettings):
     query_max_days: int = Field(800, ge=1, description="Longest window of a query")
     query_max_rows: int = Field(10_000, ge=1, description="Most rows of one answer; a cursor leads on")
     query_max_steps: int = Field(3_000, ge=1, description="Most steps of a series")
+    kpi_directory: DirectoryPath | None = Field(
+        None, description="Directory of the installation's own KPIs, a .sql file each; read at start"
+    )
     metrics_max_series: int = Field(2_000, ge=1, description="Most series a tenant on /metrics/kpis")
     minute_retention_days: int = Field(
         8, ge=2, le=32, description="Days that facts by the minute are kept (max lateness and one)"
@@ -106,6 +110,9 @@ class Settings(BaseSettings):
         ge=0,
         le=65535,
         description="Port of /metrics, /healthz and /readyz of roles other than the API; 0: any free one, logged",
+    )
+    pagerduty_secrets: SecretStr = Field(
+        SecretStr(""), description="TENANT:SECRET,… that PagerDuty signs its webhooks with; several of a tenant while they change"
     )
     siblings: str = Field("", description="NAME=URL,… of other roles' /metrics that the API shows too; set by `tidegauge up`")
     parent_pid: int = Field(0, ge=0, description="Process to die with; set by `tidegauge up`")
@@ -123,6 +130,13 @@ class Settings(BaseSettings):
         if brokers is not None and not all(_BROKER.fullmatch(each) for each in brokers.split(",")):
             raise PydanticCustomError("brokers", "brokers are named HOST:PORT, several with commas between and no spaces")
         return brokers
+
+    @field_validator("pagerduty_secrets")
+    @classmethod
+    def _are_of_tenants(cls, listed: SecretStr) -> SecretStr:
+        if not all(_OF_TENANT.fullmatch(each.strip()) for each in listed.get_secret_value().split(",") if each.strip()):
+            raise PydanticCustomError("secrets", "write TENANT:SECRET, several with commas between")
+        return listed
 
     @field_validator("database_url")
     @classmethod
@@ -189,8 +203,8 @@ def _unknown(name: str, known: Sequence[str]) -> str:
 
 
 def _wrong(field: str, value: object, trouble: str) -> str:
-    """What is wrong with a value; an address is not shown, for it may hold a password."""
-    shown = "" if field.endswith("url") else f"={value}"
+    """What is wrong with a value; what is secret is not shown, nor an address, for it may hold a password."""
+    shown = "" if field.endswith(("url", "secrets", "password")) else f"={value}"
     described = Settings.model_fields[field]
     default = "" if described.default in {None, ""} else f"; {described.default} by default"
     return f"{PREFIX}{field.upper()}{shown}: {trouble[:1].lower()}{trouble[1:]} ({described.description}{default})"

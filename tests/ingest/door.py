@@ -16,9 +16,11 @@ from service.eventlog.codec import FAMILIES, decode
 from service.eventlog.postgres import PostgresLog
 from service.http.app import create_app
 from service.http.auth import Keyring
+from service.http.bodies import BodyReader
 from service.ingest.append import Appender
 from service.ingest.backlog import LogBacklog
 from service.ingest.decode import Decoder, Limits
+from service.ingest.hooks import routes as hooks
 from service.ingest.routes import router
 from service.settings import Settings
 from service.store.engine import create_pool
@@ -84,16 +86,28 @@ async def opened(database_url: str, settings: Settings) -> AsyncIterator[Door]:
         max_skew_us=settings.max_skew_s * SECOND,
     )
     keyring = Keyring(pool, clock, refresh_s=settings.key_refresh_s)
+    decoder = Decoder(IdHasher(installation.hash_key), limits)
+    backlog = LogBacklog(log, pool, telemetry, most=settings.max_log_backlog_events)
     routes = router(
         keyring=keyring,
-        decoder=Decoder(IdHasher(installation.hash_key), limits),
-        backlog=LogBacklog(log, pool, telemetry, most=settings.max_log_backlog_events),
+        decoder=decoder,
+        backlog=backlog,
         appender=appender,
         clock=clock,
         telemetry=telemetry,
         settings=settings,
     )
-    app = create_app(title="tidegauge", routers=[routes], telemetry=telemetry, keyring=keyring)
+    hooked = hooks.HookDoor(
+        keyring,
+        BodyReader(max_bytes=hooks.MAX_BODY_BYTES, max_held_bytes=hooks.MAX_HELD_BYTES),
+        decoder,
+        backlog,
+        appender,
+        clock,
+        telemetry,
+        hooks.secrets_of(settings.pagerduty_secrets.get_secret_value()),
+    )
+    app = create_app(title="tidegauge", routers=[routes, hooks.router(hooked)], telemetry=telemetry, keyring=keyring)
     running = asyncio.create_task(appender.run())
     authorization = {"Authorization": f"Bearer {keys['ingest']}"}
     try:

@@ -85,7 +85,7 @@ def is_signed(body: bytes, header: str, secrets: Iterable[str]) -> bool:
         part.strip().removeprefix(SIGNATURE_VERSION) for part in header.split(",") if part.strip().startswith(SIGNATURE_VERSION)
     ]
     right = [hmac.new(secret.encode(), body, hashlib.sha256).hexdigest() for secret in secrets]
-    return any([hmac.compare_digest(one.encode(), other.encode()) for one in given for other in right])  # all are compared
+    return any(hmac.compare_digest(one.encode(), other.encode()) for one in given for other in right)
 
 
 def steps(event: Event, severities: Mapping[str, Severity]) -> Iterator[Step]:

@@ -5,7 +5,7 @@ Alertmanager tries again after 5xx alone, so whatever may pass by itself is a 50
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -30,7 +30,7 @@ SCOPE = "ingest"
 MAX_BODY_BYTES = 5_000_000
 MAX_HELD_BYTES = 50_000_000
 _SEVERITIES = frozenset({"P0", "P1", "P2", "P3"})
-_ANSWER = {
+_ANSWER: dict[int | str, dict[str, Any]] = {
     202: {
         "description": "Every step that is not listed in `rejected` is durable; `ignored`: messages that change no figure",
         "content": {"application/json": {"schema": {"type": "object"}, "example": {"accepted": 2, "rejected": [], "ignored": 0}}},
@@ -94,7 +94,7 @@ class HookDoor:
         if not secrets:
             raise Problem(
                 Kind.FORBIDDEN,
-                f"no signing secret is known for {principal.tenant_name}: set TIDEGAUGE_PAGERDUTY_SECRETS={principal.tenant_name}:SECRET",
+                f"no signing secret is known: set TIDEGAUGE_PAGERDUTY_SECRETS={principal.tenant_name}:SECRET",
             )
         if not pagerduty.is_signed(body, request.headers.get(pagerduty.SIGNATURE_HEADER, ""), secrets):
             raise Problem(Kind.FORBIDDEN, "the header X-PagerDuty-Signature has no signature of this body by a known secret")
@@ -119,6 +119,15 @@ def router(door: HookDoor) -> APIRouter:
     for name, take in (("alertmanager", door.alertmanager), ("pagerduty", door.pagerduty)):
         made.add_api_route(f"/{name}", _patient(take), methods=["POST"], status_code=202, summary=take.__doc__, responses=_ANSWER)
     return made
+
+
+def secrets_of(listed: str) -> dict[str, tuple[str, ...]]:
+    """PagerDuty's signing secrets by tenant, of the setting's `TENANT:SECRET,TENANT:SECRET`."""
+    found: dict[str, tuple[str, ...]] = {}
+    for each in filter(None, (part.strip() for part in listed.split(","))):
+        tenant, _, secret = each.partition(":")
+        found[tenant] = (*found.get(tenant, ()), secret)
+    return found
 
 
 def _patient(take: Take) -> Take:
