@@ -6,6 +6,8 @@ import polars as pl
 
 from service.aggregate.bits import chunks
 from service.aggregate.deltas import Deltas
+from service.aggregate.folds.frequency import frequency_rows
+from service.aggregate.folds.sessions import session_rows
 from service.aggregate.reached import reached_rows
 from service.aggregate.resolve import SEAT_KEY, SERIES_KEY, USER_KEY, Resolved, earlier
 from service.clock import QUARTER
@@ -27,6 +29,8 @@ def stage_deltas(deltas: Deltas, resolved: Resolved) -> dict[str, bytes]:
         "first_user": _of(users, lambda first: first.select(FIRST_DAY).sort("tenant", "ordinal")),
         "first_seat": _of(seats, lambda first: first.select(FIRST_DAY).sort("tenant", "ordinal")),
         "probe": _of(deltas.probes, _probes),
+        "session": _of(deltas.sessions, session_rows),
+        "frequency": _of(deltas.frequency, lambda uses: frequency_rows(uses, resolved.users, resolved.features)),
         "state": _of(deltas.states, lambda states: _states(states, dated=False)),
         "state_history": _of(deltas.states, lambda states: _states(states, dated=True)),
         "milestone": _of(deltas.milestones, lambda earliest: earliest.sort("tenant", "kind", "milestone", "who")),

@@ -1,6 +1,6 @@
 """Partitions of time: made for the whole kept span and ahead, dropped whole when they are out of it.
 
-`fact_minute` has one a day. `fact_quarter` and `probe_quarter` have one a calendar month (UTC): 400 days
+`fact_minute` has one a day. `fact_quarter` and the other tables of quarters have one a calendar month (UTC): 400 days
 are then 15 of them, which planning and locking do not feel (weeks were 60), for at most a month that is
 kept longer than it must be. Names end in the first day, as in `fact_minute_p20261122`.
 """
@@ -76,7 +76,8 @@ class Ranges:
 
 MINUTES = Ranges("fact_minute", _same_day, _next_day, timedelta(days=DAYS_AHEAD))
 QUARTERS = tuple(
-    Ranges(table, _first_of_month, _next_month, timedelta(days=MONTHS_AHEAD_DAYS)) for table in ("fact_quarter", "probe_quarter")
+    Ranges(table, _first_of_month, _next_month, timedelta(days=MONTHS_AHEAD_DAYS))
+    for table in ("fact_quarter", "probe_quarter", "session_quarter")
 )
 _FIRST_DAY = re.compile(r"_p(\d{8})$")
 

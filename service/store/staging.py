@@ -44,6 +44,10 @@ STAGES: Final[Mapping[str, str]] = {
     # Seconds that probes spoke for.
     "probe": """tenant int, account text, component text, monitor text, region text, bucket bigint, up varbit, down varbit,
         degraded varbit, planned varbit, excluded varbit, probes bigint, probes_up bigint""",
+    # Sessions that begin and end, a number a minute.
+    "session": "tenant int, scope text, account text, bucket bigint, unended int[], opened int[]",
+    # Uses by user and week.
+    "frequency": "tenant int, feature bigint, week int, account text, user_ordinal int, uses numeric",
     # Dated values: the newest of some, all of others.
     "state": _DATED,
     "state_history": _DATED,

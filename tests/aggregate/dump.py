@@ -24,6 +24,10 @@ QUERIES = {
         where a.population = 'seat' and get_bit(a.bits, t.ordinal % 2048) = 1""",
     "bits": "select tenant, population, feature = 0 as any, day, sum(bit_count(bits)) from activity_day group by 1, 2, 3, 4",
     "probe": "select * from probe_quarter",
+    "sessions": "select * from session_quarter",
+    "frequency": """select f.tenant, coalesce(n.name, '') as feature, f.week, f.account, u.user_id, f.uses
+        from user_feature_week f left join name n on n.id = f.feature
+        join app_user u on u.tenant = f.tenant and u.ordinal = f.user_ordinal""",
     "state": "select tenant, kind, who, account, field, time_us, source, id, value from state",
     "state_history": "select tenant, kind, who, account, field, time_us, source, id, value from state_history",
     "milestone": "select * from milestone",

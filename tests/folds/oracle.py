@@ -63,6 +63,8 @@ class Oracle:
     milestones: dict[tuple[Any, ...], Any] = field(default_factory=dict)
     steps: dict[tuple[Any, ...], Any] = field(default_factory=dict)
     probes: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
+    sessions: dict[tuple[Any, ...], tuple[int, int]] = field(default_factory=dict)
+    frequency: dict[tuple[Any, ...], int] = field(default_factory=dict)
 
 
 def bin_of(value: int) -> int:
@@ -126,6 +128,8 @@ class Folding:
         if row.feature == "session" and row.duration_ns is not None and row.phase != "start":
             began = time_us if row.phase == "" else (time_us * 1_000 - row.duration_ns) // 1_000
             self.fact(row, "session", {}, 1, time_us=began, value=row.duration_ns)
+        if row.feature == "session":
+            self.session(row, time_us)
         if row.feature == "session" and row.phase == "end":
             return
         config = self.config(row, time_us)
@@ -136,6 +140,39 @@ class Folding:
         self.made.activity.add((row.tenant, row.account, row.user, row.feature, day))
         if row.feature not in config.ignore_features:
             self.made.activity.add((row.tenant, row.account, row.user, "", day))
+        monday = day - (date(1970, 1, 1) + timedelta(days=day)).weekday()
+        counted = {row.feature} & config.frequency_features
+        if "*" in config.frequency_features and row.feature not in config.ignore_features:
+            counted |= {""}
+        for feature in counted:
+            key = (row.tenant, row.account, row.user, feature, monday)
+            self.made.frequency[key] = self.made.frequency.get(key, 0) + row.quantity_whole * NANO + row.quantity_nano
+
+    def session(self, row: UsageRow, time_us: int) -> None:
+        """Where it begins and ends, by the minute; passing midnight it begins anew; a day is the longest."""
+        if row.phase == "" and row.duration_ns is None:
+            return
+        began, ended = time_us, time_us
+        if row.duration_ns is not None and row.phase != "start":
+            began = time_us if row.phase == "" else (time_us * 1_000 - row.duration_ns) // 1_000
+            ended = min(began + 96 * QUARTER, began + row.duration_ns // 1_000 if row.phase == "" else time_us)
+        if row.phase:
+            self.touch(row, began, unended=1 if row.phase == "start" else -1)
+        if row.phase == "start":
+            return
+        self.touch(row, began, opened=1)
+        midnight = ended // (96 * QUARTER) * 96 * QUARTER
+        if began >= midnight:
+            self.touch(row, ended, opened=-1)
+        elif ended - midnight >= MINUTE:
+            self.touch(row, midnight, opened=1)
+            self.touch(row, ended, opened=-1)
+
+    def touch(self, row: UsageRow, at_us: int, *, unended: int = 0, opened: int = 0) -> None:
+        if at_us // QUARTER * QUARTER >= self.context.quarter_from_us:
+            key = (row.tenant, row.account, at_us // MINUTE * MINUTE)
+            before = self.made.sessions.get(key, (0, 0))
+            self.made.sessions[key] = (before[0] + unended, before[1] + opened)
 
     def user(self, row: UserRow) -> None:
         self.made.users.add((row.tenant, row.user))

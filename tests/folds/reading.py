@@ -14,7 +14,7 @@ BITS = ("up", "down", "degraded", "planned", "excluded")
 
 
 def read(deltas: Deltas) -> Oracle:
-    for name in ("facts", "activity", "users", "states", "milestones", "steps", "probes"):
+    for name in ("facts", "activity", "users", "states", "milestones", "steps", "probes", "sessions", "frequency"):
         assert getattr(deltas, name).schema == getattr(schemas, name.upper())
     made = Oracle(users=_set(deltas.users))
     seen = deltas.activity.rows()
@@ -34,6 +34,8 @@ def read(deltas: Deltas) -> Oracle:
         _put(made.milestones, milestone[:5], milestone[5:])
     for step in deltas.steps.iter_rows():
         _put(made.steps, step[:6], step[6:])
+    made.sessions = _by_key(deltas.sessions, 3)
+    made.frequency = {key: uses for key, (uses,) in _by_key(deltas.frequency, 5).items()}
     for row in deltas.probes.iter_rows(named=True):
         key = tuple(row[k] for k in ("tenant", "account", "component", "monitor", "region", "bucket"))
         counts = {name: row[name] for name in ("probes", "probes_up") if row["probes"]}
@@ -67,6 +69,13 @@ def _set(frame: pl.DataFrame) -> set[tuple[Any, ...]]:
     rows = frame.rows()
     assert len(set(rows)) == len(rows)
     return set(rows)
+
+
+def _by_key(frame: pl.DataFrame, width: int) -> dict[tuple[Any, ...], Any]:
+    made: dict[tuple[Any, ...], Any] = {}
+    for row in frame.iter_rows():
+        _put(made, row[:width], row[width:])
+    return made
 
 
 def _put(into: dict[Any, Any], key: Any, value: Any) -> None:

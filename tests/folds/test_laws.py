@@ -57,8 +57,18 @@ CONTEXT = FoldContext(
             2,
             (EVER, SWITCH_US),
             (
-                FoldConfig(timezone=LORD_HOWE, properties={"plan": 20}, limit_ns={"benevity": 1}),
-                FoldConfig(timezone=LORD_HOWE, ignore_features=frozenset({"heartbeat"}), properties={"plan": 20, "os": 5}),
+                FoldConfig(
+                    timezone=LORD_HOWE,
+                    properties={"plan": 20},
+                    limit_ns={"benevity": 1},
+                    frequency_features=frozenset({"export"}),
+                ),
+                FoldConfig(
+                    timezone=LORD_HOWE,
+                    ignore_features=frozenset({"heartbeat"}),
+                    properties={"plan": 20, "os": 5},
+                    frequency_features=frozenset({"*", "heartbeat"}),
+                ),
             ),
         ),
         4: _plain("Pacific/Apia"),

@@ -7,6 +7,8 @@ import polars as pl
 
 from service.aggregate.deltas import ACTIVITY_KEYS, PROBES, Deltas
 from service.aggregate.folds.facts import NEWEST, facts_of
+from service.aggregate.folds.frequency import added_uses
+from service.aggregate.folds.sessions import added_sessions
 from service.aggregate.folds.tally import Bins, Exact, Tally, by_newness, grouped_rows, narrowed, regroup
 from service.domain import histogram
 
@@ -34,6 +36,8 @@ def merge(deltas: Sequence[Deltas]) -> Deltas:
         milestones=_united([delta.milestones for delta in deltas], earliest_milestones),
         steps=_united([delta.steps for delta in deltas], distinct_steps),
         probes=_united([delta.probes for delta in deltas], united_probes),
+        sessions=_united([delta.sessions for delta in deltas], added_sessions),
+        frequency=_united([delta.frequency for delta in deltas], added_uses),
     )
 
 

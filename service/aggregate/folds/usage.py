@@ -7,7 +7,9 @@ from service.aggregate.deltas import ACTIVITY_KEYS, USERS, Deltas
 from service.aggregate.folds.facts import fold_facts
 from service.aggregate.folds.firsts import first_uses
 from service.aggregate.folds.fold import Fold
+from service.aggregate.folds.frequency import weekly_uses
 from service.aggregate.folds.pairs import declared_pairs_text
+from service.aggregate.folds.sessions import open_sessions
 from service.aggregate.folds.versions import Versions, versions
 
 SESSION = "session"
@@ -30,6 +32,8 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
         activity=_activity(uses, valid),
         users=events.filter(is_session & (pl.col("phase") == "end")).select(USERS.names()).unique(),
         milestones=first_uses(uses, valid),
+        sessions=open_sessions(events.filter(is_session), context),
+        frequency=weekly_uses(uses, valid, _quantity(uses)),
     )
 
 

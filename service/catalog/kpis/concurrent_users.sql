@@ -1,0 +1,28 @@
+-- id = "concurrent_users"
+-- title = "Concurrent users"
+-- definition = "sessions that are open at the end of the window's last minute (now, while it is open); peak and mean: of all of its minutes; a session that is not told to have ended is open for 24 hours, and none counts for longer"
+-- family = "Adoption and engagement"
+-- unit = "sessions"
+-- kind = "count"
+-- better = "neither"
+-- dimensions = ["account"]
+-- windows = ["5m", "1h", "24h", "1d", "7d", "28d", "30d", "day", "week", "month"]
+-- default_window = "24h"
+-- of_quarters = true
+-- [statistics.peak]
+-- title = "Most that were open at the end of a minute"
+-- [statistics.mean]
+-- title = "Mean of the window's minutes"
+-- kind = "mean"
+-- [live]
+-- windows = ["5m", "1h", "24h", "7d"]
+select o.tenant, o.win, o.dims, s.statistic, s.numerator, s.denominator
+from (
+  select tenant, win, dims, (array_agg(open order by at desc))[1] as now, max(open) as peak,
+         sum(open * minutes) as minutes_open, sum(minutes) as minutes
+  from open_sessions
+  group by tenant, win, dims
+) o
+cross join lateral (values
+  ('', o.now, null), ('peak', o.peak, null), ('mean', o.minutes_open, o.minutes)
+) as s(statistic, numerator, denominator)

@@ -1,0 +1,28 @@
+"""The merges of what is kept of uses beside facts and bits, one statement a rollup (see merges.py)."""
+
+from typing import Final
+
+# Sessions that begin and end, by the minute: each number adds up.
+SESSION: Final = """
+merge into session_quarter q
+using (
+    select tenant, scope, account, to_timestamp(bucket / 1000000) as bucket, unended, opened from flush_session
+) s
+on q.tenant = s.tenant and q.scope = s.scope and q.account = s.account and q.bucket = s.bucket
+when matched then update set unended = int_add(q.unended, s.unended), opened = int_add(q.opened, s.opened)
+when not matched then insert (tenant, scope, account, bucket, unended, opened)
+    values (s.tenant, s.scope, s.account, s.bucket, s.unended, s.opened)
+"""
+
+# Uses by user and week.
+FREQUENCY: Final = """
+merge into user_feature_week f
+using (
+    select tenant, feature, date '1970-01-01' + week as week, account, user_ordinal, uses from flush_frequency
+) s
+on f.tenant = s.tenant and f.feature = s.feature and f.week = s.week and f.account = s.account
+    and f.user_ordinal = s.user_ordinal
+when matched then update set uses = f.uses + s.uses
+when not matched then insert (tenant, feature, week, account, user_ordinal, uses)
+    values (s.tenant, s.feature, s.week, s.account, s.user_ordinal, s.uses)
+"""

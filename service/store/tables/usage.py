@@ -1,0 +1,32 @@
+"""What is kept of uses beside facts and bits: open sessions by the minute, uses by user and week."""
+
+from sqlalchemy import ARRAY, BigInteger, Column, Date, DateTime, Integer, Numeric, Table, Text
+
+from service.store.tables.base import metadata
+
+session_quarter = Table(
+    "session_quarter",
+    metadata,
+    Column("tenant", Integer, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("bucket", DateTime(timezone=True), primary_key=True),
+    Column("unended", ARRAY(Integer), nullable=False),
+    Column("opened", ARRAY(Integer), nullable=False),
+    postgresql_partition_by="RANGE (bucket)",
+    comment="scope: all, or account; a number a minute: unended is starts less starts of what has ended since, opened is"
+    " sessions opened less closed, told anew at each UTC midnight that they pass",
+)
+
+user_feature_week = Table(
+    "user_feature_week",
+    metadata,
+    Column("tenant", Integer, primary_key=True),
+    Column("feature", BigInteger, primary_key=True),
+    Column("week", Date, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("user_ordinal", Integer, primary_key=True),
+    Column("uses", Numeric, nullable=False),
+    postgresql_with={"fillfactor": "70"},
+    comment="Uses (1e-9) of frequency-tracked features by user and local week (its Monday); feature 0 is any that counts",
+)
