@@ -8,10 +8,9 @@ from service.aggregate.bits import chunks
 from service.aggregate.context import FoldContext
 from service.aggregate.deltas import REACHED, Deltas
 from service.aggregate.folds.versions import versions
+from service.domain.foldconfig import FIRST
 from service.store.reached import DAY, FIRST_USE, GIVEN_STATUS, MONTH, STATUS
 
-INTERNAL: Final = "~first:"
-"""Begins the names of first uses that are kept for funnels alone: nobody asks how many have reached them."""
 _KEY: Final = ["tenant", "account", "who", "milestone", "time_us"]
 
 
@@ -20,7 +19,8 @@ def reached_by(deltas: Deltas, context: FoldContext) -> pl.DataFrame:
     if deltas.milestones.is_empty() and deltas.states.is_empty():
         return deltas.reached
     of_users = pl.col("kind") == "user"
-    milestones = deltas.milestones.filter(of_users & ~pl.col("milestone").str.starts_with(INTERNAL)).select(_KEY)
+    # What is kept for funnels alone is read one by one: nobody asks how many have reached it.
+    milestones = deltas.milestones.filter(of_users & ~pl.col("milestone").str.starts_with(FIRST)).select(_KEY)
     statuses = deltas.states.filter(of_users & pl.col("dated") & (pl.col("field") == "status"))
     both = pl.concat([milestones, statuses.with_columns(milestone=pl.lit(STATUS)).select(_KEY)])
     if both.is_empty():

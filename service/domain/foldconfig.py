@@ -3,6 +3,10 @@
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+FIRST: Final = "~first:"
+"""Begins the milestone under which a first use is kept that only a funnel asks for: of a feature, a group, or anything."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,16 +126,19 @@ class Told:
     id: str = ""
 
 
-async def store_statuses(connection: asyncpg.Connection, tenant: int, told: Iterable[Told]) -> None:
-    """Write every status with its date."""
+async def store_statuses(
+    connection: asyncpg.Connection, tenant: int, told: Iterable[Told], *, kind: str = "user", field: str = "status"
+) -> None:
+    """Write every status (of accounts: every value) with its date."""
     records = [
-        (tenant, "user", "status", one.user, one.account, one.at_us, one.source, one.id or str(number), one.said)
+        (tenant, kind, field, one.user, one.account, one.at_us, one.source, one.id or str(number), one.said)
         for number, one in enumerate(told)
     ]
     columns = ("tenant", "kind", "field", "who", "account", "time_us", "source", "id", "value")
     await connection.copy_records_to_table("state_history", records=records, columns=columns)
-    await _know(connection, tenant, {record[3] for record in records})
-    await _reach(connection)
+    if kind == "user":
+        await _know(connection, tenant, {record[3] for record in records})
+        await _reach(connection)
 
 
 async def store_milestones(connection: asyncpg.Connection, tenant: int, told: Iterable[Told], *, kind: str = "user") -> None:

@@ -11,7 +11,7 @@ from service.demo import pilot
 from tests.catalog.health import Probe, store_probes, store_steps
 from tests.catalog.people import Told, Use, store_milestones, store_people, store_statuses
 
-FAMILIES = ("usage", "user", "probe", "incident")
+FAMILIES = ("usage", "user", "account", "probe", "incident")
 Event = Mapping[str, Any]
 
 
@@ -29,6 +29,10 @@ async def store_pilot_week(connection: asyncpg.Connection, tenant: int) -> None:
     await store_people(connection, tenant, uses, traits=traits, known=sorted(traits))
     await store_statuses(connection, tenant, _told(of["user"], "status"))
     await store_milestones(connection, tenant, _told(of["user"], "milestone"))
+    accounts = [{**event, "account": event["subject"]} for event in of["account"]]
+    known = [Told(event["subject"], at(event), "~known", event["subject"], "/s", event["id"]) for event in accounts]
+    await store_statuses(connection, tenant, _told(accounts, "status"), kind="account")
+    await store_milestones(connection, tenant, [*known, *_told(accounts, "milestone")], kind="account")
     probes = [
         Probe(at(event) // SECOND, event["data"]["interval_s"], up=event["data"]["up"], component="web") for event in of["probe"]
     ]

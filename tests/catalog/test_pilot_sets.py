@@ -97,6 +97,24 @@ async def test_first_value_is_that_of_the_report(week: Week) -> None:
     assert await week.one("first_value_achieved") == pytest.approx(EXPECTED["users"]["achieved_share"], rel=EXACT)
 
 
+async def test_accounts_are_activated_as_in_the_report(week: Week) -> None:
+    wanted = EXPECTED["accounts"]
+    assert await week.one("account_activation") == pytest.approx(wanted["activation_rate"], rel=EXACT)
+    hours = await week.one("time_to_activation", stat="mean")
+    assert hours == pytest.approx(wanted["time_to_activation_hours_mean"] * 3600, rel=1e-9)
+    by_account = await week.rows("account_activation", ["account"])
+    assert sorted(by_account.values()) == [0, 1, 1, 1, 1]
+
+
+async def test_the_funnel_is_that_of_the_report(week: Week) -> None:
+    counts = await week.rows("funnel", ["step"], funnel="pilot")
+    shares = await week.rows("funnel", ["step"], stat="share", funnel="pilot")
+    for step, (count, base, share) in EXPECTED["funnel"].items():
+        assert counts[(step,)] == count
+        assert shares[(step,)] == pytest.approx(share, rel=EXACT)
+        assert base is None or counts[(step,)] / counts[(base,)] == shares[(step,)]
+
+
 async def test_the_weeks_availability_is_that_of_the_report(week: Week) -> None:
     wanted = EXPECTED["availability"]
     assert await week.one("availability") == pytest.approx(wanted["week"], rel=EXACT)

@@ -11,6 +11,7 @@ from service.domain import localtime
 from service.domain.config.alerts import DEFAULT_ALERTS, DEFAULT_SLOS, Alerts, Slos
 from service.domain.config.base import MAX_NAMES, MAX_VALUES, Name, Several, Table
 from service.domain.config.customers import Items, Recovery
+from service.domain.config.derived import first_uses, together
 from service.domain.config.kafka_source import KafkaSources
 from service.domain.config.milestones import DEFAULT_FUNNEL, Funnels, Milestones
 from service.domain.config.quality import DEFAULT_COMPLETENESS, Completeness, Sources
@@ -171,6 +172,8 @@ class TenantConfig(Table):
             },
             properties={name: each.values for name, each in self.properties.items()},
             frequency_features=frozenset(name for name, each in self.features.items() if each.frequency),
+            first_uses=first_uses(self.milestones, self.funnels, self.features_of),
+            together=together(self.milestones),
         )
 
     def in_zone(self, timezone: str) -> Self:
