@@ -36,6 +36,22 @@ ODD = [
 ]
 
 
+def root_of(number: int) -> str:
+    """The table or key of the file, without what lies in it, that a line of the example belongs to."""
+    header = next((line for line in reversed(EXAMPLE[: number + 1]) if line.startswith("[")), "")
+    return header.strip("[]").partition("]")[0].partition(".")[0]
+
+
+ROOTS = [root_of(number) for number in range(len(EXAMPLE))]
+
+
+def alone(number: int, line: str) -> str:
+    """The tables that a line belongs to with another line in its place; the rest is blank, so that lines keep their numbers."""
+    return "\n".join(
+        line if each == number else text if ROOTS[each] == ROOTS[number] else "" for each, text in enumerate(EXAMPLE)
+    )
+
+
 def lines_of(text: str) -> list[int]:
     """The lines of the mistakes; none where the file is taken."""
     try:
@@ -51,7 +67,7 @@ def test_an_odd_value_is_taken_or_told_on_its_line(odd: str) -> None:
         pair = PAIR.match(line)
         if pair is None or line.rstrip().endswith("["):
             continue
-        text = "\n".join([*EXAMPLE[:number], pair[1] + odd, *EXAMPLE[number + 1 :]])
+        text = alone(number, pair[1] + odd)
         tables = {index + 1 for index, each in enumerate(EXAMPLE[: number + 1]) if each.startswith("[")}
         below = range(number + 1, number + 9)  # of a list of its own, or of keys that depend on it
         assert set(lines_of(text)) <= {*tables, *below}, text.splitlines()[number]

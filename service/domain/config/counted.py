@@ -1,6 +1,6 @@
 """What events are counted with: the keys marked F, whose figures a change may not cut in two."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from service.domain.config.milestones import Funnel
@@ -9,7 +9,7 @@ from service.domain.localtime import CalendarUnit
 
 UNITS: Final[Mapping[str, CalendarUnit]] = {"features.NAME.frequency": "week", "activity.ignore_features": "day"}
 """Keys that change only where a stretch of time begins, the longest first: users are counted by days, frequent ones by weeks."""
-_FEATURE: Final = "feature:"
+_FEATURE: Final = "feature"
 
 
 def counted_with(config: TenantConfig) -> dict[str, object]:
@@ -24,7 +24,7 @@ def counted_with(config: TenantConfig) -> dict[str, object]:
             name: (each.account, frozenset(each.all_of), frozenset(config.features_of(each.feature) if each.feature else ()))
             for name, each in config.milestones.items()
         },
-        "funnel": frozenset(feature for funnel in config.funnels for feature in _features_of(config, funnel)),
+        "funnel": frozenset(each for funnel in config.funnels for each in _first_uses_of(config, funnel)),
         "slo": frozenset(each.model_dump_json() for each in config.slos),
         "tenant.timezone": config.timezone,
     }
@@ -41,7 +41,9 @@ def unit_of(keys: tuple[str, ...]) -> CalendarUnit | None:
     return next((unit for key, unit in UNITS.items() if key in keys), None)
 
 
-def _features_of(config: TenantConfig, funnel: Funnel) -> list[str]:
-    """The features whose first uses a funnel needs, those of groups among them."""
-    named = [step.users.removeprefix(_FEATURE) for step in funnel.steps if step.users and step.users.startswith(_FEATURE)]
-    return [feature for name in named for feature in config.features_of(name)]
+def _first_uses_of(config: TenantConfig, funnel: Funnel) -> Iterator[tuple[str, frozenset[str]]]:
+    """Whose first uses a funnel needs: those of its steps where it is ordered, none where each is counted by itself."""
+    for step in funnel.steps if funnel.ordered else ():
+        if step.users is not None:
+            kind, _, name = step.users.partition(":")
+            yield step.users, frozenset(config.features_of(name) if kind == _FEATURE else ())

@@ -1,17 +1,16 @@
 """A tenant's configuration as a whole: one version of it, checked, as it is stored and asked."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cached_property
 from typing import Annotated, Final, Self
 
-from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from service.clock import to_datetime
-from service.domain import localtime
 from service.domain.config.alerts import DEFAULT_ALERTS, DEFAULT_SLOS, Alerts, Slos
 from service.domain.config.base import MAX_NAMES, MAX_VALUES, Name, Several, Table
 from service.domain.config.customers import Items, Recovery
 from service.domain.config.derived import first_uses, together
+from service.domain.config.instants import Instant
 from service.domain.config.kafka_source import KafkaSources
 from service.domain.config.milestones import DEFAULT_FUNNEL, Funnels, Milestones
 from service.domain.config.quality import DEFAULT_COMPLETENESS, Completeness, Sources
@@ -41,25 +40,11 @@ _FEATURE_KPI: Final = "feature_adoption"
 Members = Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_VALUES)]
 
 
-def _instant(written: object, info: ValidationInfo) -> object:
-    """A date is the midnight that begins it in the tenant's zone; a time without an offset is nobody's."""
-    if info.mode == "python" and not isinstance(written, date):
-        raise ValueError(f"{written!r} is no time: write it without quotes, as 2027-01-04T05:00:00Z")
-    if isinstance(written, date) and not isinstance(written, datetime):
-        if "tenant" not in info.data:
-            return datetime(written.year, written.month, written.day, tzinfo=UTC)
-        day = (written - localtime.EPOCH).days
-        return to_datetime(localtime.start_of_day_us(day, info.data["tenant"].timezone))
-    if isinstance(written, datetime) and written.tzinfo is None:
-        raise ValueError(f"{written.isoformat()} names no offset: write one, as in {written.isoformat()}Z")
-    return written
-
-
 class TenantConfig(Table):
     """One version of what a tenant declares; every table has its defaults. JSON has the file's own form."""
 
     tenant: TenantTable = TenantTable()
-    valid_from: Annotated[AwareDatetime, BeforeValidator(_instant)] | None = None
+    valid_from: Instant | None = None
     programme: Programme | None = None
     activity: Activity = Activity()
     features: dict[Name, Feature] = Field(default_factory=dict, max_length=MAX_NAMES)

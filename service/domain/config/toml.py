@@ -12,12 +12,14 @@ _DELETE: Final = "\x7f"
 
 def toml_of(data: Mapping[str, Any]) -> str:
     """The text of nested tables; nulls are left out, tables stand behind the plain keys, and deep ones within their line."""
-    parts = [_pairs(data)]
-    for name, value in data.items():
-        if isinstance(value, Mapping):
-            parts += _tables(name, value)
-        elif _is_list_of_tables(value):
-            parts += [f"[[{_key(name)}]]\n" + _pairs(each, is_inline=True) for each in value]
+    lists = {name: value for name, value in data.items() if _is_list_of_tables(value)}
+    tables = {name: value for name, value in data.items() if isinstance(value, Mapping)}
+    parts = [_pairs({name: value for name, value in data.items() if name not in lists and name not in tables})]
+    for name in data:
+        if name in tables:
+            parts += _tables(name, tables[name])
+        elif name in lists:
+            parts += [f"[[{_key(name)}]]\n{_pairs(each)}" for each in lists[name]]
     return "\n".join(part for part in parts if part)
 
 
@@ -48,20 +50,16 @@ def _tables(name: str, table: Mapping[str, Any]) -> list[str]:
     inner = {key: value for key, value in table.items() if isinstance(value, Mapping)}
     plain = _pairs({key: value for key, value in table.items() if key not in inner})
     own = [f"[{_key(name)}]\n{plain}"] if plain or not inner else []
-    return own + [f"[{_key(name)}.{_key(key)}]\n{_pairs(value, is_inline=True)}" for key, value in inner.items()]
+    return own + [f"[{_key(name)}.{_key(key)}]\n{_pairs(value)}" for key, value in inner.items()]
 
 
-def _pairs(table: Mapping[str, Any], *, is_inline: bool = False) -> str:
-    """The plain keys of a table, or all of them within their lines."""
-    return "".join(
-        f"{_key(name)} = {value_text(value)}\n"
-        for name, value in table.items()
-        if value is not None and (is_inline or not (isinstance(value, Mapping) or _is_list_of_tables(value)))
-    )
+def _pairs(table: Mapping[str, Any]) -> str:
+    """The keys of a table, each with its value in its line."""
+    return "".join(f"{_key(name)} = {value_text(value)}\n" for name, value in table.items() if value is not None)
 
 
 def _is_list_of_tables(value: object) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str) and bool(value) and isinstance(value[0], Mapping)
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(each, Mapping) for each in value)
 
 
 def _key(name: str) -> str:
