@@ -13,7 +13,9 @@ def to_markdown(report: Report) -> str:
     of = f"{report.tenant}, account {report.account}" if report.account else report.tenant
     state = f" Overall: **{_MARKS[report.state]}**." if report.state != "none" else ""
     open_yet = " The window was still open." if report.provisional else ""
-    head = f"# {report.title}: {_escaped(of)}\n\n{report.days} ({report.timezone}), made {report.made_at[:19]}Z.{state}{open_yet}\n"
+    head = (
+        f"# {report.title}: {_escaped(of)}\n\n{report.days} ({report.timezone}), made {report.made_at[:19]}Z.{state}{open_yet}\n"
+    )
     parts = [head]
     for number, section in enumerate(report.sections, 1):
         parts.append(f"\n## {number}. {section.title}\n")

@@ -37,8 +37,13 @@ async def heat(reader: Reader, ask: layout.HeatMap) -> Picture:
 
 
 async def funnels(reader: Reader, ask: layout.Funnels) -> Picture:
-    """How many came to each step of the declared funnels, in their order."""
+    """How many came to each step of the declared funnels, in the order in which they are declared."""
     named = reader.named("funnel")
-    rows = await reader.rows(named, "step", [reader.window])
-    points = tuple(Point(name, row[0].value) for name, row in rows.items() if 0 in row)
+    found = {(value.dims["funnel"], value.dims["step"]): value.value for value in await reader.split(named, ("funnel", "step"))}
+    declared = reader.ground.config(reader.window).funnels
+    points = tuple(
+        Point(f"{funnel.name}: {step.name}" if len(declared) > 1 else step.name, found.get((funnel.name, step.name)))
+        for funnel in declared
+        for step in funnel.steps
+    )
     return Picture("bars", ask.title, points)

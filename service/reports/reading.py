@@ -74,6 +74,10 @@ class Reader:
             at[place] = value
         return rows
 
+    async def split(self, named: Named, by: tuple[str, ...]) -> list[Value]:
+        """Values of the report's window by several dimensions; those that lack one are left out."""
+        return [value for value in await self._run(named, [self.window], by) if set(by) <= value.dims.keys()]
+
     def judgement(self, named: Named, value: Value) -> Judgement:
         """How a value stands to what was declared for its window."""
         kpi = named.kpi

@@ -21,6 +21,9 @@ from service.eventlog.balance import LogCounts
 from service.eventlog.codec import encode
 from service.eventlog.opening import POSTGRES, log_kind, open_log
 from service.eventlog.port import Draft, EventLog
+from service.ingest.append import Appender
+from service.ingest.decode import Batch
+from service.lifecycle import cancel
 from service.settings import Settings
 from service.store import ledger
 from service.store.embedded import EmbeddedPostgres
@@ -103,6 +106,15 @@ class Site:
                 drafts.append(Draft(partition, encoded.events, encoded.payload))
                 self.sequences[partition] += 1
         await self.log.append(drafts)
+
+    async def take(self, batch: Batch) -> None:
+        """Append what the decoder made of a request, as the door does."""
+        appender = Appender(self.log, Telemetry("test"), gather_ms=0, backlog_events=1_000_000)
+        running = asyncio.create_task(appender.run())
+        try:
+            await appender.append(batch.rows, batch.packed)
+        finally:
+            await cancel([running])
 
     async def consume(self, workers: int = 1) -> None:
         """Let workers run until nothing is pending."""

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
@@ -53,13 +53,10 @@ async def test_the_rollups_have_as_many_of_each_family_as_the_pilot_sent(site: S
     lines = pilot_lines()
     decoder = Decoder(site.hasher, LIMITS)
     stamp = Stamp(tenant=site.tenant, received_us=site.clock.now_us(), backfill=True)
-    rows: defaultdict[str, list[Any]] = defaultdict(list)
     for start in range(0, len(lines), 1_000):
         batch = decoder.decode(b"\n".join(lines[start : start + 1_000]), Form.NDJSON, stamp)
         assert batch.rejected == []
-        for family, several in batch.rows.items():
-            rows[family] += several
-    await site.append(rows)
+        await site.take(batch)
     await site.consume()
 
     wanted: Counter[str] = Counter()

@@ -1,6 +1,5 @@
 """The pilot week, taken in by the real decoder and folded by the real worker, and reports of it over HTTP."""
 
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,14 +67,11 @@ class Told:
         """Decode, append and fold events."""
         decoder = Decoder(self.site.hasher, LIMITS)
         stamp = Stamp(tenant=self.tenant.id, received_us=self.site.clock.now_us(), backfill=True)
-        rows: defaultdict[str, list[Any]] = defaultdict(list)
         for start in range(0, len(events), BATCH):
             body = b"\n".join(msgspec.json.encode(event) for event in events[start : start + BATCH])
             batch = decoder.decode(body, Form.NDJSON, stamp)
             assert batch.rejected == []
-            for family, several in batch.rows.items():
-                rows[family] += several
-        await self.site.append(rows)
+            await self.site.take(batch)
         await self.site.consume()
         async with self.site.pool.acquire() as connection:
             await rebuild(connection)

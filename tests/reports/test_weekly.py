@@ -7,33 +7,33 @@ import pytest
 from service.catalog import Catalog
 from service.demo import pilot
 from service.domain.selector import parse_selector
-from service.reports.layout import Layout, Split
+from service.reports.layout import Daily, Layout, Split
 from service.reports.layouts import LAYOUTS
 from tests.reports.conftest import Told
 
 WANTED = pilot.expected()
 
 
-def selectors(layout: Layout) -> list[tuple[str, str]]:
-    """Every selector of a layout, with the dimension that it is split by."""
+def selectors(layout: Layout) -> list[tuple[str, str, bool]]:
+    """Every selector of a layout, with the dimension that it is split by, and whether it is asked for by day."""
     found = []
     for chapter in layout.chapters:
         for ask in chapter.asks:
             by = ask.by if isinstance(ask, Split) else ""
             several = getattr(ask, "selectors", None) or ([ask.selector] if hasattr(ask, "selector") else [])
-            found += [(selector, by) for selector in several]
+            found += [(selector, by, isinstance(ask, Daily)) for selector in several]
     return found
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_layout_names_only_what_there_is(name: str) -> None:
     catalog, layout = Catalog.load(), LAYOUTS[name]
-    for text, by in selectors(layout):
+    for text, by, is_daily in selectors(layout):
         selector = parse_selector(text)
         kpi = catalog.kpis[selector.kpi]
         assert (selector.statistic or kpi.head.default_statistic) in kpi.statistics, text
         assert all(kpi.splits_by(each) for each in [*selector.where, *([by] if by else [])]), (text, by)
-        assert kpi.takes(layout.window), text
+        assert kpi.takes("day" if is_daily else layout.window), text
 
 
 def figures(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
