@@ -22,7 +22,7 @@ from service.evaluate.upkeep import Upkeep
 from service.eventlog.balance import LogCounts
 from service.eventlog.opening import POSTGRES, log_kind, open_log
 from service.eventlog.port import EventLog
-from service.expose import configuration, kpis, live, process, readiness, records, scorecards
+from service.expose import configuration, customers, kpis, live, process, readiness, records, scorecards
 from service.expose.process import Check
 from service.following import follow, until_stopped_or_moved
 from service.http.app import create_app
@@ -189,6 +189,7 @@ def api(made: Base, door: Appender, waiting: LogBacklog, checks: Mapping[str, Ch
         kpis.router(made.pool, catalog, clock=made.clock, settings=settings),
         scorecards.router(made.pool, catalog, clock=made.clock, settings=settings),
         records.router(made.pool, clock=made.clock, installation=made.installation, counts=_counts(made)),
+        customers.router(made.pool, clock=made.clock),
         configuration.router(made.pool, catalog, clock=made.clock, settings=settings),
         live.router(made.pool, catalog, max_series=settings.metrics_max_series),
         process.router(made.telemetry.registry, role="api", checks=checks, siblings=process.siblings_from(settings.siblings)),

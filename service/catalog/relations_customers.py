@@ -10,7 +10,7 @@ from typing import Final
 
 from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
-from service.catalog.dated import KNOWN, micros, newest, newest_money
+from service.store.dated import KNOWN, micros, newest, newest_money
 from service.catalog.kpi import Head
 
 _STATUSES: Final = "d.config #> '{activity,customer_statuses}'"

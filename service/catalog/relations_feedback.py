@@ -5,7 +5,7 @@ from typing import Final
 
 from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
-from service.catalog.dated import micros, newest
+from service.store.dated import micros, newest
 from service.catalog.kpi import Head
 
 OF_EFFORT: Final = "(s.fields ->> 'survey' = 'ces' or s.fields ->> 'survey' like '%\\_ces')"

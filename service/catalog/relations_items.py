@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
-from service.catalog.dated import micros
+from service.store.dated import micros
 from service.catalog.kpi import Head
 from service.store.items import ITEMS
 

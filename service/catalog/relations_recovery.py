@@ -5,7 +5,7 @@ from typing import Final
 
 from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
-from service.catalog.dated import micros, newest
+from service.store.dated import micros, newest
 from service.catalog.kpi import Head
 from service.store.recoveries import RECOVERIES
 

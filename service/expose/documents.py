@@ -40,7 +40,7 @@ _WEEK = {
 }
 
 
-def _answer(description: str, example: dict[str, Any], table: str = "") -> Responses:
+def answer(description: str, example: dict[str, Any], table: str = "") -> Responses:
     """A 200 with its example (and as a table, its first lines), and what a wrong parameter gives."""
     content: dict[str, Any] = {"application/json": {"schema": {"type": "object"}, "example": example}}
     if table:
@@ -48,8 +48,8 @@ def _answer(description: str, example: dict[str, Any], table: str = "") -> Respo
     return {200: {"description": description, "content": content}, 400: problem_response("A parameter is wrong")}
 
 
-SCORECARDS = _answer("Their names and how many rows they have", {"scorecards": [{"name": "sla", "rows": 6}]})
-SCORECARD = _answer(
+SCORECARDS = answer("Their names and how many rows they have", {"scorecards": [{"name": "sla", "rows": 6}]})
+SCORECARD = answer(
     "Every row with its figure, target and status; `before` is the figure of the window before (of an open one: of the same "
     "part), `trend` and `verdict` what became of it",
     {
@@ -88,7 +88,7 @@ SCORECARD = _answer(
     },
     "row,title,value,…\r\nerror_rate,Error rate,0.004,…\r\n",
 ) | {404: problem_response("There is no scorecard of that name; those that there are, are named")}
-INCIDENTS = _answer(
+INCIDENTS = answer(
     "A page of incidents as they are known now",
     {
         "incidents": [
@@ -118,7 +118,7 @@ INCIDENTS = _answer(
     },
     "id,state,severity,…\r\nINC-7,resolved,P1,…\r\n",
 )
-DEAD_LETTERS = _answer(
+DEAD_LETTERS = answer(
     "A page of refused events",
     {
         "dead_letters": [
@@ -139,7 +139,7 @@ DEAD_LETTERS = _answer(
     },
     "source,id,time,…\r\n/services/web,u-17,,…\r\n",
 )
-LEDGER = _answer(
+LEDGER = answer(
     "`appended = stored + duplicate + dead_lettered` in every row; what is pending belongs to the whole installation",
     {
         "rows": [
@@ -151,7 +151,7 @@ LEDGER = _answer(
     },
     "source,day,appended,stored,duplicate,dead_lettered\r\n/services/web,2025-11-18,12,10,1,1\r\n",
 )
-EVENT = _answer(
+EVENT = answer(
     "`stored`, `dead_letter` (with `reason` and `detail`), `hour_closed` (too long ago to tell), or `not_seen` up to `watermark`",
     {
         "source": "/services/web",
@@ -163,7 +163,7 @@ EVENT = _answer(
         "watermark": "2025-11-18T09:00:02.123456Z",
     },
 )
-REPORTS = _answer(
+REPORTS = answer(
     "What reports there are, of which window, and which blanks notes can fill",
     {
         "reports": [
@@ -196,7 +196,7 @@ REPORT_COPY: Responses = {
     201: {"description": "Its number", "content": {"application/json": {"schema": {"type": "object"}, "example": {"id": 17}}}},
     400: problem_response("A parameter is wrong"),
 }
-REPORT_COPIES = _answer(
+REPORT_COPIES = answer(
     "When each was made, of which bounds, and whether its webhook took it",
     {
         "copies": [

@@ -1,11 +1,9 @@
 """What became of events: incidents, dead letters, the ledger, and one event by its id."""
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any
 
 import asyncpg
-import msgspec
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,7 +17,7 @@ from service.expose.asking import Asker, read_instant
 from service.expose.cursors import read_cursor, write_cursor
 from service.expose.ground import Grounds
 from service.expose.moments import instant_us, rfc3339
-from service.expose.tables import MEDIA_TYPE, to_csv, wants_csv
+from service.expose.pages import PAGE_ROWS, Big, answer_json, answer_page, check_value
 from service.http.auth import Principal, require
 from service.store import dead_letters, incidents, ledger
 from service.store.dead_letters import DeadLetter
@@ -29,7 +27,6 @@ from service.store.ledger import SourceDay
 from service.store.outcome import EventName, dead_letter_of, what_became_of
 from service.store.progress import watermark_us
 
-PAGE_ROWS = 100
 SEVERITIES = ("P0", "P1", "P2", "P3")
 STATES = ("open", "resolved", "false_positive")
 _MOMENTS = ("opened", "detected", "acknowledged", "escalated", "mitigated", "resolved", "postmortem")
@@ -39,7 +36,6 @@ _DEAD_LETTER_COLUMNS = ("source", "id", "time", "reason", "detail", "origin", "r
 _LEDGER_COLUMNS = ("source", "day", "appended", "stored", "duplicate", "dead_lettered")
 
 Reader = Annotated[Principal, Depends(require("read"))]
-Big = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 def router(pool: asyncpg.Pool, *, clock: Clock, installation: Installation, counts: ledger.Counts | None = None) -> APIRouter:
@@ -73,8 +69,8 @@ def _add_incidents(made: APIRouter, pool: asyncpg.Pool, clock: Clock) -> None:
         after = read_cursor(cursor, tuple[Big, str])
         severities = severity.split(",") if severity else None
         for each in severities or ():
-            _check("severity", each, SEVERITIES)
-        _check("state", state, STATES)
+            check_value("severity", each, SEVERITIES)
+        check_value("state", state, STATES)
         async with pool.acquire() as connection:
             ground = await grounds.now(connection, principal.tenant, now_us=clock.now_us())
             asker = Asker(principal.tenant, ground.zone, ground.now_us)
@@ -83,7 +79,7 @@ def _add_incidents(made: APIRouter, pool: asyncpg.Pool, clock: Clock) -> None:
             found = await incidents.page(connection, principal.tenant, wanted, after=after, limit=limit + 1)
         cut = found[:limit]
         last = write_cursor((cut[-1].opened_us, cut[-1].subject)) if len(found) > limit else None
-        return _page(request, "incidents", _INCIDENT_COLUMNS, [_incident(one) for one in cut], last)
+        return answer_page(request, "incidents", _INCIDENT_COLUMNS, [_incident(one) for one in cut], last)
 
 
 def _add_dead_letters(made: APIRouter, pool: asyncpg.Pool) -> None:
@@ -99,8 +95,8 @@ def _add_dead_letters(made: APIRouter, pool: asyncpg.Pool) -> None:
         format: documents.Format = None,  # the parameter's name
     ) -> Response:
         del format  # documented here, read with the header Accept
-        _check("reason", reason, tuple(Reason))
-        _check("state", state, dead_letters.STATES)
+        check_value("reason", reason, tuple(Reason))
+        check_value("state", state, dead_letters.STATES)
         position = read_cursor(cursor, dead_letters.Position)
         async with pool.acquire() as connection:
             found = await dead_letters.page(
@@ -114,7 +110,7 @@ def _add_dead_letters(made: APIRouter, pool: asyncpg.Pool) -> None:
             )
         cut = found[:limit]
         last = write_cursor(dead_letters.Position.behind(cut[-1])) if len(found) > limit else None
-        return _page(request, "dead_letters", _DEAD_LETTER_COLUMNS, [_dead_letter(one) for one in cut], last)
+        return answer_page(request, "dead_letters", _DEAD_LETTER_COLUMNS, [_dead_letter(one) for one in cut], last)
 
 
 def _add_ledger(made: APIRouter, pool: asyncpg.Pool, installation: Installation, counts: ledger.Counts | None) -> None:
@@ -141,7 +137,7 @@ def _add_ledger(made: APIRouter, pool: asyncpg.Pool, installation: Installation,
         last = write_cursor((cut[-1].day, cut[-1].source)) if len(found) > limit else None
         # Which counts do not add up is the operator's to see (`tidegauge check`): they are those of all tenants.
         standing = {"installation": {"pending": whole.pending, "balanced": not whole.mistakes}, "watermark": rfc3339(reached)}
-        return _page(request, "rows", _LEDGER_COLUMNS, [_consumed(one) for one in cut], last, **standing)
+        return answer_page(request, "rows", _LEDGER_COLUMNS, [_consumed(one) for one in cut], last, **standing)
 
 
 def _add_events(made: APIRouter, pool: asyncpg.Pool, clock: Clock, installation: Installation) -> None:
@@ -169,26 +165,7 @@ def _add_events(made: APIRouter, pool: asyncpg.Pool, clock: Clock, installation:
         body: dict[str, Any] = {"source": source, "id": event_id, "time": time, "state": outcome.became}
         if outcome.reason is not None:
             body |= {"reason": outcome.reason, "detail": outcome.detail}
-        return _json(body | {"watermark": rfc3339(watermark)})
-
-
-def _check(parameter: str, value: str | None, known: Sequence[str]) -> None:
-    if value is not None and value not in known:
-        raise InvalidQuery(parameter, f"{value!r} is none of {', '.join(known)}")
-
-
-def _json(body: object) -> Response:
-    return Response(msgspec.json.encode(body), media_type="application/json")
-
-
-def _page(
-    request: Request, name: str, columns: Sequence[str], rows: list[dict[str, Any]], last: str | None, **more: Any
-) -> Response:
-    """Rows as JSON with `next`, or as CSV with the header Tidegauge-Cursor."""
-    if wants_csv(request):
-        headers = {"Tidegauge-Cursor": last} if last is not None else None
-        return Response(to_csv(columns, rows), media_type=MEDIA_TYPE, headers=headers)
-    return _json({name: rows, "next": last, **more})
+        return answer_json(body | {"watermark": rfc3339(watermark)})
 
 
 def _incident(one: Incident) -> dict[str, Any]:
