@@ -2,17 +2,18 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from service.domain.config.base import Name, Table
+from service.domain.config.base import Table
 from service.domain.config.terms import Better, check_once
 
 MAX_REPORTS: Final = 100
 MAX_FORMULAS: Final = 200
+MAX_ACCOUNT_CHARACTERS: Final = 128
 MAX_SCHEDULE_CHARACTERS: Final = 100
 MAX_URL_CHARACTERS: Final = 2_000
 MAX_EXPRESSION_CHARACTERS: Final = 2_000
@@ -21,6 +22,9 @@ _ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _ANY_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 Format = Literal["md", "html", "pdf", "json"]
+ReportName = Literal["weekly", "customer", "sla", "nps", "support", "implementation", "daily", "monthly"]
+OF_ONE_ACCOUNT: Final[frozenset[ReportName]] = frozenset({"customer"})
+"""Reports that are made for one account; the others are of all."""
 
 
 def check_schedule(text: str) -> str:
@@ -59,11 +63,21 @@ def check_webhook(url: str) -> str:
 class Report(Table):
     """`[[report]]`: a report that is made on a schedule, stored, and posted to a webhook."""
 
-    name: Name
+    name: ReportName
+    account: Annotated[str, Field(min_length=1, max_length=MAX_ACCOUNT_CHARACTERS)] | None = None
+    """Whom it is of, where it is of one account."""
     schedule: Annotated[str, AfterValidator(check_schedule)]
     """Cron, in the tenant's zone: minute, hour, day of month, month, day of week."""
     formats: tuple[Format, ...] = Field(default=("html",), min_length=1, max_length=4)
     webhook: Annotated[str, AfterValidator(check_webhook)] | None = None
+
+    @model_validator(mode="after")
+    def _is_of_somebody(self) -> Self:
+        if self.name in OF_ONE_ACCOUNT and self.account is None:
+            raise ValueError(f"the report {self.name} is of one account: name it in `account`")
+        if self.name not in OF_ONE_ACCOUNT and self.account is not None:
+            raise ValueError(f"the report {self.name} is of all accounts: leave `account` out")
+        return self
 
 
 def _id(text: str) -> str:
@@ -82,7 +96,7 @@ class Formula(Table):
 
 
 def _reports_once(reports: tuple[Report, ...]) -> tuple[Report, ...]:
-    check_once((each.name for each in reports), "name", "a report")
+    check_once((f"{each.name} of {each.account}" if each.account else each.name for each in reports), "name", "a report")
     return reports
 
 
