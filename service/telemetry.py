@@ -35,6 +35,7 @@ class Telemetry:
         door = None if role in {"aggregate", "evaluate"} else registry
         fold = None if role in {"api", "evaluate", "import", "source"} else registry
         live = None if role in {"api", "aggregate", "import", "source"} else registry
+        shown = None if role in {"aggregate", "import", "source"} else registry
         topics = None if role in {"api", "aggregate", "evaluate", "import"} else registry
         self.build = Info("tidegauge_build", "Version and role of the process", registry=registry)
         self.build.info({"version": __version__, "role": role})
@@ -140,6 +141,7 @@ class Telemetry:
         self.evaluation_failures = Counter(
             "tidegauge_evaluation_failures", "KPIs that could not be evaluated", ["kpi"], registry=live
         )
+        self.kpis_refused = Gauge("tidegauge_kpi_files_refused", "Files of KPIs that were refused at start", registry=shown)
         self.pool_connections = Gauge(
             "tidegauge_database_pool_connections",
             "Connections to Postgres, by pool (general or log) and state (idle or used)",

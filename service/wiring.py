@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from service.catalog import Catalog
+from service.catalog.guests import load_catalog
 from service.clock import SECOND, Clock, SystemClock
 from service.domain.identity import IdHasher
 from service.errors import LogUnavailable, StoreUnavailable
@@ -157,7 +158,9 @@ async def _api_on(settings: Settings, url: str, listening: Callable[[], socket.s
         appending = asyncio.create_task(door.run(), name="appender")
         looking = asyncio.create_task(waiting.keep(), name="backlog")
         try:
-            app = api(made, door, waiting, _checks(made) | {"appender": readiness.appender(appending, waiting.check)})
+            catalog = await catalog_for(made)
+            checks = {"appender": readiness.appender(appending, waiting.check), "kpis": readiness.kpis(catalog.refused)}
+            app = api(made, catalog, door, waiting, _checks(made) | checks)
             async with until_stopped_or_moved(made.pool, made.installation) as ending:
                 # Without its appender the door would take requests that it never answers.
                 appending.add_done_callback(lambda _: ending.stop.set())
@@ -170,11 +173,17 @@ async def _api_on(settings: Settings, url: str, listening: Callable[[], socket.s
     return ending.next
 
 
-def api(made: Base, door: Appender, waiting: LogBacklog, checks: Mapping[str, Check]) -> FastAPI:
+async def catalog_for(made: Base) -> Catalog:
+    """The KPIs of this installation; files that are none are counted, and the others go on."""
+    async with made.pool.acquire() as connection:
+        catalog = await load_catalog(connection, made.settings.kpi_directory)
+    made.telemetry.kpis_refused.set(len(catalog.refused))
+    return catalog
+
+
+def api(made: Base, catalog: Catalog, door: Appender, waiting: LogBacklog, checks: Mapping[str, Check]) -> FastAPI:
     """Every route of the API."""
-    settings, catalog = made.settings, Catalog.load()
-    for refusal in catalog.refused:
-        log.error("kpi_refused", file=refusal.file, line=refusal.line, why=refusal.message)
+    settings = made.settings
     keyring = Keyring(made.pool, made.clock, refresh_s=settings.key_refresh_s)
     routers = [
         ingest.router(
@@ -191,7 +200,7 @@ def api(made: Base, door: Appender, waiting: LogBacklog, checks: Mapping[str, Ch
         records.router(made.pool, clock=made.clock, installation=made.installation, counts=_counts(made)),
         customers.router(made.pool, clock=made.clock),
         configuration.router(made.pool, catalog, clock=made.clock, settings=settings),
-        live.router(made.pool, catalog, max_series=settings.metrics_max_series),
+        live.router(made.pool, catalog, clock=made.clock, max_series=settings.metrics_max_series),
         process.router(made.telemetry.registry, role="api", checks=checks, siblings=process.siblings_from(settings.siblings)),
     ]
     return create_app(title="tidegauge", routers=routers, telemetry=made.telemetry, keyring=keyring)
@@ -239,16 +248,20 @@ async def run_evaluate(settings: Settings, url: str) -> None:
 
 async def _evaluate_on(settings: Settings, url: str) -> Installation | None:
     async with base(settings, url, role="evaluate", connections=ROLE_CONNECTIONS, session=QUERIES) as made:
+        catalog = await catalog_for(made)
         evaluator = Evaluator(
             pool=made.pool,
-            catalog=Catalog.load(),
+            catalog=catalog,
             upkeep=Upkeep(made.pool, made.event_log, made.clock, settings, made.installation),
             clock=made.clock,
             settings=settings,
             installation=made.installation,
             telemetry=made.telemetry,
         )
-        checks = {"evaluator": readiness.evaluator(made.pool, lambda: evaluator.holds_lease)}
+        checks = {
+            "evaluator": readiness.evaluator(made.pool, lambda: evaluator.holds_lease),
+            "kpis": readiness.kpis(catalog.refused),
+        }
         async with operations(made, "evaluate", checks), until_stopped_or_moved(made.pool, made.installation) as ending:
             await evaluator.run(ending.stop)
     return ending.next

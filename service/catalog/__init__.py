@@ -4,6 +4,7 @@ from service.catalog.cut import Kept
 from service.catalog.declared import Declared, declared_of
 from service.catalog.kpi import Kpi
 from service.catalog.loader import Catalog
+from service.catalog.own import catalog_of
 from service.catalog.question import Question
 from service.catalog.runner import run
 from service.catalog.value import Value
@@ -17,6 +18,7 @@ __all__ = [
     "Question",
     "Value",
     "Window",
+    "catalog_of",
     "declared_of",
     "resolve_window",
     "run",

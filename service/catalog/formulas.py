@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -12,7 +12,7 @@ from service.domain.config.formula_check import shape_of
 from service.domain.formula import Operand, adds_up, in_a_circle, in_order, operands, parse_formula
 from service.errors import InvalidText
 
-FORMULA = "formula"
+FORMULA: Final = "formula"
 _DERIVED = ("dimensions", "custom", "whole_days", "statistics", "parameters", "facts", "of_quarters", "platform_wide")
 """Keys of a head that follow from the KPIs that a formula names."""
 

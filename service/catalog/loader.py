@@ -60,7 +60,7 @@ dimension of the head `:only_NAME` (text[], null when not filtered) and every pa
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -91,25 +91,27 @@ class Refusal:
         return f"{self.file}:{self.line}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
-    """All KPIs by id, in the order of their ids, and the files that were refused."""
+    """All KPIs by id, in the order of their ids, and the files that were refused. Compared by identity."""
 
     kpis: Mapping[str, Kpi] = field(default_factory=dict)
     refused: tuple[Refusal, ...] = ()
 
     @classmethod
-    def load(cls, *directories: Path) -> Self:
+    def load(cls, *directories: Path, refused: Collection[Refusal] = ()) -> Self:
         """Read every `.sql` file of the directories (without one: those that come with tidegauge).
 
-        A bad file is refused with its line, and the others go on; of two files of one id the later is refused.
+        A bad file is refused with its line, and the others go on; of two files of one id the later is refused, and those
+        that are `refused` already stay so, with the formulas that name them.
         """
         kpis: dict[str, Kpi] = {}
         formulas: dict[str, Pending] = {}
         files: dict[str, str] = {}
-        refused: list[Refusal] = []
+        known = {each.file: each for each in refused}
+        refused = []
         for path in (path for directory in directories or (KPIS,) for path in sorted(directory.glob("*.sql"))):
-            read = _read(path)
+            read = known.get(str(path)) or _read(path)
             if isinstance(read, Refusal):
                 refused.append(read)
                 continue
@@ -132,7 +134,10 @@ class Catalog:
 
 
 def _read(path: Path) -> Kpi | Pending | Refusal:
-    toml, sql, length = _parts(path)
+    try:
+        toml, sql, length = _parts(path)
+    except (OSError, UnicodeDecodeError) as error:
+        return Refusal(str(path), 1, f"cannot be read: {error}")
     try:
         head = msgspec.toml.decode(toml, type=Head)
     except msgspec.ValidationError as error:
@@ -147,7 +152,13 @@ def _read(path: Path) -> Kpi | Pending | Refusal:
         return Refusal(str(path), line, "; ".join(said))
     if head.kind == FORMULA:
         return Pending(head, str(path), frozenset(msgspec.toml.decode(toml, type=dict[str, Any])))
-    return Kpi(head, sql, file=str(path))
+    return Kpi(head, sql, file=str(path), is_guest=path.parent != KPIS)
+
+
+def line_of_statement(path: Path) -> int:
+    """The line of a file, from 1, at which its statement begins."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("--")), 1)
 
 
 def _parts(path: Path) -> tuple[str, str, int]:

@@ -1,6 +1,7 @@
 """Running a KPI: one statement for all tenants and windows, and its rows turned into values."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import asyncpg
 import msgspec
@@ -11,12 +12,15 @@ from service.catalog.declared import Declared
 from service.catalog.joining import joined, parts
 from service.catalog.kpi import Formula, Kpi
 from service.catalog.question import MAX_ROWS, Question, check
-from service.catalog.statement import statement
+from service.catalog.statement import Statement, statement
 from service.catalog.statistics import default_statistics, derived, empty, of_durations, of_histogram, plain, rate
 from service.catalog.value import EXPIRED, MIXED, NO_DATA, Figure, Value
 from service.catalog.windows import Window
 from service.errors import InvalidQuery
 from service.store.engine import Connection
+
+GUEST_TIMEOUT_S: Final = 10.0
+"""How long the statement of an operator's own KPI may take."""
 
 
 async def run(
@@ -45,13 +49,23 @@ async def run(
         by = (*asked.by, *(name for name in kpi.head.apart if name not in asked.by))
         made = statement(kpi, by, frozenset(asked.filters))
         bound = arguments(kpi, there, asked, by, known, frozenset(made.parameters))
-        records = await connection.fetch(made.text, *(bound[name] for name in made.parameters))
+        records = await _fetch(connection, kpi, made, bound)
         if asked.rows is None and len(records) > MAX_ROWS:
             raise InvalidQuery("by", f"gives more than {MAX_ROWS} rows: split by fewer dimensions, or filter them")
         answers = _values(kpi, there, records, asked)
         answers = _one_where_apart(answers, asked.by) if kpi.head.apart else answers
         answers += _missing(kpi, there, answers, asked, known)
     return answers + [_nothing(window, name, EXPIRED) for window in gone for name in _wanted(kpi, asked)]
+
+
+async def _fetch(connection: Connection, kpi: Kpi, made: Statement, bound: Mapping[str, Any]) -> list[asyncpg.Record]:
+    in_order = [bound[name] for name in made.parameters]
+    if kpi.is_guest:
+        async with connection.transaction(readonly=True):
+            rows: list[asyncpg.Record] = await connection.fetch(made.text, *in_order, timeout=GUEST_TIMEOUT_S)
+    else:
+        rows = await connection.fetch(made.text, *in_order)
+    return rows
 
 
 async def _derived(

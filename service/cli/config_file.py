@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from service import settings as environment
-from service.catalog import Catalog
+from service.catalog.guests import load_catalog
 from service.cli.connect import database
 from service.clock import SystemClock
 from service.errors import InvalidConfiguration, Mistake
@@ -22,8 +22,9 @@ async def change(tenant: str, file: Path, *, dry_run: bool = False) -> Applied:
     """Store the file as the tenant's next version, or only check it; raises InvalidConfiguration, NotFound."""
     settings = environment.load()
     text = _text(file)
-    rules = Rules(SystemClock().now_us(), Catalog.load().shapes(), settings.kafka_topic_prefix)
     async with database(settings) as connection:
+        catalog = await load_catalog(connection, settings.kpi_directory)
+        rules = Rules(SystemClock().now_us(), catalog.shapes(), settings.kafka_topic_prefix)
         return await change_config(connection, tenant, text, rules, dry_run=dry_run)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from service import settings as environment
-from service.catalog import Catalog
+from service.catalog.guests import load_catalog
 from service.cli.connect import database_url
 from service.clock import SystemClock
 from service.domain.timestamps import instant_us
@@ -47,7 +47,8 @@ async def _made(tenant: str, wish: Wish) -> Report:
     async with await create_pool(database_url(settings), max_size=2) as pool:
         async with pool.acquire() as connection:
             found = await tenant_by_name(connection, tenant)
-        made, _ = await Maker(pool, Catalog.load(), SystemClock()).make(found.id, found.name, wish)
+            catalog = await load_catalog(connection, settings.kpi_directory)
+        made, _ = await Maker(pool, catalog, SystemClock()).make(found.id, found.name, wish)
     return made
 
 

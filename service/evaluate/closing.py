@@ -9,6 +9,7 @@ import asyncpg
 import structlog
 
 from service.catalog import Catalog, Window, resolve_window
+from service.catalog.own import kpis_of
 from service.clock import DAY
 from service.domain.config.versions import TenantConfigs
 from service.errors import LeaseLost, TidegaugeError
@@ -54,7 +55,8 @@ class Closing:
             due = [each for each in behind if windows[each.tenant]][:MAX_TENANTS]
             wanted = [window for each in due for window in windows[each.tenant]]
             for start in range(0, len(wanted), MAX_WINDOWS):
-                await self._write(connection, wanted[start : start + MAX_WINDOWS], ground, owner, lease)
+                few = wanted[start : start + MAX_WINDOWS]
+                await self._write(connection, few, ground, owner, lease, watermark_us=watermark_us)
             async with connection.transaction():
                 await live.fence(connection, owner, lease)
                 for each in due:
@@ -72,9 +74,13 @@ class Closing:
         ground: Ground,
         owner: UUID,
         lease: Lease,
+        *,
+        watermark_us: int,
     ) -> None:
-        for kpi in self.catalog.kpis.values():
-            fitting = [window for window in windows if kpi.head.live is not None and kpi.takes(window.name)]
+        configs = {window.tenant: ground.configs[window.tenant].at(watermark_us) for window in windows}
+        for kpi, tenants in kpis_of(self.catalog, configs):
+            ours = set(tenants)
+            fitting = [w for w in windows if w.tenant in ours and kpi.head.live is not None and kpi.takes(w.name)]
             if not fitting:
                 continue
             try:

@@ -7,10 +7,12 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from service.catalog import Catalog, Kpi, Window, resolve_window
+from service.catalog import Catalog, Kpi, Window, catalog_of, resolve_window
+from service.catalog.own import kpis_of
 from service.clock import Clock, to_datetime
+from service.domain.config import TenantConfig
 from service.errors import LeaseLost, TidegaugeError
-from service.evaluate.ground import Grounds
+from service.evaluate.ground import Ground, Grounds
 from service.evaluate.values import evaluate
 from service.store import live
 from service.store.dirty import Touched, touched_tenants
@@ -75,11 +77,11 @@ class LiveRound:
                 return 0
             ground = await self.grounds.now(connection, due, at_us=self.clock.now_us())
             holding: set[int] = set()
-            for kpi in self._kpis():
-                wanted = [window for each in due for window in windows[each.tenant] if window.name in _windows_of(kpi)]
+            for kpi, tenants_of in self._kpis(due, ground):
+                wanted = [window for tenant in tenants_of for window in windows[tenant] if window.name in _windows_of(kpi)]
                 try:
                     values = await evaluate(connection, kpi, wanted, ground)
-                    await self._write(connection, kpi, due, values, owner, lease)
+                    await self._write(connection, kpi, tenants_of, values, owner, lease)
                 except (LeaseLost, *PASSING):
                     raise
                 except (TidegaugeError, asyncpg.PostgresError, TimeoutError) as error:
@@ -87,11 +89,18 @@ class LiveRound:
                     log.warning("kpi_not_evaluated", kpi=kpi.id, round=self.round.name, error=str(error) or type(error).__name__)
                     continue
                 holding |= {value.tenant for value in values if value.value}
+            await self._forget(connection, due, ground, owner, lease)
             self._remember(due, windows, holding)
             return len(due)
 
-    def _kpis(self) -> list[Kpi]:
-        return [kpi for kpi in self.catalog.kpis.values() if set(_windows_of(kpi)) & set(self.round.windows)]
+    def _kpis(self, due: Sequence[Touched], ground: Ground) -> list[tuple[Kpi, list[int]]]:
+        """The KPIs of this round with the tenants that are due and have them."""
+        found = kpis_of(self.catalog, self._configs(due, ground))
+        return [(kpi, tenants) for kpi, tenants in found if set(_windows_of(kpi)) & set(self.round.windows)]
+
+    def _configs(self, due: Sequence[Touched], ground: Ground) -> dict[int, TenantConfig]:
+        now_us = self.clock.now_us()
+        return {each.tenant: ground.configs[each.tenant].at(now_us) for each in due}
 
     def _windows(self, each: Touched) -> list[Window]:
         now_us = self.clock.now_us()
@@ -108,16 +117,30 @@ class LiveRound:
         self,
         connection: asyncpg.pool.PoolConnectionProxy,
         kpi: Kpi,
-        due: Sequence[Touched],
+        tenants: Sequence[int],
         values: Sequence[LiveValue],
         owner: UUID,
         lease: Lease,
     ) -> None:
         async with connection.transaction():
             await live.fence(connection, owner, lease)
-            tenants = [each.tenant for each in due]
             now = to_datetime(self.clock.now_us())
             await live.replace(connection, kpi.id, tenants, self.round.windows, values, now)
+
+    async def _forget(
+        self, connection: asyncpg.pool.PoolConnectionProxy, due: Sequence[Touched], ground: Ground, owner: UUID, lease: Lease
+    ) -> None:
+        """Drop the values of KPIs that there are no more, once a version of what a tenant declares."""
+        changed = [
+            each for each in due if each.tenant not in self.seen or self.seen[each.tenant].config_version != each.config_version
+        ]
+        if not changed:
+            return
+        configs = self._configs(changed, ground)
+        own = {tenant: set(catalog_of(self.catalog, config).kpis) - set(self.catalog.kpis) for tenant, config in configs.items()}
+        async with connection.transaction():
+            await live.fence(connection, owner, lease)
+            await live.forget_others(connection, own, self.round.windows, list(self.catalog.kpis))
 
     def _remember(self, due: Sequence[Touched], windows: Mapping[int, Sequence[Window]], holding: set[int]) -> None:
         for each in due:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service import __version__
-from service.catalog import Catalog, Kpi, Window
+from service.catalog import Catalog, Kpi, Window, catalog_of
 from service.clock import Clock
 from service.errors import NotFound
 from service.expose import series, windowed
@@ -37,9 +37,9 @@ class Answering:
 
     async def of_window(self, request: Request, principal: Principal, name: str) -> Response:
         """One KPI for one window; raises NotFound and InvalidQuery."""
-        kpi = self._kpi(name)
         async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             ground = await self.grounds.now(connection, principal.tenant, now_us=self.clock.now_us())
+            kpi = self._kpi(name, ground)
             asker = Asker(principal.tenant, ground.zone, ground.now_us, ground.configs.at(ground.now_us))
             asked = read_question(kpi, request.query_params, asker, self.settings)
             etag = etag_of(request, ground, [asked.window], moves=_moves(kpi, asked.statistics))
@@ -50,9 +50,9 @@ class Answering:
 
     async def of_series(self, request: Request, principal: Principal, name: str) -> Response:
         """One KPI step by step; raises NotFound and InvalidQuery."""
-        kpi = self._kpi(name)
         async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             ground = await self.grounds.now(connection, principal.tenant, now_us=self.clock.now_us())
+            kpi = self._kpi(name, ground)
             asker = Asker(principal.tenant, ground.zone, ground.now_us, ground.configs.at(ground.now_us))
             asked = series.read_series(kpi, request.query_params, asker, self.settings)
             etag = etag_of(request, ground, asked.windows, moves=_moves(kpi, asked.asked.statistics))
@@ -61,8 +61,14 @@ class Answering:
             body = await series.answer(connection, asked, ground, max_points=self.settings.query_max_rows)
         return _response(request, body, etag, lambda made: series.table(made, asked.asked.question.by))
 
-    def _kpi(self, name: str) -> Kpi:
-        kpi = self.catalog.kpis.get(name)
+    async def listed(self, principal: Principal) -> list[Kpi]:
+        """Every KPI that the tenant has."""
+        async with self.pool.acquire() as connection:
+            ground = await self.grounds.now(connection, principal.tenant, now_us=self.clock.now_us())
+        return list(catalog_of(self.catalog, ground.configs.at(ground.now_us)).kpis.values())
+
+    def _kpi(self, name: str, ground: Ground) -> Kpi:
+        kpi = catalog_of(self.catalog, ground.configs.at(ground.now_us)).kpis.get(name)
         if kpi is None:
             raise NotFound(f"there is no KPI {name}: GET /v1/kpis lists them")
         return kpi

@@ -12,7 +12,9 @@ from starlette.responses import Response
 
 from service.catalog import Catalog
 from service.catalog.kpi import Kpi
+from service.clock import Clock
 from service.expose.exposition import Gauges, labels_text, text
+from service.expose.owners import Owners
 from service.http.auth import Keyring
 from service.store import live
 from service.store.live import Shown
@@ -30,9 +32,10 @@ _NO_LABEL = re.compile(r"[^a-zA-Z0-9_]")
 STATUS_NUMBERS: Mapping[str, int] = {"none": 0, "green": 1, "yellow": 2, "red": 3}
 
 
-def router(pool: asyncpg.Pool, catalog: Catalog, *, max_series: int) -> APIRouter:
+def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, max_series: int) -> APIRouter:
     """`/metrics/kpis`, open to this machine, and to others with a key of the scope `metrics` (its tenant's series)."""
     made = APIRouter(tags=["operations"])
+    owners = Owners(catalog)
 
     @made.get("/metrics/kpis", summary="Live KPIs of all tenants, for Prometheus")
     async def kpis(request: Request) -> Response:
@@ -44,23 +47,28 @@ def router(pool: asyncpg.Pool, catalog: Catalog, *, max_series: int) -> APIRoute
             tenant = principal.tenant
         async with pool.acquire() as connection:
             shown = await live.read(connection, tenant=tenant, max_series=max_series)
-        return Response(exposition(shown, catalog, max_series=max_series), media_type=CONTENT_TYPE_LATEST)
+            own = await owners.of(connection, {one.tenant for one in shown if one.kpi not in catalog.kpis}, clock.now_us())
+        return Response(exposition(shown, catalog, own, max_series=max_series), media_type=CONTENT_TYPE_LATEST)
 
     return made
 
 
-def exposition(shown: Sequence[Shown], catalog: Catalog, *, max_series: int) -> bytes:
-    """The text of these series; a KPI or a statistic that the catalog does not know any more is left out."""
-    families: dict[tuple[str, str], tuple[Gauges, float] | None] = {}
+def exposition(shown: Sequence[Shown], catalog: Catalog, own: Mapping[str, Catalog], *, max_series: int) -> bytes:
+    """The text of these series; a KPI or a statistic that is not known any more is left out.
+
+    `own` are the catalogs of tenants with KPIs of their own, by the tenants' names.
+    """
+    families: dict[tuple[str, ...], tuple[Gauges, float] | None] = {}
     named: dict[str, Gauges] = {}
     labelled: dict[tuple[str, ...], tuple[str, ...]] = {}
     status = Gauges("tidegauge_kpi_status", "0 no value or target, 1 green, 2 yellow, 3 red")
     target = Gauges("tidegauge_kpi_target", "Target of a KPI, in the unit of its own metric")
     limit = Gauges("tidegauge_kpi_limit", "Limit of a KPI, in the unit of its own metric")
     for one in shown:
-        key = (one.kpi, one.statistic)
+        is_own = one.kpi not in catalog.kpis
+        key = (one.kpi, one.statistic, one.tenant if is_own else "")
         if key not in families:
-            families[key] = _family(catalog, *key, named)
+            families[key] = _family(own.get(one.tenant, catalog) if is_own else catalog, one.kpi, one.statistic, named)
         found = families[key]
         if found is None:
             continue
@@ -77,7 +85,8 @@ def exposition(shown: Sequence[Shown], catalog: Catalog, *, max_series: int) -> 
         if one.limit is not None:
             limit.add(judged, one.limit * factor)
     hidden = Gauges("tidegauge_kpi_series_hidden", f"Series above the bound of {max_series} a tenant")
-    for tenant, total in {one.tenant: one.total for one in shown if one.kpi in catalog.kpis}.items():
+    known = [one for one in shown if one.kpi in own.get(one.tenant, catalog).kpis]
+    for tenant, total in {one.tenant: one.total for one in known}.items():
         hidden.add(labels_text({"tenant": tenant}), max(0, total - max_series))
     return text([*named.values(), status, target, limit, hidden])
 

@@ -1,7 +1,7 @@
 """What /readyz asks: whether Postgres and the log answer, and how a role's own work stands."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 import asyncpg
 
@@ -33,6 +33,15 @@ def event_log(log: EventLog) -> Check:
     async def ask() -> Part:
         await log.extents((Partition(0),))
         return Part(ready=True)
+
+    return ask
+
+
+def kpis(refused: Sequence[object]) -> Check:
+    """Whether files of KPIs were refused: the others are served all the same."""
+
+    async def ask() -> Part:
+        return Part(ready=True, says="; ".join(f"refused {each}" for each in refused) or "ready")
 
     return ask
 

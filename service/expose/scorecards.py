@@ -11,7 +11,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.catalog import Catalog, Kpi, Question, Value, Window, resolve_window, run, window_before
+from service.catalog import Catalog, Kpi, Question, Value, Window, catalog_of, resolve_window, run, window_before
 from service.catalog.comparing import changed, part_before
 from service.catalog.windows import same_part
 from service.clock import DAY, Clock
@@ -118,10 +118,11 @@ async def scorecard_body(connection: Connection, catalog: Catalog, ground: Groun
     if declared is None:
         known = ", ".join(config.scorecards) or "none: declare one as [scorecard.NAME]"
         raise NotFound(f"there is no scorecard {name}; there is {known}")
+    kpis = catalog_of(catalog, config).kpis
     rows, judged = [], []
     for text in declared.rows:
         selector = parse_selector(text)
-        kpi = catalog.kpis.get(selector.kpi)
+        kpi = kpis.get(selector.kpi)
         if kpi is None:
             raise NotFound(f"the scorecard {name} names {selector.kpi}, which is no KPI of this version")
         windows = window, part_before(kpi, window)

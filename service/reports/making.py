@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from service.catalog import Catalog, Window, resolve_window
+from service.catalog import Catalog, Window, catalog_of, resolve_window
 from service.clock import Clock, to_datetime
 from service.errors import InvalidQuery, NotFound
 from service.expose.ground import Ground, Grounds
@@ -72,7 +72,8 @@ class Maker:
         if len(wish.account) > MAX_ACCOUNT_CHARACTERS or "\0" in wish.account:
             raise InvalidQuery("account", f"is no account: at most {MAX_ACCOUNT_CHARACTERS} characters, without NUL")
         notes = await reports.notes(connection, place_of(ground.tenant, wish, window))
-        reader = Reader(connection, self.catalog, ground, window, wish.account)
+        catalog = catalog_of(self.catalog, ground.config(window))
+        reader = Reader(connection, catalog, ground, window, wish.account)
         return await Builder(reader, tenant_name, notes).report(layout, made_at_us=now_us), window
 
 

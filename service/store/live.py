@@ -1,7 +1,7 @@
 """The newest values of KPIs: what the evaluator writes and /metrics/kpis reads."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -43,6 +43,15 @@ where k.kpi = $1 and k.tenant = any($2::int[]) and k."window" = any($3::text[])
   and not exists (
     select from unnest($4::int[], $5::text[], $6::text[], $7::text[]) as v(tenant, statistic, window_name, dims)
     where v.tenant = k.tenant and v.statistic = k.statistic and v.window_name = k."window" and v.dims::jsonb = k.dims
+  )
+"""
+
+# Values of KPIs that a tenant has no more: not in the catalog, and no formula of its own.
+_FORGET = """
+delete from kpi_latest k
+where k.tenant = any($1::int[]) and k."window" = any($2::text[]) and k.kpi <> all($3::text[])
+  and not exists (
+    select from unnest($4::int[], $5::text[]) as own(tenant, kpi) where own.tenant = k.tenant and own.kpi = k.kpi
   )
 """
 
@@ -129,6 +138,14 @@ async def replace(
         [to_datetime(v.start_us) for v in values],
         [to_datetime(v.end_us) for v in values],
     )
+
+
+async def forget_others(
+    connection: Connection, own: Mapping[int, Collection[str]], windows: Sequence[str], catalog: Sequence[str]
+) -> None:
+    """Drop what tenants have of KPIs that are neither in the catalog nor their `own`, of these windows."""
+    pairs = [(tenant, kpi) for tenant, kpis in own.items() for kpi in kpis]
+    await connection.execute(_FORGET, list(own), windows, catalog, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
 
 
 async def read(connection: Connection, *, tenant: int | None, max_series: int) -> list[Shown]:

@@ -1,6 +1,7 @@
 """Tenants: making them, finding them."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from zoneinfo import available_timezones
 
@@ -25,6 +26,9 @@ TENANT_BY_NAME = "select id, name, timezone, config_version from tenant where na
 
 # All tenants, by name: an installation has thousands of them at the most.
 LIST_TENANTS = "select id, name, timezone, config_version from tenant order by name"
+
+# Tenants by their names, with the version of what each declares: asked at every scrape of those with formulas.
+TENANTS_NAMED = "select id, name, timezone, config_version from tenant where name = any($1::text[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,11 @@ async def create_tenant(connection: Connection, name: str, timezone: str) -> Ten
     if row is None:
         raise AlreadyExists(f"tenant {name!r} is there already: choose another name, or use it as it is")
     return Tenant(**row)
+
+
+async def tenants_named(connection: Connection, names: Collection[str]) -> list[Tenant]:
+    """The tenants of these names; names that are none are left out."""
+    return [Tenant(**row) for row in await connection.fetch(TENANTS_NAMED, list(names))]
 
 
 async def tenant_by_name(connection: Connection, name: str) -> Tenant:

@@ -29,7 +29,7 @@ def lint(text: str) -> str:
 
 
 def app_of(stage: Stage, *, max_series: int = 1_000) -> FastAPI:
-    router = live.router(stage.pool, stage.catalog, max_series=max_series)
+    router = live.router(stage.pool, stage.catalog, clock=stage.clock, max_series=max_series)
     return create_app(
         title="test", routers=[router], telemetry=Telemetry("test"), keyring=Keyring(stage.pool, stage.clock, refresh_s=5)
     )
@@ -151,7 +151,7 @@ def every_kpi(**dims: str) -> list[Shown]:
 def test_every_kpi_of_the_catalog_is_exposed_as_promtool_likes_it() -> None:
     catalog = Catalog.load()
     shown = every_kpi(service='a "b" \\ c\nd', **{"user.region": "eu"})
-    text = live.exposition(shown, catalog, max_series=5_000).decode()
+    text = live.exposition(shown, catalog, {}, max_series=5_000).decode()
     assert lint(text) == ""
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     named = {sample.name for sample in samples}
@@ -164,7 +164,7 @@ def test_every_kpi_of_the_catalog_is_exposed_as_promtool_likes_it() -> None:
 
 def test_odd_names_of_dimensions_are_labels_that_never_meet() -> None:
     odd = {"a.b": "1", "a-b": "2", "größe": "3", "grösse": "4", "1st": "5", "__x": "6", "tenant": "7", "window": "8", "kpi": "9"}
-    text = live.exposition(every_kpi(**odd), Catalog.load(), max_series=5_000).decode()
+    text = live.exposition(every_kpi(**odd), Catalog.load(), {}, max_series=5_000).decode()
     assert lint(text) == ""
     seen: set[tuple[str, frozenset[tuple[str, str]]]] = set()
     for family in text_string_to_metric_families(text):

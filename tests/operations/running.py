@@ -74,7 +74,7 @@ async def running(database_url: str, settings: Settings) -> AsyncIterator[Runnin
             keys = {name: (await create_key(connection, tenant, wanted))[1] for name, wanted in scopes.items()}
         door, waiting = wiring.appender(base), wiring.backlog(base)
         tasks = [asyncio.create_task(door.run())]
-        app = wiring.api(base, door, waiting, {"appender": readiness.appender(tasks[0], waiting.check)})
+        app = wiring.api(base, await wiring.catalog_for(base), door, waiting, {"appender": readiness.appender(tasks[0], waiting.check)})
         worker = Worker(
             log=base.event_log,
             pool=base.pool,

@@ -1,0 +1,65 @@
+"""The KPIs of a tenant's own formulas, beside those of the catalog."""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+import msgspec
+
+from service.catalog.formulas import FORMULA, Pending, resolve
+from service.catalog.kpi import Head, Kpi, Live
+from service.catalog.loader import Catalog
+from service.domain.config import TenantConfig
+from service.domain.config.reports import Formula
+
+FAMILY = "Own"
+REMEMBERED_CATALOGS = 1_000
+
+
+def catalog_of(catalog: Catalog, config: TenantConfig) -> Catalog:
+    """The catalog with the KPIs of a tenant's formulas; the same object for the same formulas.
+
+    A formula that a later release of the catalog leaves without one of its KPIs, or takes the id of, is left out.
+    """
+    return _with(catalog, config.formulas) if config.formulas else catalog
+
+
+def kpis_of(catalog: Catalog, configs: Mapping[int, TenantConfig]) -> Iterator[tuple[Kpi, list[int]]]:
+    """Every KPI with the tenants that have it: all have those of the catalog, each has those of its own formulas."""
+    for kpi in catalog.kpis.values():
+        yield kpi, list(configs)
+    having: dict[Kpi, list[int]] = {}
+    for tenant, config in configs.items():
+        for name, kpi in catalog_of(catalog, config).kpis.items():
+            if name not in catalog.kpis:
+                having.setdefault(kpi, []).append(tenant)
+    yield from having.items()
+
+
+@lru_cache(maxsize=REMEMBERED_CATALOGS)
+def _with(catalog: Catalog, formulas: tuple[Formula, ...]) -> Catalog:
+    pending = {each.id: Pending(_head(each), "") for each in formulas if each.id not in catalog.kpis}
+    made, _ = resolve(pending, catalog.kpis)
+    for kpi in made.values():
+        kpi.head = msgspec.structs.replace(kpi.head, live=Live(_live_windows(kpi) or (kpi.head.default_window,)))
+    return Catalog({**catalog.kpis, **made}, catalog.refused)
+
+
+def _head(formula: Formula) -> Head:
+    return Head(
+        id=formula.id,
+        title=formula.id.replace("_", " ").capitalize(),
+        definition=formula.expression,
+        family=FAMILY,
+        unit=formula.unit,
+        kind=FORMULA,
+        better=formula.better,
+        formula=formula.expression,
+    )
+
+
+def _live_windows(kpi: Kpi) -> tuple[str, ...]:
+    """The windows in which all that a KPI is made of is kept current."""
+    if kpi.head.live is not None or kpi.formula is None:
+        return kpi.head.live.windows if kpi.head.live else ()
+    each = [_live_windows(one) for one in kpi.formula.kpis.values()]
+    return tuple(name for name in each[0] if name in kpi.head.windows and all(name in windows for windows in each))

@@ -1,0 +1,109 @@
+"""An operator's own KPIs: tried on Postgres at start, refused with their line, reading alone and for a bounded time."""
+
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import pytest
+
+from service.catalog import Catalog, Question, resolve_window, run, runner
+from service.catalog.guests import load_catalog
+from service.clock import HOUR, SystemClock
+from tests.catalog.rollups import Observation, make_partitions, make_tenant, store
+
+NOW: Final = SystemClock().now_us() // HOUR * HOUR
+HEAD: Final = """-- id = "own"
+-- title = "Own"
+-- definition = "ours"
+-- family = "Own"
+-- unit = "requests"
+-- kind = "count"
+-- better = "neither"
+-- dimensions = ["service"]
+-- [facts]
+-- kind = "request"
+
+"""
+SOUND: Final = (
+    "select tenant, win, dims, '' as statistic, sum(n) as numerator, null::numeric as denominator\nfrom facts group by 1, 2, 3"
+)
+
+
+async def loaded(connection: asyncpg.Connection, directory: Path, statement: str, **others: str) -> Catalog:
+    (directory / "own.sql").write_text(HEAD + statement)
+    for name, formula in others.items():
+        head = HEAD.replace("own", name).replace('"count"', f'"formula"\n-- formula = "{formula}"')
+        lines = [
+            line for line in head.splitlines() if "dimensions" not in line and "facts" not in line and 'request"' not in line
+        ]
+        (directory / f"{name}.sql").write_text("\n".join(lines))
+    return await load_catalog(connection, directory)
+
+
+async def test_a_file_of_the_operator_is_a_kpi_like_any_other(connection: asyncpg.Connection, tmp_path: Path) -> None:
+    await make_partitions(connection)
+    tenant = await make_tenant(connection, "pilot")
+    await store(connection, tenant, "request", "UTC", [Observation(NOW - HOUR, {"service": "api", "status": "200"}, count=3)])
+    catalog = await loaded(connection, tmp_path, SOUND, twice="own * 2")
+    assert catalog.refused == ()
+    window = resolve_window(tenant, "UTC", now_us=NOW, name="24h")
+    for name, expected in (("own", 3), ("twice", 6), ("requests", 3)):
+        [value] = await run(connection, catalog.kpis[name], [window], Question(statistics=("",)))
+        assert value.value == expected, name
+
+
+@pytest.mark.parametrize(
+    ("statement", "line", "says"),
+    [
+        (SOUND.replace("sum(n)", "sum(nn)"), 12, 'column "nn" does not exist'),
+        (SOUND.replace("from facts", "from fact"), 13, 'relation "fact" does not exist'),
+        (SOUND.replace("group by 1, 2, 3", "group by 1, 2"), 12, "must appear in the GROUP BY"),
+        ("select tenant, win, dims, sum(n) as numerator\nfrom facts group by 1, 2, 3", 12, "lacks statistic, denominator"),
+        ("with gone as (delete from tenant returning id)\n" + SOUND, 12, "data-modifying"),
+        (SOUND + ")", 13, "syntax error"),
+    ],
+)
+async def test_what_postgres_refuses_is_refused_with_its_line(
+    connection: asyncpg.Connection, tmp_path: Path, statement: str, line: int, says: str
+) -> None:
+    catalog = await loaded(connection, tmp_path, statement, rests="own + 1", sound="requests + 1")
+    by_name = {Path(each.file).stem: each for each in catalog.refused}
+    assert by_name.keys() == {"own", "rests"}
+    assert (by_name["own"].line, says in by_name["own"].message) == (line, True), by_name["own"]
+    assert "there is no KPI own" in by_name["rests"].message
+    assert {"sound", "requests"} <= catalog.kpis.keys()
+
+
+async def test_an_operators_statement_may_only_read(connection: asyncpg.Connection, tmp_path: Path) -> None:
+    await connection.execute(
+        "create function spoil() returns int language plpgsql as $$ begin delete from tenant; return 1; end $$"
+    )
+    tenant = await make_tenant(connection, "pilot")
+    statement = "select tenant, win, '{}'::jsonb as dims, '' as statistic, spoil() as numerator, 1 as denominator from wins"
+    catalog = await loaded(connection, tmp_path, statement)
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        await run(connection, catalog.kpis["own"], [resolve_window(tenant, "UTC", now_us=NOW, name="24h")])
+    assert await connection.fetchval("select count(*) from tenant") == 1
+
+
+async def test_an_operators_statement_runs_for_a_bounded_time(
+    connection: asyncpg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "GUEST_TIMEOUT_S", 0.2)
+    tenant = await make_tenant(connection, "pilot")
+    slow = "select tenant, win, '{}'::jsonb as dims, '' as statistic, 1 as numerator, pg_sleep(60)::text as denominator from wins"
+    catalog = await loaded(connection, tmp_path, slow)
+    window = resolve_window(tenant, "UTC", now_us=NOW, name="24h")
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        with pytest.raises(TimeoutError):
+            await run(connection, catalog.kpis["own"], [window])
+        [value] = await run(
+            connection, catalog.kpis["requests"], [window], Question(statistics=("",))
+        )  # the others go on, in the same snapshot
+    assert value.value == 0
+
+
+async def test_a_file_that_cannot_be_read_is_refused(connection: asyncpg.Connection, tmp_path: Path) -> None:
+    (tmp_path / "bytes.sql").write_bytes(b"-- id = \xff\xfe")
+    [refusal] = (await load_catalog(connection, tmp_path)).refused
+    assert "cannot be read" in refusal.message
