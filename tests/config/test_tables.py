@@ -8,7 +8,7 @@ import pytest
 from service.domain import churn_table
 from service.domain.config import InvalidConfiguration, TenantConfig, parse
 from service.domain.config.document import Form
-from service.domain.config.reports import OF_ONE_ACCOUNT, ReportName
+from service.domain.config.reports import ReportName
 from service.domain.config.terms import seconds
 from service.reports.layouts import LAYOUTS
 from tests.config.shapes import SHAPES
@@ -120,8 +120,6 @@ def said(text: str, form: Form = "toml") -> str:
         (REPORT + "formats = ['doc']\n", "write one of"),
         (2 * REPORT, "weekly is a report already"),
         (REPORT.replace("weekly", "weekl"), "write one of"),
-        (REPORT.replace("weekly", "customer"), "name it in `account`"),
-        (REPORT + "account = 'acme'\n", "leave `account` out"),
         ("[programme.x]\n", "there is no key x here"),
         ("programme = 1\n", "is written as [programme]"),
         ("[sla]\n", "is written as [[sla]]"),
@@ -194,13 +192,6 @@ def test_rows_of_churn_have_names_of_their_own_and_groups_are_of_them() -> None:
 
 def test_what_can_be_scheduled_are_the_reports_that_there_are() -> None:
     assert set(get_args(ReportName)) == set(LAYOUTS)
-    assert {name for name, layout in LAYOUTS.items() if layout.of_account} == OF_ONE_ACCOUNT
-
-
-def test_a_report_of_one_account_is_scheduled_for_each() -> None:
-    text = REPORT.replace("weekly", "customer")
-    config = parse(f"{text}account = 'acme'\n{text}account = 'globex'\n")
-    assert [each.account for each in config.reports] == ["acme", "globex"]
 
 
 def test_json_has_the_files_own_form() -> None:

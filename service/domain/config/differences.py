@@ -17,7 +17,7 @@ _NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "sla": ("category", "tier", "priority", "account", "within_days_of_go_live"),
     "escalation": ("priority", "level"),
     "formula": ("id",),
-    "report": ("name", "account"),
+    "report": ("name",),
     "kafka_source": ("topic",),
 }
 """The keys by which an element of a list is the same one in both versions, wherever it stands."""

@@ -2,18 +2,17 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from service.domain.config.base import Table
 from service.domain.config.terms import Better, check_once
 
 MAX_REPORTS: Final = 100
 MAX_FORMULAS: Final = 200
-MAX_ACCOUNT_CHARACTERS: Final = 128
 MAX_SCHEDULE_CHARACTERS: Final = 100
 MAX_URL_CHARACTERS: Final = 2_000
 MAX_EXPRESSION_CHARACTERS: Final = 2_000
@@ -23,8 +22,6 @@ _ANY_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 Format = Literal["md", "html", "pdf", "json"]
 ReportName = Literal["weekly", "customer", "sla", "nps", "support", "implementation", "daily", "monthly"]
-OF_ONE_ACCOUNT: Final[frozenset[ReportName]] = frozenset({"customer"})
-"""Reports that are made for one account; the others are of all."""
 
 
 def check_schedule(text: str) -> str:
@@ -64,20 +61,11 @@ class Report(Table):
     """`[[report]]`: a report that is made on a schedule, stored, and posted to a webhook."""
 
     name: ReportName
-    account: Annotated[str, Field(min_length=1, max_length=MAX_ACCOUNT_CHARACTERS)] | None = None
-    """Whom it is of, where it is of one account."""
+    """A report of one account is made for each customer."""
     schedule: Annotated[str, AfterValidator(check_schedule)]
     """Cron, in the tenant's zone: minute, hour, day of month, month, day of week."""
     formats: tuple[Format, ...] = Field(default=("html",), min_length=1, max_length=4)
     webhook: Annotated[str, AfterValidator(check_webhook)] | None = None
-
-    @model_validator(mode="after")
-    def _is_of_somebody(self) -> Self:
-        if self.name in OF_ONE_ACCOUNT and self.account is None:
-            raise ValueError(f"the report {self.name} is of one account: name it in `account`")
-        if self.name not in OF_ONE_ACCOUNT and self.account is not None:
-            raise ValueError(f"the report {self.name} is of all accounts: leave `account` out")
-        return self
 
 
 def _id(text: str) -> str:
@@ -96,7 +84,7 @@ class Formula(Table):
 
 
 def _reports_once(reports: tuple[Report, ...]) -> tuple[Report, ...]:
-    check_once((f"{each.name} of {each.account}" if each.account else each.name for each in reports), "name", "a report")
+    check_once((each.name for each in reports), "name", "a report")
     return reports
 
 
