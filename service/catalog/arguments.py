@@ -54,7 +54,8 @@ def arguments(
         "after": question.after,
         "row_limit": MAX_ROWS + 1 if question.rows is None else question.rows,
     }
-    bound |= _declared(sorted({window.tenant for window in windows}), declared, filters.get("feature", ()), names)
+    features = [*filters.get("feature", ()), *_features(kpi, question)]
+    bound |= _declared(sorted({window.tenant for window in windows}), declared, features, names)
     if "win_index" in names:
         bound |= _windows(windows)
     if "win_before_first" in names:
@@ -67,8 +68,14 @@ def arguments(
     bound |= {f"only_{name}": filters.get(name) for name in kpi.head.dimensions if "." not in name}
     for name, parameter in kpi.head.parameters.items():
         given = question.parameters.get(name, parameter.default)
-        bound[name] = given if parameter.values else _number(name, given)
+        bound[name] = given if parameter.values or parameter.feature else _number(name, given)
     return bound
+
+
+def _features(kpi: Kpi, question: Question) -> list[str]:
+    """The features that parameters name."""
+    own = kpi.head.parameters.items()
+    return [question.parameters[name] for name, parameter in own if parameter.feature and question.parameters.get(name)]
 
 
 def _declared(

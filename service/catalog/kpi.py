@@ -56,7 +56,9 @@ class Parameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     title: str
     values: tuple[str, ...] = ()
-    """The values allowed; none: any number."""
+    """The values allowed; none: any number, or any feature."""
+    feature: bool = False
+    """It names a feature or a group of some, which `labels` has then."""
     default: str = ""
     """"": the tenant's configuration decides, the file says how."""
 

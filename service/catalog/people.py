@@ -9,10 +9,11 @@ from service.catalog.asked import Asked
 from service.catalog.population import CHUNK
 
 
-def counted_people(asked: Asked, source: str, *, key: str) -> str:
-    """`tenant, win, dims, n` of a source whose users are known by `key`, `who` or `ordinal`."""
+def counted_people(asked: Asked, source: str, *, key: str, feature: str = "") -> str:
+    """`tenant, win, dims, n` of a source whose users are known by `key`, `who` or `ordinal`; `feature` is its column of them."""
     columns = {name: f"coalesce(t{number}.value, '')" for number, name in enumerate(asked.traits)}
     columns |= {name: f"p.{plain_name(asked, name)}" for name in ("account", *asked.groups)}
+    columns |= {"feature": f"p.{feature}"} if feature else {}
     joins, conditions, ordinal = "", [], "p.ordinal"
     if asked.traits and key == "who":
         joins, ordinal = "\njoin app_user u on u.tenant = p.tenant and u.user_id = p.who", "u.ordinal"

@@ -39,7 +39,11 @@ def expected(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str: 
     if "feature" in filtered:
         return f"select distinct l.tenant, {label.format('l.label')} as dims from labels l"
     features = "jsonb_object_keys(d.config -> 'features')"
-    return f"select d.tenant, {label.format('f.name')} as dims from declared d cross join lateral {features} as f(name)"
+    # `*` stands for anything, and is no feature to be adopted.
+    return (
+        f"select d.tenant, {label.format('f.name')} as dims from declared d cross join lateral {features} as f(name)\n"
+        "where f.name <> '*'"
+    )
 
 
 def feature_rows(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001

@@ -118,7 +118,8 @@ def unknown_placeholders(head: Head, sql: str) -> list[str]:
 
 def _own_types(head: Head) -> dict[str, str]:
     only = {f"only_{name}": "text[]" for name in head.dimensions if "." not in name}
-    return only | {name: "text" if parameter.values else "numeric" for name, parameter in head.parameters.items()}
+    texts = {name for name, parameter in head.parameters.items() if parameter.values or parameter.feature}
+    return only | {name: "text" if name in texts else "numeric" for name in head.parameters}
 
 
 def _relations(sql: str, asked: Asked) -> set[str]:

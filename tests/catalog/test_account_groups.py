@@ -35,7 +35,7 @@ def of_accounts(catalog: Catalog) -> list[Kpi]:
 
 
 def window(tenant: int, kpi: Kpi, *, key: object = 0, end: int = MONDAY + 7 * DAY) -> Window:
-    name = next(name for name in ("week", "1d", "7d") if kpi.takes(name))
+    name = next(name for name in ("week", "1d", "7d", *kpi.head.windows) if kpi.takes(name))
     return resolve_window(tenant, "UTC", now_us=MONDAY + 30 * DAY, name=name, end_us=end, key=key)
 
 

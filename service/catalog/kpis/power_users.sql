@@ -1,0 +1,18 @@
+-- id = "power_users"
+-- title = "Power users"
+-- definition = "users with more uses of the feature (feature=* or none named: of anything) in a week than activity.power_user_uses says, ÷ active users; in windows that several calendar weeks end in, in at least half of them; the feature must be tracked (features.NAME.frequency, features.'*'.frequency for anything)"
+-- family = "Adoption and engagement"
+-- unit = "ratio"
+-- kind = "ratio"
+-- better = "higher"
+-- dimensions = ["account", "feature", "user.*"]
+-- windows = ["7d", "28d", "30d", "90d", "week", "month", "quarter", "year"]
+-- whole_days = true
+-- default_window = "28d"
+-- [suggestion]
+-- op = ">"
+-- target = 0.2
+-- [live]
+-- windows = ["7d", "28d"]
+-- by = [[], ["feature"]]
+select tenant, win, dims, '' as statistic, n as numerator, out_of as denominator, note from power
