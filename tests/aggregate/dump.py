@@ -31,6 +31,16 @@ QUERIES = {
     "state": "select tenant, kind, who, account, field, time_us, source, id, value from state",
     "state_history": "select tenant, kind, who, account, field, time_us, source, id, value from state_history",
     "milestone": "select * from milestone",
+    # Whoever reached something is there from the first day on; which later days are marked too says nothing.
+    "users_reached": """select r.tenant, least(r.what, 1), coalesce(n.name, ''), r.span, min(r.since), u.user_id
+        from reached r left join name n on n.id = r.what
+        join app_user u on u.tenant = r.tenant and u.ordinal / 2048 = r.chunk
+        where r.population = 'user' and get_bit(r.bits, u.ordinal % 2048) = 1 group by 1, 2, 3, 4, 6""",
+    "seats_reached": """select r.tenant, least(r.what, 1), coalesce(n.name, ''), r.span, min(r.since), t.account, u.user_id
+        from reached r left join name n on n.id = r.what
+        join seat t on t.tenant = r.tenant and t.ordinal / 2048 = r.chunk
+        join app_user u on u.tenant = t.tenant and u.ordinal = t.user_ordinal
+        where r.population = 'seat' and get_bit(r.bits, t.ordinal % 2048) = 1 group by 1, 2, 3, 4, 6, 7""",
     "step": "select tenant, family, subject, time_us, source, id, account, fields::text from step",
     "hours": "select tenant, day, had from tenant_hours",
     "ids": """select partition, hour, substr(hashes, 16 * n + 1, 16)

@@ -140,6 +140,13 @@ class Folding:
         self.made.activity.add((row.tenant, row.account, row.user, row.feature, day))
         if row.feature not in config.ignore_features:
             self.made.activity.add((row.tenant, row.account, row.user, "", day))
+        for first in config.first_uses:
+            who = row.account if first.of_account else row.user
+            is_counted = not first.features and row.feature not in config.ignore_features
+            if who and (row.feature in first.features or is_counted):
+                reached = (row.tenant, "account" if first.of_account else "user", first.milestone, who, row.account)
+                moment = (time_us, row.source, row.id)
+                self.made.milestones[reached] = min(self.made.milestones.get(reached, moment), moment)
         monday = day - (date(1970, 1, 1) + timedelta(days=day)).weekday()
         counted = {row.feature} & config.frequency_features
         if "*" in config.frequency_features and row.feature not in config.ignore_features:

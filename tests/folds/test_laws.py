@@ -24,7 +24,7 @@ from service.domain.families.rows import (
     UsageRow,
     UserRow,
 )
-from service.domain.foldconfig import FoldConfig, TenantFoldConfig
+from service.domain.foldconfig import FirstUse, FoldConfig, TenantFoldConfig
 from tests.columns import columns
 from tests.folds.oracle import expected
 from tests.folds.reading import read
@@ -62,12 +62,17 @@ CONTEXT = FoldContext(
                     properties={"plan": 20},
                     limit_ns={"benevity": 1},
                     frequency_features=frozenset({"export"}),
+                    first_uses=(
+                        FirstUse("shared", frozenset({"export"})),
+                        FirstUse("live", frozenset({"export"}), of_account=True),
+                    ),
                 ),
                 FoldConfig(
                     timezone=LORD_HOWE,
                     ignore_features=frozenset({"heartbeat"}),
                     properties={"plan": 20, "os": 5},
                     frequency_features=frozenset({"*", "heartbeat"}),
+                    first_uses=(FirstUse("shared", frozenset({"heartbeat", "export"})), FirstUse("~first:")),
                 ),
             ),
         ),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from service.catalog import Window
-from tests.oracle import amounts, cases, counted, deliveries, people, seconds, shares
+from tests.oracle import amounts, cases, counted, deliveries, moves, people, seconds, shares
 from tests.oracle.wanted import Filters, Wanted
 from tests.oracle.world import World
 
@@ -126,7 +126,12 @@ OF_DAYS = (
     Subject("feature_heatmap", people.kpi_heatmap, OF_HEATMAP),
     Subject("wau_share", partial(shares.share, "provisioned"), OF_USERS),
     Subject("mau_share", partial(shares.share, "activated"), OF_USERS, parameters=(("denominator", "activated"),)),
-    Subject("first_value_achieved", shares.kpi_first_value, OF_PEOPLE),
+    Subject("first_value_achieved", partial(shares.kpi_milestone, "first_value"), OF_PEOPLE),
+    Subject("ftue_completion", partial(shares.kpi_milestone, "ftue_completed"), OF_PEOPLE),
+    *(Subject(name, partial(moves.turnover, name), OF_PEOPLE) for name in moves.TURNOVER),
+    Subject("period_retention", moves.kpi_period_retention, OF_PEOPLE),
+    Subject("repeat_visit", moves.kpi_repeat_visit, OF_PEOPLE),
+    Subject("retention", moves.kpi_retention, OF_PEOPLE),
     Subject("time_to_first_value", shares.kpi_time_to_first_value, OF_PEOPLE),
 )
 OF_A_DAY = (

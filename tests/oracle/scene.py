@@ -94,6 +94,13 @@ eligible = {{ role = ["admin"] }}
 export = ["csv_export", "pdf_export"]
 [properties]
 plan = {{ values = 20 }}
+[milestones.first_export]
+feature = "export"
+[milestones.whole]
+all_of = ["first_export", "first_login"]
+[milestones.activated]
+account = true
+all_of = ["first_export", "signed_up"]
 [integrations.sap]
 direction = "inbound"
 limit_ms = {limit_ms}

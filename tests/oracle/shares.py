@@ -60,12 +60,20 @@ def reached(world: World, window: Window, milestone: str) -> list[Event]:
     return [event for event in world.of("user") if event.data.get("milestone") == milestone and event.time_us < window.until_us]
 
 
-def kpi_first_value(world: World, window: Window, by: Sequence[str], filters: Filters) -> Wanted:
-    """Of those who logged in (where no login is ever sent: who used something)."""
-    sent = {event.subject for event in world.of("user") if event.data.get("milestone") == "first_login"}
-    logged = reached(world, window, "first_login") + [e for e in first_uses(world, window) if e.subject not in sent]
-    above, below = people(world, reached(world, window, "first_value"), by, filters), people(world, logged, by, filters)
-    return {(dims, ""): Ratio(above[dims], n) for dims, n in below.items() if n or not by}
+def users_of(world: World, known: Iterable[Event], by: Sequence[str], filters: Filters) -> dict[Dims, set[str]]:
+    """Whose these events are, by the split."""
+    return {dims: {event.subject for event in events} for dims, events in split(known, by, filters, values(world)).items()}
+
+
+def kpi_milestone(milestone: str, world: World, window: Window, by: Sequence[str], filters: Filters) -> Wanted:
+    """Of those who logged in (where no login is ever sent, in the accounts asked for: who used something)."""
+    logins = [event for event in world.of("user") if event.data.get("milestone") == "first_login"]
+    sent = users_of(world, logins, by, filters)
+    logged = users_of(world, reached(world, window, "first_login"), by, filters)
+    for dims, users in users_of(world, first_uses(world, window), by, filters).items():
+        logged[dims] = logged.get(dims, set()) | (users - sent.get(dims, set()))
+    above = people(world, reached(world, window, milestone), by, filters)
+    return {(dims, ""): Ratio(above[dims], len(users)) for dims, users in logged.items() if users or not by}
 
 
 def kpi_time_to_first_value(world: World, window: Window, by: Sequence[str], filters: Filters) -> Wanted:
