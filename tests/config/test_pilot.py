@@ -1,5 +1,6 @@
 """The pilot's configuration brings out the pilot's own judgements."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from service.domain.targets import Judgement, judge
 from tests.config.shapes import SHAPES
 
 EXPECTED = pilot.expected()
+EXAMPLE = (Path(__file__).parent / "example.toml").read_text()
 USAGE = "io.tidegauge.usage.v1"
 PROBE = "io.tidegauge.probe.v1"
 SECONDS = 60.0
@@ -80,8 +82,10 @@ def test_the_pilots_scorecard_is_met_as_a_whole(config: TenantConfig) -> None:
     assert summary.state.value == "green"
 
 
-def test_the_catalog_has_every_kpi_that_the_pilot_names(config: TenantConfig) -> None:
-    assert parse(pilot.configuration(), known_kpis=Catalog.load().shapes()) == config
+def test_the_catalog_has_every_kpi_that_the_pilot_and_the_example_name(config: TenantConfig) -> None:
+    shapes = Catalog.load().shapes()
+    assert parse(pilot.configuration(), known_kpis=shapes) == config
+    assert parse(EXAMPLE, known_kpis=shapes) == parse(EXAMPLE, known_kpis=SHAPES)
 
 
 def test_what_the_pilot_declares_is_what_its_events_name(config: TenantConfig) -> None:
