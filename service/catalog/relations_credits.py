@@ -10,9 +10,9 @@ from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
 from service.catalog.relations_hours import ZONE
+from service.catalog.relations_tickets import MICROS
 from service.domain.support.credits import SEVERAL, TERMS, WHOLE
 
-_US: Final = "(extract(epoch from {}) * 1000000)::bigint"
 _NOBODY: Final = 2**31 - 1
 """More misses than anybody has: tiers without a review, or without a percentage in place of the sum."""
 _TERMS: Final = ", ".join(
@@ -35,8 +35,8 @@ def sla_credits(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> st
     where = "".join(f"\n  and {condition}" for condition in conditions + accounts.conditions())
     return f"""
 with months as (
-  select w.tenant, w.win, {_US.format("m.from_at")} as from_us,
-         {_US.format("case when w.until_at < w.end_at then least(m.to_at, w.until_at) else m.to_at end")} as to_us
+  select w.tenant, w.win, {MICROS.format("m.from_at")} as from_us,
+         {MICROS.format("case when w.until_at < w.end_at then least(m.to_at, w.until_at) else m.to_at end")} as to_us
   from wins w
   join declared d on d.tenant = w.tenant
   cross join lateral (

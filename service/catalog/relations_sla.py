@@ -9,12 +9,11 @@ from typing import Final
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
 from service.catalog.relations_hours import CLOSES, OPENS, ZONE, after, elapsed, is_open, support_hours
-from service.catalog.relations_tickets import ticket_dims
+from service.catalog.relations_tickets import MICROS, ticket_dims
 from service.domain.support import rules
 from service.domain.support.limits import BUSINESS, CLOCK_US
-from service.store.tickets import CASES, GO_LIVE, TIER
+from service.store.tickets import GO_LIVE, TIER
 
-_US: Final = "(extract(epoch from {}) * 1000000)::bigint"
 _MEASURES: Final = ("response", "mitigation", "resolution")
 _CALENDAR: Final = frozenset({"month", "quarter", "year"})
 
@@ -43,8 +42,8 @@ from (
 def limited_tickets(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
     """`limited_tickets`: those that may have met or missed a limit in the windows, with their account's `tier` and `go_live_us`.
 
-    From the step at which a clock began or went on to where its limit ends lies at most the longest limit: so far back are
-    steps looked at; for KPIs of calendar months from the beginning of the quarter on. Excluded tickets have no limits.
+    From the opening to where a limit ends lies at most the longest limit: so far back are tickets looked at, and all that were
+    reopened since; for KPIs of calendar months from the beginning of the quarter on. Excluded tickets have no limits.
     """
     start, end = "w.start_at", "w.end_at"
     if set(head.windows) <= _CALENDAR:
@@ -57,26 +56,26 @@ with reaches as (
   from wins w join declared d on d.tenant = w.tenant group by w.tenant
 ), longest as (
   select l.tenant, max(case
-    when l.unit in {BUSINESS} then make_interval(days => 7 + ceil(1.4 * case l.unit
+    when l.unit in {BUSINESS} then make_interval(days => 3 + ceil(1.4 * case l.unit
       when 'bd' then l.number else l.number * 3600 / extract(epoch from {CLOSES} - {OPENS}) end)::int)
     else make_interval(mins => (l.number * case l.unit {_cases(60_000_000)} end)::int)
   end) as reach
   from sla_limits l join declared d on d.tenant = l.tenant group by l.tenant
-), subjects as (
-  select distinct w.tenant, s.subject
+), reached as (
+  select w.tenant, {MICROS.format("w.end_at")} as to_us,
+         {MICROS.format("w.start_at - l.reach - h.days::int * interval '1 day'")} as from_us
   from reaches w
   join longest l on l.tenant = w.tenant
   cross join lateral (select count(*) as days from holidays h where h.tenant = w.tenant) h
-  cross join lateral (
-    select subject from step
-    where tenant = w.tenant and family = 'ticket'
-      and time_us >= {_US.format("w.start_at - l.reach - h.days::int * interval '1 day'")} and time_us < {_US.format("w.end_at")}
-    offset 0
-  ) s
-), cases as ({CASES.strip()}
 )
 select c.*, r.tier, g.go_live_us
-from cases c
+from reached w
+cross join lateral (
+  select * from ticket where tenant = w.tenant and opened_us >= w.from_us and opened_us < w.to_us
+  union all
+  select * from ticket where tenant = w.tenant and last_us >= w.from_us and idle_us > 0 and opened_us < w.from_us
+  offset 0
+) c
 left join lateral ({TIER.strip()}) r on true
 left join lateral ({GO_LIVE.strip()}) g on true
 where not c.excluded""".strip()
@@ -101,7 +100,9 @@ with timed as (
          least(c.first_response_us, c.mitigated_us, f.first_resolved_us) as answered_us
   from limited_tickets c
   join support_hours h on h.tenant = c.tenant
-  cross join lateral (select coalesce(c.gap_from[1], c.resolved_us) as first_resolved_us, {is_open("c.opened_us")} as in_hours) f
+  cross join lateral (
+    select coalesce(c.gap_from_us[1], c.resolved_us) as first_resolved_us, {is_open("c.opened_us")} as in_hours
+  ) f
   cross join lateral (
     select {counts},
            {ends}
@@ -143,12 +144,12 @@ def _due() -> str:
     )
     left = f"(a.amount_us - coalesce({passed}, 0)::bigint)"
     return f"""
-    select case when cardinality(c.gap_from) = 0 then {after("c.opened_us", "a.amount_us")} else (
+    select case when cardinality(c.gap_from_us) = 0 then {after("c.opened_us", "a.amount_us")} else (
       select g.ends_us from (
         select s.place, s.until_us, {after("s.start_us", "s.left_us")} as ends_us
         from (
           select s.*, {left} as left_us
-          from unnest(c.opened_us || c.gap_to, c.gap_from || null::bigint) with ordinality as s(start_us, until_us, place)
+          from unnest(c.opened_us || c.gap_to_us, c.gap_from_us || null::bigint) with ordinality as s(start_us, until_us, place)
         ) s
       ) g
       where g.until_us is null or g.ends_us < g.until_us
@@ -171,8 +172,8 @@ def tickets_settled(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -
         "  values ('', c.both_us, c.both_met), ('response', c.response_us, c.response_met),\n"
         "         ('resolution', c.resolution_us, c.resolution_met)\n"
         ") as s(measure, at_us, is_met)\n"
-        f"where s.at_us >= {_US.format('w.start_at')}\n"
-        f"  and s.at_us < case when s.is_met then {_US.format('w.end_at')} else {_US.format('w.until_at')} end{where}"
+        f"where s.at_us >= {MICROS.format('w.start_at')}\n"
+        f"  and s.at_us < case when s.is_met then {MICROS.format('w.end_at')} else {MICROS.format('w.until_at')} end{where}"
     )
 
 

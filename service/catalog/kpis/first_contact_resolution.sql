@@ -9,8 +9,6 @@
 -- [live]
 -- windows = ["7d", "28d"]
 -- by = [[], ["category"]]
-select t.tenant, t.win, t.dims, '' as statistic, count(*) filter (where t.first_contact) as numerator, count(*) as denominator
-from wins w
-join tickets_asked t on t.tenant = w.tenant and t.win = w.win
-where t.resolved_at >= w.start_at and t.resolved_at < w.end_at
-group by t.tenant, t.win, t.dims
+select tenant, win, dims, '' as statistic, count(*) filter (where first_contact) as numerator, count(*) as denominator
+from tickets_resolved
+group by tenant, win, dims

@@ -9,8 +9,6 @@
 -- [live]
 -- windows = ["7d", "28d"]
 -- by = [[], ["priority"]]
-select t.tenant, t.win, t.dims, '' as statistic, count(t.escalated_us) as numerator, count(*) as denominator
-from wins w
-join tickets_asked t on t.tenant = w.tenant and t.win = w.win
-where t.opened_at >= w.start_at and t.opened_at < w.end_at
-group by t.tenant, t.win, t.dims
+select tenant, win, dims, '' as statistic, count(escalated_us) as numerator, count(*) as denominator
+from tickets_opened
+group by tenant, win, dims

@@ -29,14 +29,13 @@
 -- windows = ["24h", "7d", "28d"]
 -- by = [[], ["category"], ["priority"]]
 -- statistics = ["", "resolved"]
-select t.tenant, t.win, t.dims, f.statistic, f.n as numerator, null::numeric as denominator
-from (
-  select t.tenant, t.win, t.dims,
-         count(*) filter (where t.opened_at >= w.start_at and t.opened_at < w.end_at) as opened,
-         count(*) filter (where t.resolved_at >= w.start_at and t.resolved_at < w.end_at) as resolved
-  from wins w
-  join tickets_asked t on t.tenant = w.tenant and t.win = w.win
-  group by t.tenant, t.win, t.dims
-) t
-cross join lateral (values ('', t.opened), ('resolved', t.resolved)) as f(statistic, n)
-where t.opened > 0 or t.resolved > 0
+with moments as (
+  select tenant, win, dims, 1 as opened, 0 as resolved from tickets_opened
+  union all
+  select tenant, win, dims, 0, 1 from tickets_resolved
+), counted as (
+  select tenant, win, dims, sum(opened) as opened, sum(resolved) as resolved from moments group by tenant, win, dims
+)
+select c.tenant, c.win, c.dims, f.statistic, f.n as numerator, null::numeric as denominator
+from counted c
+cross join lateral (values ('', c.opened), ('resolved', c.resolved)) as f(statistic, n)

@@ -10,11 +10,7 @@
 -- [live]
 -- windows = ["7d", "28d"]
 -- by = [[], ["priority"]]
-select t.tenant, t.win, t.dims, array_agg(d.duration) as durations
-from wins w
-join tickets_asked t on t.tenant = w.tenant and t.win = w.win
-cross join lateral (
-  select (t.escalated_us - t.opened_us) * 1000 as duration
-) d
-where t.escalated_at >= w.start_at and t.escalated_at < w.end_at and d.duration >= 0
-group by t.tenant, t.win, t.dims
+select tenant, win, dims, array_agg((escalated_us - opened_us) * 1000) as durations
+from tickets_escalated
+where escalated_us - opened_us >= 0
+group by tenant, win, dims

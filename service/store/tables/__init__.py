@@ -1,6 +1,6 @@
 """Every table, as SQLAlchemy Core; Alembic's migrations follow from these."""
 
-from service.store.tables import control, facts, generations, history, kpi, log, reports, sets, tenants, usage
+from service.store.tables import control, facts, generations, history, kpi, log, reports, sets, support, tenants, usage
 from service.store.tables.base import metadata
 
-__all__ = ["control", "facts", "generations", "history", "kpi", "log", "metadata", "reports", "sets", "tenants", "usage"]
+__all__ = ["control", "facts", "generations", "history", "kpi", "log", "metadata", "reports", "sets", "support", "tenants", "usage"]
