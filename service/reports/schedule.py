@@ -13,13 +13,16 @@ import structlog
 from cronsim import CronSim
 
 from service.clock import Clock, to_datetime
+from service.domain.config import TenantConfig
 from service.errors import TidegaugeError
 from service.evaluate.upkeep import Task
+from service.reports.layouts import LAYOUTS
 from service.reports.making import Maker, Wish, place_of
 from service.reports.model import decode, encode
 from service.reports.rendering import FORMATS, MEDIA_TYPES, Format, render
-from service.store import reports
+from service.store import accounts, reports
 from service.store.config import load_configs
+from service.store.engine import Connection
 from service.store.reports import Copy
 from service.store.tenants import Tenant, list_tenants
 from service.telemetry import Telemetry
@@ -31,6 +34,9 @@ LOOK_BACK = timedelta(days=40)
 """How far back a schedule that never ran is made up for: once, the newest."""
 POST_TIMEOUT_S = 20.0
 POSTS_A_ROUND = 10
+MAX_CUSTOMERS = 5_000
+"""For so many customers of a tenant a report of one account is made on schedule, in the order of their names."""
+
 
 log = structlog.get_logger(__name__)
 
@@ -82,19 +88,18 @@ class Schedule:
         await self._post()
 
     async def _due(self) -> list[Due]:
-        """Schedules of all tenants whose newest time has no copy yet."""
-        now = to_datetime(self._clock.now_us())
-        found = []
+        """What schedules of all tenants want and has no copy yet."""
+        now_us = self._clock.now_us()
+        found: list[Due] = []
         async with self._pool.acquire() as connection:
             tenants = [each for each in await list_tenants(connection) if each.config_version]
             configs = await load_configs(connection, [each.id for each in tenants])
             for tenant in tenants:
-                config = configs[tenant.id].at(self._clock.now_us())
-                kept = await reports.last_due(connection, tenant.id) if config.reports else {}
-                for each in config.reports:
-                    at = last_due(each.schedule, config.timezone, now)
-                    if at is not None and kept.get((each.name, ""), at - LOOK_BACK) < at:
-                        found.append(Due(tenant, each.name, "", at, each.formats, each.webhook or ""))
+                config = configs[tenant.id].at(now_us)
+                if config.reports:
+                    kept = await reports.last_due(connection, tenant.id)
+                    wanted = await _wanted(connection, tenant, config, to_datetime(now_us))
+                    found += [each for each in wanted if kept.get((each.report, each.account), each.at - LOOK_BACK) < each.at]
         return found
 
     async def _make(self, due: Due) -> None:
@@ -128,6 +133,25 @@ class Schedule:
                             "report_not_posted", report=copy.report, copy=copy.id, attempts=copy.attempts + 1, error=failure
                         )
                     await reports.posted(connection, copy.id, failure=failure)
+
+
+async def _wanted(connection: Connection, tenant: Tenant, config: TenantConfig, now: datetime) -> list[Due]:
+    """The newest time of each of a tenant's schedules; a report of one account is wanted for each customer."""
+    times = [(each, last_due(each.schedule, config.timezone, now)) for each in config.reports]
+    of_account = any(LAYOUTS[each.name].of_account for each, _ in times)
+    customers = await _customers(connection, tenant.id, config) if of_account else []
+    return [
+        Due(tenant, each.name, account, at, each.formats, each.webhook or "")
+        for each, at in times
+        if at is not None
+        for account in (customers if LAYOUTS[each.name].of_account else [""])
+    ]
+
+
+async def _customers(connection: Connection, tenant: int, config: TenantConfig) -> list[str]:
+    wanted = accounts.AccountSelection(statuses=list(config.activity.customer_statuses))
+    found = await accounts.page(connection, tenant, wanted, after=None, limit=MAX_CUSTOMERS)
+    return [each.account for each in found]
 
 
 async def _posted(http: httpx.AsyncClient, copy: Copy, content: bytes) -> str:

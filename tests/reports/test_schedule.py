@@ -15,7 +15,7 @@ from service.demo import pilot
 from service.reports.making import Wish, place_of
 from service.reports.model import Report, encode
 from service.reports.schedule import Schedule, last_due
-from service.store import reports
+from service.store import accounts, reports
 from service.telemetry import Telemetry
 from tests.reports.conftest import MONDAY_AFTER, Told
 
@@ -64,6 +64,28 @@ async def test_a_report_is_made_once_at_its_time_whoever_looks(told: Told) -> No
     [copy, _] = await kept(told)
     assert copy.due_at == MONDAY_AFTER
     assert (copy.start_at, copy.end_at) == (datetime(2025, 11, 17, tzinfo=UTC), datetime(2025, 11, 24, tzinfo=UTC))
+
+
+async def test_a_report_of_one_account_is_made_for_each_customer(told: Told) -> None:
+    async with told.site.pool.acquire() as connection:
+        await connection.execute("delete from config_version")
+        await connection.execute("update tenant set config_version = 0")
+    await told.declare(pilot.configuration() + '\n[[report]]\nname = "customer"\nschedule = "0 6 1 * *"\n')
+    statuses = {"greentech": "active", "ecoventures": "at_risk", "impactfirst": "churned"}
+    shape = {"specversion": "1.0", "source": "/crm", "type": "io.tidegauge.account.v1", "time": "2025-11-23T23:00:00Z"}
+    await told.take_in([{**shape, "id": name, "subject": name, "data": {"status": status}} for name, status in statuses.items()])
+    schedule = Schedule(told.site.pool, told.maker, told.clock, Telemetry("evaluate"))
+    await schedule.once()
+    await schedule.once()
+    async with told.site.pool.acquire() as connection:
+        copies = await reports.copies(connection, told.tenant.id, "customer", account=None, before=None, limit=10)
+        customers = await accounts.page(
+            connection, told.tenant.id, accounts.AccountSelection(statuses=["active", "at_risk"]), after=None, limit=10
+        )
+    found = [each.account for each in copies]
+    assert sorted(found) == sorted(each.account for each in customers)
+    assert {"greentech", "ecoventures"} <= set(found)
+    assert "impactfirst" not in found
 
 
 async def test_a_copy_stays_as_it_was_when_late_events_come(told: Told) -> None:

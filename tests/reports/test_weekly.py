@@ -1,11 +1,12 @@
 """The pilot's weekly report: its figures are those that the pilot agreed on, its notes stand where they belong."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from service.catalog import Catalog
 from service.demo import pilot
+from service.domain.config.reports import ReportName
 from service.domain.selector import parse_selector
 from service.reports.layout import Daily, Layout, Split
 from service.reports.layouts import LAYOUTS
@@ -34,6 +35,10 @@ def test_a_layout_names_only_what_there_is(name: str) -> None:
         assert (selector.statistic or kpi.head.default_statistic) in kpi.statistics, text
         assert all(kpi.splits_by(each) for each in [*selector.where, *([by] if by else [])]), (text, by)
         assert kpi.takes("day" if is_daily else layout.window), text
+
+
+def test_a_schedule_can_name_every_report_and_no_other() -> None:
+    assert tuple(LAYOUTS) == get_args(ReportName)
 
 
 def figures(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
