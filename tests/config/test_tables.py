@@ -40,7 +40,7 @@ def said(text: str, form: Form = "toml") -> str:
         (FUNNEL + "steps = [{ name = 'x', users = 'actve' }]\n", "did you mean active?"),
         (FUNNEL + "steps = [{ name = 'x', accounts = 'feature:x' }]\n", "milestone:NAME"),
         (FUNNEL + "steps = [{ name = 'x', accounts = 'invited', users = 'active' }]\n", "one of the two"),
-        (FUNNEL + "steps = [{ name = 'x', users = 'active', base = 'y' }]\n", "y is no step before x; leave it out"),
+        (FUNNEL + "steps = [{ name = 'x', users = 'active', base = 'y' }]\n", "y is no step before this one; leave it out"),
         (
             FUNNEL + "steps = [{ name = 'login', users = 'active' }, { name = 'y', users = 'active', base = 'logn' }]\n",
             "did you mean login?; name one of login",
@@ -129,6 +129,15 @@ def said(text: str, form: Form = "toml") -> str:
 )
 def test_what_cannot_be_is_refused_with_the_way_out(text: str, hint: str) -> None:
     assert hint in said(text)
+
+
+def test_what_is_wrong_between_milestones_or_steps_is_told_beside_what_is_wrong_with_each() -> None:
+    text = (
+        "[milestones.a]\nall_of = ['b']\naccont = true\n[milestones.b]\nall_of = ['a']\n"
+        "[[funnel]]\nname = 'f'\nsteps = [\n  { name = 'x', users = 'actve' },\n"
+        "  { name = 'y', users = 'active', base = 'z' },\n]\n"
+    )
+    assert [each.partition(": ")[0] for each in said(text).splitlines()] == ["line 2", "line 3", "line 5", "line 9", "line 10"]
 
 
 def test_a_stretch_of_time_is_kept_as_it_is_written_and_means_seconds() -> None:

@@ -1,12 +1,14 @@
-"""The tables `[milestones.NAME]` and `[[funnel]]`: milestones derived of uses and of each other, and steps towards a goal."""
+"""The tables `[milestones.NAME]` and `[[funnel]]`: milestones derived of uses and of each other, and steps towards a goal.
 
-from collections.abc import Mapping
+What holds between several of them is checked in `related.py`.
+"""
+
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from service.domain.config.base import Flag, Name, Several, Table, check_name, or_similar
-from service.domain.config.terms import Stretch, check_once
+from service.domain.config.base import Flag, Name, Table, check_name, or_similar
+from service.domain.config.terms import Stretch
 
 MAX_MILESTONES: Final = 100
 MAX_PARTS: Final = 10
@@ -14,8 +16,6 @@ MAX_FUNNELS: Final = 50
 MAX_STEPS: Final = 20
 ACCOUNT_STEPS: Final = ("known", "prospect", "invited", "onboarding", "trial", "active", "at_risk", "churned", "activated")
 USER_STEPS: Final = ("provisioned", "active", "activated")
-
-Path = tuple[str | int, ...]
 
 
 class Milestone(Table):
@@ -35,47 +35,7 @@ class Milestone(Table):
         return self
 
 
-def _check_milestones(milestones: dict[str, Milestone]) -> dict[str, Milestone]:
-    wrong: list[tuple[Path, str]] = []
-    for name, each in milestones.items():
-        circle = _circle(name, milestones)
-        if circle:
-            wrong.append(((name, "all_of"), f"{name} is derived of itself: {' of '.join(circle)}"))
-        wrong += [
-            ((name, "all_of", index), f"{part} is a milestone of an account: name milestones of its users")
-            for index, part in enumerate(each.all_of)
-            if part != name and part in milestones and milestones[part].account
-        ]
-    if wrong:
-        raise Several(wrong)
-    return milestones
-
-
-def _circle(name: str, milestones: Mapping[str, Milestone]) -> list[str]:
-    """The way from a milestone back to itself through what it is derived of; [] where there is none."""
-    came_from: dict[str, str] = {}
-    waiting = [name]
-    while waiting:
-        at = waiting.pop()
-        for part in milestones[at].all_of if at in milestones else ():
-            if part == name:
-                return [name, *_way_back(at, name, came_from)]
-            if part not in came_from:
-                came_from[part] = at
-                waiting.append(part)
-    return []
-
-
-def _way_back(at: str, name: str, came_from: Mapping[str, str]) -> list[str]:
-    """The steps between a milestone and itself, and itself again."""
-    between: list[str] = []
-    while at != name:
-        between.append(at)
-        at = came_from[at]
-    return [*reversed(between), name]
-
-
-Milestones = Annotated[dict[Name, Milestone], Field(max_length=MAX_MILESTONES), AfterValidator(_check_milestones)]
+Milestones = Annotated[dict[Name, Milestone], Field(max_length=MAX_MILESTONES)]
 
 
 def _whose(text: str, known: tuple[str, ...], kinds: tuple[str, ...]) -> str:
@@ -122,29 +82,6 @@ class Funnel(Table):
     """How long after the first step the last one of a user may be, where it is ordered; None: any time."""
     steps: tuple[Step, ...] = Field(min_length=1, max_length=MAX_STEPS)
 
-    @model_validator(mode="after")
-    def _is_sound(self) -> Self:
-        wrong: list[tuple[Path, str]] = []
-        before: list[str] = []
-        for index, step in enumerate(self.steps):
-            if step.name in before:
-                wrong.append((("steps", index, "name"), f"{step.name} is a step already: give each its own name"))
-            if step.base is not None and step.base not in before:
-                named = f"name one of {', '.join(before)}" if before else "leave it out"
-                message = f"{step.base} is no step before {step.name}{or_similar(step.base, before)}; {named}"
-                wrong.append((("steps", index, "base"), message))
-            if self.ordered and step.users is None:
-                wrong.append((("steps", index), "an ordered funnel follows users: count `users` in each of its steps"))
-            before.append(step.name)
-        if wrong:
-            raise Several(wrong)
-        return self
-
-
-def _each_once(funnels: tuple[Funnel, ...]) -> tuple[Funnel, ...]:
-    check_once((each.name for each in funnels), "name", "a funnel")
-    return funnels
-
 
 DEFAULT_FUNNEL: Final = Funnel(
     name="adoption",
@@ -156,4 +93,4 @@ DEFAULT_FUNNEL: Final = Funnel(
         Step(name="first_value", users="milestone:first_value", base="logged_in"),
     ),
 )
-Funnels = Annotated[tuple[Funnel, ...], Field(max_length=MAX_FUNNELS), AfterValidator(_each_once)]
+Funnels = Annotated[tuple[Funnel, ...], Field(max_length=MAX_FUNNELS)]

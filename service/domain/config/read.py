@@ -10,6 +10,7 @@ from service.domain.config.document import Document, Form
 from service.domain.config.formulas import with_formulas
 from service.domain.config.lines import Path
 from service.domain.config.mistakes import sentence, shown, trimmed
+from service.domain.config.related import related
 from service.domain.config.shape import KnownKpis
 from service.domain.config.tenant import TenantConfig
 from service.errors import InvalidConfiguration, Mistake
@@ -29,6 +30,7 @@ def checked(document: Document, *, known_kpis: KnownKpis, timezone: str) -> Tena
     """The same of a text that was read already."""
     data = document.data
     known, found = with_formulas(data, known_kpis)
+    found += related(data)
     tenant = data.get("tenant", {})
     if isinstance(tenant, dict):
         data = {**data, "tenant": {"timezone": timezone, **tenant}}
