@@ -18,7 +18,7 @@ EXPECTED = pilot.expected()
 END = "2025-11-24T00:00:00Z"
 BOUNDS = {"start": "2025-11-17T00:00:00Z", "end": END, "step": "1d"}
 TOLERANCE = EXPECTED["tolerance"]
-MINUTE_S = 60
+MINUTE_S, HOUR_S = 60, 3_600
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -128,6 +128,42 @@ def test_features_and_groups_have_their_users_by_account(ask: Ask) -> None:
     features = ",".join({feature for _, feature in wanted})
     found = by(ask("feature_users", by="account,feature", feature=features), "account", "feature")
     assert {key: found.get(key, 0) for key in wanted} == wanted
+
+
+def test_accounts_are_activated_in_time(ask: Ask) -> None:
+    wanted = EXPECTED["accounts"]
+    share = ask("account_activation")
+    assert (share["numerator"], share["denominator"]) == (wanted["activated"], wanted["invited"])
+    assert share["value"] == ratio(wanted["activation_rate"])
+    assert ask("time_to_activation", stat="mean")["value"] == mean(wanted["time_to_activation_hours_mean"] * HOUR_S)
+
+
+def test_users_come_as_far_as_they_do(ask: Ask) -> None:
+    wanted = EXPECTED["users"]
+    activated = ask("user_activation")
+    assert (activated["numerator"], activated["denominator"]) == (wanted["logged_in"], wanted["provisioned"])
+    assert ask("first_value_achieved")["numerator"] == wanted["achieved_first_value"]
+    steps = by(ask("funnel", by="step", funnel="pilot"), "step")
+    assert steps["users_provisioned"] == wanted["provisioned"]
+    assert ask("returning_users")["value"] + ask("resurrected_users")["value"] + ask("new_users")["value"] == ask("wau")["value"]
+
+
+def test_the_funnel_has_every_step_and_its_share(ask: Ask) -> None:
+    counts = by(ask("funnel", by="step", funnel="pilot"), "step")
+    shares = by(ask("funnel", by="step", funnel="pilot", stat="share"), "step")
+    drops = by(ask("funnel", by="step", funnel="pilot", stat="drop"), "step")
+    for step, (count, base, share) in EXPECTED["funnel"].items():
+        assert counts[step] == count
+        assert shares[step] == ratio(share)
+        assert drops[step] == ratio(1 - share)
+        assert base is None or shares[step] == ratio(counts[step] / counts[base])
+
+
+def test_what_nobody_sends_is_derived_of_first_uses(ask: Ask) -> None:
+    took = by(ask("time_to_milestone", by="milestone", stat="count"), "milestone")
+    assert took["first_value"] == EXPECTED["users"]["achieved_first_value"]
+    assert took["first_report"] == EXPECTED["funnel"]["users_report"][0]
+    assert took["first_export"] == EXPECTED["funnel"]["users_exported"][0]
 
 
 def test_users_reach_their_first_value_in_time(ask: Ask) -> None:
