@@ -10,11 +10,12 @@ from typing import Final
 
 from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
-from service.store.dated import KNOWN, micros, newest, newest_money
 from service.catalog.kpi import Head
+from service.store.dated import KNOWN, micros, newest, newest_money
 
 _STATUSES: Final = "d.config #> '{activity,customer_statuses}'"
 _OF: Final = {"tenant": "i.tenant", "account": "k.who", "before_us": "i.at_us"}
+_OF_STANDING: Final = {"tenant": "a.tenant", "account": "a.account", "before_us": "a.at_us"}
 YEAR_DAYS: Final = 365
 """Windows as long as this are looked at month by month where churn is asked for."""
 
@@ -56,7 +57,7 @@ def accounts_at_end(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -
 def usage_fees_at_end(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # built alike
     """`usage_fees_at_end(tenant, win, dims, amount)`: of customers; only where the statistic `usage_fees` is wanted."""
     asked = Asked.of(by, filtered)
-    fees = newest_money("usage_fees", tenant="a.tenant", account="a.account", before_us="a.at_us")
+    fees = newest_money("usage_fees", **_OF_STANDING)
     only = f" and f.currency = any({asked.values('currency')})" if "currency" in filtered else ""
     return (
         f"select a.tenant, a.win, a.dims || {asked.dims({'currency': 'f.currency'})} as dims, f.amount\n"
@@ -73,6 +74,7 @@ def first_customers(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -
     conditions = [*accounts.conditions(), *_conditions(asked, columns, ("tier",))]
     where = f"\nwhere {' and '.join(conditions)}" if conditions else ""
     tier, joined = _tier(wanted=asked.names("tier"))
+    key = ("i.tenant", "k.who", "i.statuses")
     return (
         f"select a.tenant, a.win, a.account, {asked.dims(columns)} as dims\nfrom (\n"
         f"  select i.tenant, i.win, k.who as account{tier}\n"
@@ -82,9 +84,39 @@ def first_customers(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -
         f"    from wins w join declared d on d.tenant = w.tenant\n"
         f"  ) i\n"
         f"  cross join lateral ({_known(asked)}) k\n"
-        f"  cross join lateral ({earliest_as_customer('i.tenant', 'k.who', 'i.statuses')} offset 0) f{joined}\n"
-        f"  where f.time_us >= i.from_us and f.time_us < i.at_us\n"
+        f"  cross join lateral ({as_customer(*key, 'h.time_us >= i.from_us and h.time_us < i.at_us')}) f{joined}\n"
+        f"  where not exists ({as_customer(*key, 'h.time_us < i.from_us')})\n"
         f") a{accounts.join('a')}{where}"
+    )
+
+
+def customers_moved(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
+    """`customers_moved(tenant, win, account, dims, was, is_now, is_first, paid, paid_in, pays, pays_in)`: of either end.
+
+    Customers with their MRR and its currency at the start and at the end, and whether one that is new was none ever before;
+    `dims` without the currency. Both ends come together by grouping, for no plan can make a loop of that.
+    """
+    before = as_customer("g.tenant", "g.account", _STATUSES, "h.time_us < g.from_us")
+    return (
+        "select g.*, not g.was and g.is_now and not exists (\n"
+        f"  select from declared d cross join lateral ({before}) h where d.tenant = g.tenant\n"
+        ") as is_first\nfrom (\n"
+        "  select tenant, win, account, (array_agg(dims) filter (where at_end))[1] - 'currency' as dims,\n"
+        "    min(from_us) as from_us,\n"
+        "    coalesce(bool_or(customer) filter (where not at_end), false) as was,\n"
+        "    bool_or(customer) filter (where at_end) as is_now,\n"
+        "    max(amount) filter (where not at_end) as paid, max(currency) filter (where not at_end) as paid_in,\n"
+        "    max(amount) filter (where at_end) as pays, max(currency) filter (where at_end) as pays_in\n"
+        "  from (\n"
+        "    select e.tenant, e.win, e.account, e.dims, true as at_end, e.customer, e.amount, e.currency,\n"
+        f"      {micros('w.start_at')} as from_us\n"
+        "    from accounts_at_end e join wins w on w.tenant = e.tenant and w.win = e.win\n"
+        "    union all\n"
+        "    select tenant, win, account, null, false, customer, amount, currency, null from accounts_at_start\n"
+        "  ) ends\n"
+        "  group by tenant, win, account\n"
+        "  having bool_or(at_end) and bool_or(customer)\n"
+        ") g"
     )
 
 
@@ -99,15 +131,15 @@ def cohorts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
     columns = accounts.columns | {"tier": "coalesce(t.value, '')", "currency": "m.currency"}
     names = ("tier", "currency") if "currency" in head.dimensions else ("tier",)
     conditions = ["a.customer", "a.status_then is not null", *accounts.conditions(), *_conditions(asked, columns, names)]
-    key = {"tenant": "a.tenant", "account": "a.account"}
     joins, money, reason = "", "", "null::text"
     if "currency" in head.dimensions:
         money = ", m.amount"
-        joins += f"\ncross join lateral ({newest_money('mrr', **key, before_us='a.at_us')}) m"
+        joins += f"\ncross join lateral ({newest_money('mrr', **_OF_STANDING)}) m"
     if asked.names("tier"):
-        joins += f"\nleft join lateral ({newest('tier', **key, before_us='a.at_us')}) t on true"
+        joins += f"\nleft join lateral ({newest('tier', **_OF_STANDING)}) t on true"
     if asked.names("reason"):
-        reason = f"case when a.status_then = 'churned' then coalesce(({newest('reason', **key, before_us='a.then_us')}), '') end"
+        told = newest("reason", **(_OF_STANDING | {"before_us": "a.then_us"}))
+        reason = f"case when a.status_then = 'churned' then coalesce(({told}), '') end"
     return (
         f"with edges as (\n{_EDGES}\n), standing as (\n"
         "  select i.tenant, i.win, i.at_us, i.statuses, i.parts, k.who as account, i.statuses ? s.value as customer,\n"
@@ -121,32 +153,46 @@ def cohorts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
 
 
 def contracts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
-    """`contracts(tenant, win, account, dims, begins, ends, renewal)`: dates of customers' contracts, as of the window's end."""
-    key = {"tenant": "a.tenant", "account": "a.account", "before_us": "a.at_us"}
-    dates = ", ".join(
-        f"({newest(field, **key)})::date as {name}"
-        for field, name in (("contract_start", "begins"), ("contract_end", "ends"), ("renewal", "renewal"))
+    """`contracts(tenant, win, account, dims, begins, ends)`: of customers, as of the window's end; both dates are known."""
+    return (
+        "select a.tenant, a.win, a.account, a.dims, b.value::date as begins, e.value::date as ends\n"
+        f"from accounts_at_end a\ncross join lateral ({newest('contract_start', **_OF_STANDING)}) b\n"
+        f"cross join lateral ({newest('contract_end', **_OF_STANDING)}) e\nwhere a.customer"
     )
-    return f"select a.tenant, a.win, a.account, a.dims, {dates} from accounts_at_end a where a.customer"
 
 
-def earliest_as_customer(tenant: str, account: str, statuses: str) -> str:
-    """The select of `time_us`, when an account first had a customer's status; of several of one instant the newest counts."""
+def renewals(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
+    """`renewals(tenant, win, account, dims, day)`: the date of customers' renewal, as of the window's end."""
+    return (
+        "select a.tenant, a.win, a.account, a.dims, r.value::date as day\n"
+        f"from accounts_at_end a\ncross join lateral ({newest('renewal', **_OF_STANDING)}) r\nwhere a.customer"
+    )
+
+
+def as_customer(tenant: str, account: str, statuses: str, when: str) -> str:
+    """The select of one row where an account had a customer's status at an instant `when` (a condition over `h.time_us`).
+
+    Of several statuses of one instant the newest counts.
+    """
     of = f"tenant = {tenant} and kind = 'account' and field = 'status' and who = {account} and account = {account}"
     return (
-        f"select h.time_us from state_history h where {of} and {statuses} ? h.value and not exists (\n"
+        f"select from state_history h where {of} and {when} and {statuses} ? h.value and not exists (\n"
         f"  select from state_history n where {of} and n.time_us = h.time_us\n"
         f'    and (n.source collate "C", n.id collate "C") > (h.source, h.id)\n'
-        f") order by h.time_us limit 1"
+        f") limit 1"
     )
 
 
 def _standing(head: Head, asked: Asked, edge: str, *, tier: bool) -> str:
     """Every known account at one end of the windows; those of one instant share what is looked up."""
     columns, joins = _tier(wanted=tier)
+    columns += (
+        ", null::numeric as amount, null::text as currency" if "currency" not in head.dimensions else ", m.amount, m.currency"
+    )
     if "currency" in head.dimensions:
-        columns += ", m.amount, m.currency"
-        joins += f"\nleft join lateral (select * from ({newest_money('mrr', **_OF)}) m where i.statuses ? s.value) m on true"
+        # Behind `offset 0` the condition comes first: what nobody pays is not looked up.
+        money = f"select * from ({newest_money('mrr', **_OF)}) m where i.statuses ? s.value offset 0"
+        joins += f"\nleft join lateral ({money}) m on true"
     return (
         f"select i.tenant, w.win, k.who as account, i.at_us, s.value as status, i.statuses ? s.value as customer{columns}\n"
         "from (\n"
@@ -178,7 +224,9 @@ BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
     "usage_fees_at_end": usage_fees_at_end,
     "first_customers": first_customers,
     "cohorts": cohorts,
+    "customers_moved": customers_moved,
     "contracts": contracts,
+    "renewals": renewals,
 }
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "accounts_at_start": ("wins", "declared"),
@@ -186,5 +234,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "usage_fees_at_end": ("accounts_at_end",),
     "first_customers": ("wins", "declared"),
     "cohorts": ("wins", "declared"),
+    "customers_moved": ("accounts_at_start", "accounts_at_end", "wins", "declared"),
     "contracts": ("accounts_at_end",),
+    "renewals": ("accounts_at_end",),
 }

@@ -5,8 +5,8 @@ from typing import Final
 
 from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
-from service.store.dated import micros, newest
 from service.catalog.kpi import Head
+from service.store.dated import micros, newest
 
 OF_EFFORT: Final = "(s.fields ->> 'survey' = 'ces' or s.fields ->> 'survey' like '%\\_ces')"
 """Surveys of effort are named so; all others but `nps` are of satisfaction."""
@@ -50,7 +50,7 @@ def themed(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
 
 
 def invitations(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
-    """`invitations(tenant, win, subject, survey, wave, time_us, dims)`: the first one of a user, survey and wave in the window."""
+    """`invitations(tenant, win, subject, survey, wave, time_us, dims)`: the first of a user, survey and wave in the window."""
     asked = Asked.of(by, filtered)
     keys = ["a.tenant", "a.win", "a.subject", "a.survey", "a.wave", *(["a.account"] if asked.names("account") else [])]
     rows = _asked(head, asked, "s.fields ->> 'action' = 'invited'")

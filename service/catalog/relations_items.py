@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
-from service.store.dated import micros
 from service.catalog.kpi import Head
+from service.store.dated import micros
 from service.store.items import ITEMS
 
 

@@ -5,8 +5,8 @@ from typing import Final
 
 from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
-from service.store.dated import micros, newest
 from service.catalog.kpi import Head
+from service.store.dated import micros, newest
 from service.store.recoveries import RECOVERIES
 
 _BOUNDS: Final = f"{micros('w.start_at')} as from_us, {micros('w.end_at')} as to_us"
@@ -81,6 +81,7 @@ def _cases(asked: Asked, moment: str) -> str:
     if asked.names("tier"):
         tier = newest("tier", tenant="a.tenant", account="a.account", before_us="a.began_us + 1")
         joins = f"\nleft join lateral ({tier}) t on true"
+    told = " and fields ->> 'action' = 'recovered'" if moment == "recovered" else ""
     return (
         "with sought as (\n"
         f"  select distinct w.tenant, w.win, {_BOUNDS}, d.config #>> '{{tenant,timezone}}' as zone, s.subject\n"
@@ -89,7 +90,7 @@ def _cases(asked: Asked, moment: str) -> str:
         "  cross join lateral (\n"
         "    select subject from step\n"
         f"    where tenant = w.tenant and family = 'recovery' and time_us >= {micros('w.start_at')}\n"
-        f"      and time_us < {micros('w.end_at')}\n"
+        f"      and time_us < {micros('w.end_at')}{told}\n"
         "    offset 0\n"
         f"  ) s\n), cases as (\n{RECOVERIES.strip()}\n)\n"
         f"select a.*, {asked.dims(columns)} as dims\nfrom cases a{joins}{accounts.join('a')}\nwhere {' and '.join(conditions)}"

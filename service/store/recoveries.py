@@ -10,7 +10,8 @@ _NEWEST = 'time_us desc, rank desc, source collate "C" desc, id collate "C" desc
 # step; whether it was recovered or lost is what was said last, and `recovered_us` and `amount` are those of its last
 # `recovered`; the account is the first that is named.
 RECOVERIES = f"""
-select s.*, c.account, c.channel, c.began_us, case when c.outcome = 'recovered' then c.recovered_us end as recovered_us,
+select s.*, coalesce(c.accounts[cardinality(c.accounts)], '') as account, c.channel, c.began_us,
+       case when c.outcome = 'recovered' then c.recovered_us end as recovered_us,
        c.recovered ->> 'amount_currency' as amount_currency, (c.recovered ->> 'amount')::numeric as amount
 from sought s
 cross join lateral (
@@ -19,9 +20,7 @@ cross join lateral (
          (array_agg(action order by {_NEWEST}) filter (where action in ('recovered', 'lost')))[1] as outcome,
          (array_agg(fields order by {_NEWEST}) filter (where action = 'recovered'))[1] as recovered,
          coalesce((array_agg(fields ->> 'channel' order by {_NEWEST}) filter (where fields ? 'channel'))[1], '') as channel,
-         coalesce(
-           (array_agg(account order by time_us, source collate "C", id collate "C") filter (where account <> ''))[1], ''
-         ) as account
+         array_agg(account order by {_NEWEST}) filter (where account <> '') as accounts
   from step t
   cross join lateral (
     select t.fields ->> 'action' as action, array_position(array[{_RANKS}], t.fields ->> 'action') as rank

@@ -9,8 +9,8 @@
 -- default_window = "day"
 -- [live]
 -- windows = ["day"]
-select c.tenant, c.win, c.dims, '' as statistic, sum(c.renewal - w.last_day) as numerator, count(*) as denominator
-from contracts c
-join wins w on w.tenant = c.tenant and w.win = c.win
-where c.renewal >= w.last_day
-group by c.tenant, c.win, c.dims
+select r.tenant, r.win, r.dims, '' as statistic, sum(r.day - w.last_day) as numerator, count(*) as denominator
+from renewals r
+join wins w on w.tenant = r.tenant and w.win = r.win
+where r.day >= w.last_day
+group by r.tenant, r.win, r.dims

@@ -22,31 +22,17 @@
 -- better = "lower"
 -- [live]
 -- windows = ["month"]
-with ends as (
-  select tenant, win, account, dims, true as at_end, customer, amount, currency, false as first from accounts_at_end
-  union all
-  select tenant, win, account, null, false, customer, amount, currency, false from accounts_at_start
-  union all
-  select tenant, win, account, null, null, null, null, null, true from first_customers
-), accounts as (
-  select tenant, win, account, (array_agg(dims) filter (where at_end))[1] - 'currency' as dims, bool_or(first) as first,
-         coalesce(bool_or(customer) filter (where not at_end), false) as was, bool_or(customer) filter (where at_end) as is_now,
-         max(amount) filter (where not at_end) as paid, max(currency) filter (where not at_end) as paid_in,
-         max(amount) filter (where at_end) as pays, max(currency) filter (where at_end) as pays_in
-  from ends
-  group by tenant, win, account
-  having bool_or(at_end)
-), moves as (
+with moves as (
   -- One that pays in another currency now has less of the one and more of the other.
-  select tenant, win, dims, first, was, is_now, pays_in as currency, pays,
+  select tenant, win, dims, is_first, was, is_now, pays_in as currency, pays,
          case when paid_in = pays_in then paid else 0 end as paid
-  from accounts where pays_in is not null
+  from customers_moved where pays_in is not null
   union all
-  select tenant, win, dims, first, was, is_now, paid_in, 0, paid
-  from accounts where paid_in is not null and paid_in is distinct from pays_in
+  select tenant, win, dims, is_first, was, is_now, paid_in, 0, paid
+  from customers_moved where paid_in is not null and paid_in is distinct from pays_in
 ), kinds as (
   select tenant, win, dims || jsonb_build_object('currency', currency) as dims, pays - paid as change,
-         case when not was and first then 'new'
+         case when not was and is_first then 'new'
               when not was then 'reactivation'
               when not is_now then 'churned'
               when pays >= paid then 'expansion'

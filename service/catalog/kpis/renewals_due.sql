@@ -18,13 +18,13 @@
 -- windows = ["quarter"]
 select c.tenant, c.win, c.dims, s.statistic, s.n as numerator, null::numeric as denominator
 from (
-  select c.tenant, c.win, c.dims, count(*) filter (where c.renewal >= w.first_day and c.renewal < w.end_day) as due,
-         count(*) filter (where c.renewal >= w.last_day and c.renewal < w.last_day + 30) as month,
-         count(*) filter (where c.renewal >= w.last_day and c.renewal < w.last_day + 90) as quarter,
-         count(*) filter (where c.renewal < w.last_day) as overdue
-  from contracts c
-  join wins w on w.tenant = c.tenant and w.win = c.win
-  group by c.tenant, c.win, c.dims
+  select r.tenant, r.win, r.dims, count(*) filter (where r.day >= w.first_day and r.day < w.end_day) as due,
+         count(*) filter (where r.day >= w.last_day and r.day < w.last_day + 30) as month,
+         count(*) filter (where r.day >= w.last_day and r.day < w.last_day + 90) as quarter,
+         count(*) filter (where r.day < w.last_day) as overdue
+  from renewals r
+  join wins w on w.tenant = r.tenant and w.win = r.win
+  group by r.tenant, r.win, r.dims
 ) c
 cross join lateral (
   values ('', c.due), ('next_30_days', c.month), ('next_90_days', c.quarter), ('overdue', c.overdue)
