@@ -125,6 +125,22 @@ FREQUENCY = pl.Schema(
     }
 )
 FREQUENCY_KEYS = [name for name in FREQUENCY if name != "uses"]
+TRACKED = pl.Schema(
+    {
+        "tenant": pl.Int32(),
+        "delivery": pl.String(),
+        "accepted_us": pl.Int64(),  # null, and all up to is_excluded: only the final was seen
+        "source": pl.String(),
+        "id": pl.String(),
+        "account": pl.String(),
+        "integration": pl.String(),
+        "direction": pl.String(),
+        "limit_ns": pl.Int64(),
+        "is_excluded": pl.Boolean(),
+        "final_us": pl.Int64(),
+    }
+)
+TRACKED_KEYS = ["tenant", "delivery"]
 
 
 # Made once: a fold leaves most of them empty, and under low load making them would cost more than the fold.
@@ -141,6 +157,7 @@ _NOTHING = {
         "probes": PROBES,
         "sessions": SESSIONS,
         "frequency": FREQUENCY,
+        "tracked": TRACKED,
     }.items()
 }
 
@@ -160,3 +177,4 @@ class Deltas:
     probes: pl.DataFrame = field(default_factory=lambda: _NOTHING["probes"])
     sessions: pl.DataFrame = field(default_factory=lambda: _NOTHING["sessions"])
     frequency: pl.DataFrame = field(default_factory=lambda: _NOTHING["frequency"])
+    tracked: pl.DataFrame = field(default_factory=lambda: _NOTHING["tracked"])

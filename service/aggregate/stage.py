@@ -31,6 +31,7 @@ def stage_deltas(deltas: Deltas, resolved: Resolved) -> dict[str, bytes]:
         "probe": _of(deltas.probes, _probes),
         "session": _of(deltas.sessions, session_rows),
         "frequency": _of(deltas.frequency, lambda uses: frequency_rows(uses, resolved.users, resolved.features)),
+        "tracked": _of(deltas.tracked, lambda tracked: tracked.sort("tenant", "delivery")),
         "state": _of(deltas.states, lambda states: _states(states, dated=False)),
         "state_history": _of(deltas.states, lambda states: _states(states, dated=True)),
         "milestone": _of(deltas.milestones, lambda earliest: earliest.sort("tenant", "kind", "milestone", "who")),

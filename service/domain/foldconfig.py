@@ -44,6 +44,8 @@ class FoldConfig:
     """Usage properties that are split by, with how many values each may have."""
     frequency_features: frozenset[str] = frozenset()
     """Features whose uses are kept by user and week; `*` is anything."""
+    tracked: frozenset[str] = frozenset()
+    """Integrations whose deliveries are kept one by one from their acceptance on."""
     first_uses: tuple[FirstUse, ...] = ()
     """First uses that are kept, in the order of their names."""
     together: tuple[Together, ...] = ()

@@ -8,6 +8,7 @@ before it changes it (docs/adr/0012). Elsewhere, what would change nothing is le
 from typing import Final
 
 from service.store.derived import DERIVED, DERIVED_REACHED
+from service.store.merges_deliveries import TRACKED
 from service.store.merges_usage import FREQUENCY, SESSION
 
 # Ids of stored events: a run a batch; compaction makes one of many.
@@ -202,6 +203,7 @@ MERGES: Final = (
     ("probe", PROBE),
     ("session", SESSION),
     ("frequency", FREQUENCY),
+    ("tracked", TRACKED),
     ("state", SEGMENT_DIRTY),
     ("state", STATE),
     ("state_history", STATE_HISTORY),

@@ -28,6 +28,7 @@ QUERIES = {
     "frequency": """select f.tenant, coalesce(n.name, '') as feature, f.week, f.account, u.user_id, f.uses
         from user_feature_week f left join name n on n.id = f.feature
         join app_user u on u.tenant = f.tenant and u.ordinal = f.user_ordinal""",
+    "tracked": "select * from tracked_delivery",
     "state": "select tenant, kind, who, account, field, time_us, source, id, value from state",
     "state_history": "select tenant, kind, who, account, field, time_us, source, id, value from state_history",
     "milestone": "select * from milestone",

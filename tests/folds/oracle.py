@@ -65,6 +65,8 @@ class Oracle:
     probes: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     sessions: dict[tuple[Any, ...], tuple[int, int]] = field(default_factory=dict)
     frequency: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    tracked: dict[tuple[int, str], tuple[tuple[Any, ...], int | None]] = field(default_factory=dict)
+    """By delivery: the earliest acceptance as it was told, and the earliest final."""
 
 
 def bin_of(value: int) -> int:
@@ -212,6 +214,16 @@ class Folding:
             "excluded": row.excluded,
         }
         self.fact(row, "delivery", dims, 1, time_us=time_us, value=value)
+        told, done = self.made.tracked.get((row.tenant, row.delivery), ((None,) * 8, None))
+        if row.outcome == "accepted" and row.integration in self.config(row, time_us).tracked:
+            of = (row.account, row.integration, row.direction, limit, bool(row.excluded))
+            accepted = (time_us, row.source, row.id, *of)
+            told = accepted if told[0] is None else min(told, accepted, key=lambda each: each[:3])
+        elif final and any(row.integration in each.tracked for each in self.context.configs[row.tenant].versions):
+            done = time_us if done is None else min(done, time_us)
+        else:
+            return
+        self.made.tracked[row.tenant, row.delivery] = (told, done)
 
     def request(self, row: RequestRow) -> None:
         dims = {name: getattr(row, name) for name in ("service", "route", "method", "region", "error_kind", "excluded")}

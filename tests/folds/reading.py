@@ -14,7 +14,7 @@ BITS = ("up", "down", "degraded", "planned", "excluded")
 
 
 def read(deltas: Deltas) -> Oracle:
-    for name in ("facts", "activity", "users", "states", "milestones", "steps", "probes", "sessions", "frequency"):
+    for name in ("facts", "activity", "users", "states", "milestones", "steps", "probes", "sessions", "frequency", "tracked"):
         assert getattr(deltas, name).schema == getattr(schemas, name.upper())
     made = Oracle(users=_set(deltas.users))
     seen = deltas.activity.rows()
@@ -36,6 +36,7 @@ def read(deltas: Deltas) -> Oracle:
         _put(made.steps, step[:6], step[6:])
     made.sessions = _by_key(deltas.sessions, 3)
     made.frequency = {key: uses for key, (uses,) in _by_key(deltas.frequency, 5).items()}
+    made.tracked = {key: (told[:8], told[8]) for key, told in _by_key(deltas.tracked, 2).items()}
     for row in deltas.probes.iter_rows(named=True):
         key = tuple(row[k] for k in ("tenant", "account", "component", "monitor", "region", "bucket"))
         counts = {name: row[name] for name in ("probes", "probes_up") if row["probes"]}

@@ -62,6 +62,7 @@ CONTEXT = FoldContext(
                     properties={"plan": 20},
                     limit_ns={"benevity": 1},
                     frequency_features=frozenset({"export"}),
+                    tracked=frozenset({"benevity"}),
                     first_uses=(
                         FirstUse("shared", frozenset({"export"})),
                         FirstUse("live", frozenset({"export"}), of_account=True),
@@ -150,7 +151,7 @@ OWN: dict[str, Any] = {
     ),
     "delivery": lambda draw: DeliveryRow(
         **_head(draw),
-        delivery="d",
+        delivery=draw(st.sampled_from(["d", "e"])),
         integration=draw(st.sampled_from(["benevity", "sap"])),
         outcome=draw(st.sampled_from(["accepted", "retrying", "delivered", "failed", "dead_lettered", "redelivered"])),
         attempt=draw(st.integers(1, 2)),

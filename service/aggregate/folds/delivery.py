@@ -6,6 +6,7 @@ from service.aggregate.context import FoldContext
 from service.aggregate.deltas import Deltas
 from service.aggregate.folds.facts import fold_facts
 from service.aggregate.folds.fold import Fold
+from service.aggregate.folds.tracked import tracked
 from service.aggregate.folds.versions import versions
 
 FINALS = ("delivered", "failed", "dead_lettered")
@@ -13,14 +14,15 @@ DIMS = ("integration", "direction", "outcome", "retried", "on_time", "limited", 
 
 
 def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
-    """Facts of the kind `delivery`: one a step, with the latency (nanoseconds) of the delivered.
+    """Facts of the kind `delivery`: one a step, with the latency (nanoseconds) of the delivered; and what is tracked.
 
     A delivered final with a limit, its own or else the integration's as declared for its time, was on time or
     not; a final that failed has no `on_time`: it was not.
     """
     delivered, limit = pl.col("outcome") == "delivered", pl.col("limit_ns")
     final = pl.col("outcome").is_in(FINALS)
-    observed = _limited(events, context).select(
+    limited = _limited(events, context)
+    observed = limited.select(
         "tenant",
         "account",
         "time_us",
@@ -38,7 +40,9 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
     )
     texts = {name: _said(name, when=True) for name in ("retried", "limited", "exhausted")}
     texts |= {"automated": _said("automated", when=False), "on_time": pl.col("on_time").cast(pl.String).fill_null("")}
-    return Deltas(facts=fold_facts("delivery", observed, DIMS, context, texts=texts))
+    return Deltas(
+        facts=fold_facts("delivery", observed, DIMS, context, texts=texts), tracked=tracked(events, limited, context.configs)
+    )
 
 
 def _limited(events: pl.DataFrame, context: FoldContext) -> pl.DataFrame:

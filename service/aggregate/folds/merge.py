@@ -10,6 +10,7 @@ from service.aggregate.folds.facts import NEWEST, facts_of
 from service.aggregate.folds.frequency import added_uses
 from service.aggregate.folds.sessions import added_sessions
 from service.aggregate.folds.tally import Bins, Exact, Tally, by_newness, grouped_rows, narrowed, regroup
+from service.aggregate.folds.tracked import first_tracked
 from service.domain import histogram
 
 FACT_KEYS = ["tenant", "kind", "account", "dims", "grain", "bucket"]
@@ -38,6 +39,7 @@ def merge(deltas: Sequence[Deltas]) -> Deltas:
         probes=_united([delta.probes for delta in deltas], united_probes),
         sessions=_united([delta.sessions for delta in deltas], added_sessions),
         frequency=_united([delta.frequency for delta in deltas], added_uses),
+        tracked=_united([delta.tracked for delta in deltas], first_tracked),
     )
 
 

@@ -1,6 +1,33 @@
 """Every table, as SQLAlchemy Core; Alembic's migrations follow from these."""
 
-from service.store.tables import control, facts, generations, history, kpi, log, reports, sets, support, tenants, usage
+from service.store.tables import (
+    control,
+    deliveries,
+    facts,
+    generations,
+    history,
+    kpi,
+    log,
+    reports,
+    sets,
+    support,
+    tenants,
+    usage,
+)
 from service.store.tables.base import metadata
 
-__all__ = ["control", "facts", "generations", "history", "kpi", "log", "metadata", "reports", "sets", "support", "tenants", "usage"]
+__all__ = [
+    "control",
+    "deliveries",
+    "facts",
+    "generations",
+    "history",
+    "kpi",
+    "log",
+    "metadata",
+    "reports",
+    "sets",
+    "support",
+    "tenants",
+    "usage",
+]

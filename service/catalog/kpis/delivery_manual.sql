@@ -1,0 +1,23 @@
+-- id = "delivery_manual"
+-- title = "Deliveries redelivered by hand"
+-- definition = "deliveries redelivered by hand (automated false), a week; excluded ones left out"
+-- family = "Delivery SLA"
+-- unit = "deliveries"
+-- kind = "count"
+-- better = "lower"
+-- dimensions = ["account", "integration", "direction"]
+-- declared = "integrations"
+-- default_statistic = "per_week"
+-- [statistics.per_week]
+-- title = "Deliveries redelivered by hand, a week"
+-- unit = "deliveries/week"
+-- per = "week"
+-- [facts]
+-- kind = "delivery"
+-- where = "not d ? 'excluded' and d->>'outcome' = 'redelivered' and d->>'automated' = 'false'"
+-- [live]
+-- windows = ["7d", "28d"]
+-- by = [[], ["integration"]]
+select tenant, win, dims, '' as statistic, sum(n) as numerator, null::numeric as denominator
+from facts
+group by tenant, win, dims

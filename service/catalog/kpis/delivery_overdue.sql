@@ -1,0 +1,16 @@
+-- id = "delivery_overdue"
+-- title = "Deliveries overdue"
+-- definition = "deliveries accepted longer ago than their limit and not final at the window's end, of integrations that declare tracks_accepted; excluded ones, and those without a limit, left out"
+-- family = "Delivery SLA"
+-- unit = "deliveries"
+-- kind = "count"
+-- better = "lower"
+-- dimensions = ["account", "integration", "direction"]
+-- default_window = "1h"
+-- [suggestion]
+-- op = "<="
+-- target = 0.0
+-- [live]
+-- windows = ["5m", "1h", "1d"]
+-- by = [[], ["integration"]]
+select tenant, win, dims, '' as statistic, n as numerator, null::numeric as denominator from overdue
