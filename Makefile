@@ -54,6 +54,10 @@ format: $(VENV)/.dev ## bring the code into form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: kpi-docs
+kpi-docs: $(VENV)/.runtime ## write the pages of docs/kpis from the heads of the catalog
+	$(BIN)/tidegauge kpi-docs docs/kpis
+
 bench: $(VENV)/.runtime ## ingest and aggregate events per CPU-second, event-to-visible latency
 	$(BIN)/python -m loadtests.bench $(ARGS)
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "check": Place("look", "check"),
     "repartition": Place("repartition", "start"),
     "settings": Place("look", "show_settings"),
+    "kpi-docs": Place("kpi_docs", "write"),
 }
 
 

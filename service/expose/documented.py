@@ -1,0 +1,183 @@
+"""A page a KPI and their index, in Markdown, from what the heads of the catalog say."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+
+from service.catalog import Catalog, Kpi
+from service.catalog.kpi import MAIN
+from service.catalog.statement import statement
+from service.domain.families.registry import FAMILIES
+from service.expose.live import metric_name
+
+INDEX = "README.md"
+CHAPTERS = (
+    "Adoption and engagement",
+    "Delivery SLA",
+    "Service level",
+    "Incidents",
+    "Support",
+    "Satisfaction",
+    "Revenue and customers",
+)
+_OF_FACTS = {"meter": "measurement", "session": "usage"}
+_OF_TABLES = (
+    ("activity_day", "usage"),
+    ("app_user", "usage"),
+    ("reached", "usage"),
+    ("reached", "user"),
+    ("session_quarter", "usage"),
+    ("user_feature_week", "usage"),
+    ("seat", "usage"),
+    ("probe_quarter", "probe"),
+    ("ticket", "ticket"),
+    ("tracked_delivery", "delivery"),
+)
+"""Rollups, each with a family that fills it; those of several families name it in the statement."""
+_SHARED = re.compile(r"(?:family|kind) = '([a-z]+)'")
+_KINDS: Mapping[str, str] = {"count": "a count", "mean": "a mean", "ratio": "a ratio", "durations": "durations, one by one"}
+
+
+def pages(catalog: Catalog) -> dict[str, str]:
+    """Every page by the name of its file."""
+    return {INDEX: _index(catalog), **{f"{kpi.id}.md": page(kpi) for kpi in catalog.kpis.values()}}
+
+
+def families_of(kpi: Kpi) -> list[str]:
+    """The event families that a KPI is computed from, in the order of the contract."""
+    known = [family.name for family in FAMILIES]
+    return [name for name in known if name in _needed(kpi)]
+
+
+def page(kpi: Kpi) -> str:
+    """The page of one KPI."""
+    head = kpi.head
+    rows = [
+        ("id", f"`{kpi.id}`"),
+        ("unit", _unit(head.unit)),
+        ("formula", f"`{head.formula}`") if head.formula else ("kind", _KINDS.get(head.kind, "a distribution")),
+        ("better", {"neither": "neither higher nor lower"}.get(head.better, head.better)),
+        ("computed from", ", ".join(f"`{name}`" for name in families_of(kpi)) + " events"),
+        ("split and filtered by", _listed(kpi.dimensions) or "nothing"),
+        ("windows", _windows(kpi)),
+        ("usual target", _target(kpi)),
+        ("kept current", _live(kpi)),
+        ("in Prometheus", ", ".join(f"`{name}`" for name in dict.fromkeys(metric_name(kpi, each)[0] for each in kpi.statistics))),
+    ]
+    parts = [
+        f"# {head.title}",
+        f"{head.definition[:1].upper()}{head.definition[1:]}.",
+        "| | |\n|---|---|\n" + "\n".join(f"| {name} | {_cell(text)} |" for name, text in rows),
+        *_notes(kpi),
+        "## Statistics\n" + "\n".join(_statistic(name, kpi) for name in kpi.statistics) if len(kpi.statistics) > 1 else "",
+        "## Parameters\n" + "\n".join(_parameters(kpi)) if head.parameters else "",
+        f"## Ask for it\n```sh\ncurl -sS -H \"Authorization: Bearer $TIDEGAUGE_KEY\" \\\n  '{_query(kpi)}'\n```",
+        "## An event that counts\n" + "\n".join(_examples(kpi)),
+        f"[All KPIs]({INDEX})",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _index(catalog: Catalog) -> str:
+    chapters = dict.fromkeys((*CHAPTERS, *(kpi.head.family for kpi in catalog.kpis.values())))
+    parts = [
+        "# KPIs",
+        "What each means, what it is computed from, and how to ask for it. Made from the heads of the files in "
+        "`service/catalog/kpis` by `make kpi-docs`; [Reading KPIs](../reading-kpis.md) says what holds for all of them.",
+    ]
+    for chapter in chapters:
+        ours = [kpi for kpi in catalog.kpis.values() if kpi.head.family == chapter]
+        lines = [
+            f"| [`{kpi.id}`]({kpi.id}.md) | {_cell(kpi.head.title)} | {_unit(kpi.head.unit)} | {_target(kpi)} |" for kpi in ours
+        ]
+        if lines:
+            parts.append(f"## {chapter}\n| KPI | | unit | usual target |\n|---|---|---|---|\n" + "\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _needed(kpi: Kpi) -> set[str]:
+    if kpi.formula is not None:
+        return {name for one in kpi.formula.kpis.values() for name in _needed(one)}
+    facts = {_OF_FACTS.get(kpi.head.facts.kind, kpi.head.facts.kind)} if kpi.head.facts is not None else set()
+    text = statement(kpi, (), frozenset()).text
+    words = set(re.findall(r"[a-z_]+", text))
+    return facts | {family for table, family in _OF_TABLES if table in words} | set(_SHARED.findall(text))
+
+
+def _notes(kpi: Kpi) -> list[str]:
+    head, notes = kpi.head, []
+    if head.required:
+        notes.append(f"Nothing is added up across {_listed(head.required)}: name one, or split by it.")
+    if head.apart:
+        notes.append(f"Nothing is added up across {_listed(head.apart)}: where there are several, each has its row.")
+    if head.platform_wide:
+        notes.append("For one account, what names no account counts too.")
+    if head.whole_days:
+        notes.append("Windows are whole local days.")
+    return [" ".join(notes)] if notes else []
+
+
+def _statistic(name: str, kpi: Kpi) -> str:
+    statistic = kpi.statistics[name]
+    unit = "" if name == "count" and not statistic.unit else f" ({_unit(statistic.unit)})"
+    return f"- {'the plain value' if name == MAIN else f'`{name}`'}: {statistic.title}{unit}"
+
+
+def _parameters(kpi: Kpi) -> Iterable[str]:
+    for name, parameter in kpi.head.parameters.items():
+        values = _listed(parameter.values) or "a number"
+        default = f"`{parameter.default}`" if parameter.default else "as declared"
+        yield f"- `{name}`: {parameter.title}; {values}; without it {default}"
+
+
+def _query(kpi: Kpi) -> str:
+    needed = [name for name in kpi.head.required if name != "meter"]
+    free = [name for name in kpi.head.dimensions if not name.endswith("*") and name not in kpi.head.required]
+    meter = ["meter=web_vital.lcp"] if "meter" in kpi.head.required else []
+    by = ",".join(needed or free[:1])
+    parameters = [f"window={kpi.head.default_window}", *meter, *([f"by={by}"] if by else [])]
+    return f"http://127.0.0.1:8080/v1/kpis/{kpi.id}?{'&'.join(parameters)}"
+
+
+def _examples(kpi: Kpi) -> Iterable[str]:
+    needed = families_of(kpi)
+    for family in FAMILIES:
+        if family.name in needed:
+            yield f"```json\n{json.dumps(dict(family.example), indent=2, ensure_ascii=False)}\n```"
+
+
+def _windows(kpi: Kpi) -> str:
+    named = _listed(name for name in kpi.head.windows if kpi.takes(name))
+    own = "; any `start` and `end`" if kpi.head.custom else ""
+    return f"{named}{own}; without one `{kpi.head.default_window}`"
+
+
+def _target(kpi: Kpi) -> str:
+    said = kpi.head.suggestion
+    if said is None:
+        return ""
+    statistic = f"`{said.statistic}` " if said.statistic else ""
+    limit = f", at the least {said.op} {said.limit:g}" if said.limit is not None else ""
+    return f"{statistic}{said.op} {said.target:g}{limit}"
+
+
+def _live(kpi: Kpi) -> str:
+    live = kpi.head.live
+    if live is None:
+        return "no"
+    splits = [f"by {' and '.join(by)}" for by in live.by if by]
+    return (
+        f"{_listed(live.windows)}{'; also ' + ', '.join(splits) if splits else ''}; closed days, weeks and months in the history"
+    )
+
+
+def _unit(unit: str) -> str:
+    return unit or "as its events say"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
