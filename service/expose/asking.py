@@ -21,6 +21,7 @@ from service.expose.answers import PLAIN
 from service.expose.comparing import Comparand, read_comparand
 from service.expose.cursors import read_cursor
 from service.expose.moments import instant_us
+from service.expose.programmes import programme_bounds_us
 from service.settings import Settings
 
 RESERVED = frozenset(
@@ -116,13 +117,17 @@ def read_window(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Setti
     name, start = parameters.get("window"), parameters.get("start")
     if name is None and start is None:
         name = of_series or default_window(kpi.head, asker.config)
+    start_us, end_us = read_instant("start", start, asker), read_instant("end", parameters.get("end"), asker)
+    of_programme = programme_bounds_us(name, asker.config, asker.zone, asker.now_us if end_us is None else end_us)
+    if of_programme is not None and start_us is None:
+        name, (start_us, end_us) = None, of_programme
     window = resolve_window(
         asker.tenant,
         asker.zone,
         now_us=asker.now_us,
         name=name,
-        start_us=read_instant("start", start, asker),
-        end_us=read_instant("end", parameters.get("end"), asker),
+        start_us=start_us,
+        end_us=end_us,
         whole_days=kpi.head.whole_days,
     )
     if not of_series and not kpi.takes(window.name):

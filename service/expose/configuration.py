@@ -16,6 +16,8 @@ from service.clock import Clock
 from service.domain.config.differences import differences
 from service.domain.config.document import MAX_CHARACTERS, Form
 from service.domain.config.versions import FOR_EVER_US, TenantConfigs
+from service.domain.localtime import day_of
+from service.domain.programme import week_of
 from service.errors import InvalidQuery, StoreUnavailable
 from service.expose.answering import headers_of
 from service.expose.asking import Asker, read_instant
@@ -66,14 +68,15 @@ class Doors:
         async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             configs = (await load_configs(connection, [principal.tenant]))[principal.tenant]
             at_us = read_instant("at", at, Asker(principal.tenant, configs.timezone, now_us))
-            place = configs.place_at(now_us if at_us is None else at_us)
+            at_us = now_us if at_us is None else at_us
+            place = configs.place_at(at_us)
             number = configs.numbers[place]
             headers = headers_of(f'"{configs.version}-{number}"')
             if _wants_toml(request):
                 principal.need((ADMIN,))
                 source = await load_source(connection, principal.tenant, number)
                 return Response(source, media_type=TOML, headers=headers | {"Tidegauge-Config-Version": str(number)})
-        body = _body(principal, configs, place)
+        body = _body(principal, configs, place) | {"programme_week": _week(configs, place, at_us)}
         return Response(msgspec.json.encode(body), media_type="application/json", headers=headers)
 
     async def change(self, request: Request, principal: Principal, *, dry_run: bool) -> Response:
@@ -129,6 +132,13 @@ def _body(principal: Principal, configs: TenantConfigs, place: int) -> dict[str,
         ],
         "config": config,
     }
+
+
+def _week(configs: TenantConfigs, place: int, at_us: int) -> dict[str, int] | None:
+    """Which week of the programme it is at a time."""
+    programme = configs.versions[place].programme
+    week = week_of(programme, day_of(at_us, configs.timezone)) if programme is not None else None
+    return None if programme is None or week is None else {"week": week, "of": programme.weeks}
 
 
 def _outcome(applied: Applied, *, dry_run: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ _VERSION: dict[str, Any] = {
     "valid_from": "2027-01-04T05:00:00Z",
     "planned": [{"version": 3, "valid_from": "2027-02-01T05:00:00Z"}],
     "config": _CONFIG,
+    "programme_week": {"week": 3, "of": 8},
 }
 _OUTCOME: dict[str, Any] = {
     "version": 3,

@@ -25,6 +25,7 @@ from service.expose.answering import etag_of, headers_of, is_known, unchanged
 from service.expose.answers import number, unit_of, window_body
 from service.expose.asking import Asker, read_instant
 from service.expose.ground import Ground, Grounds
+from service.expose.programmes import programme_bounds_us
 from service.expose.tables import MEDIA_TYPE, to_csv, wants_csv
 from service.http.auth import Principal, require
 from service.settings import Settings
@@ -97,14 +98,13 @@ def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, settings: Sett
 def _bounds(parameters: QueryParams, ground: Ground, settings: Settings) -> Window:
     """The window asked for; raises InvalidQuery."""
     asker = Asker(ground.tenant, ground.zone, ground.now_us)
-    window = resolve_window(
-        ground.tenant,
-        ground.zone,
-        now_us=ground.now_us,
-        name=parameters.get("window") or (None if "start" in parameters else DEFAULT_WINDOW),
-        start_us=read_instant("start", parameters.get("start"), asker),
-        end_us=read_instant("end", parameters.get("end"), asker),
-    )
+    name = parameters.get("window") or (None if "start" in parameters else DEFAULT_WINDOW)
+    start_us, end_us = read_instant("start", parameters.get("start"), asker), read_instant("end", parameters.get("end"), asker)
+    at_us = ground.now_us if end_us is None else end_us
+    bounds = programme_bounds_us(name, ground.configs.at(ground.now_us), ground.zone, at_us)
+    if bounds is not None and start_us is None:
+        name, (start_us, end_us) = None, bounds
+    window = resolve_window(ground.tenant, ground.zone, now_us=ground.now_us, name=name, start_us=start_us, end_us=end_us)
     days = (window.end_us - window.start_us) // DAY
     if days > settings.query_max_days:
         raise InvalidQuery("start", f"{days} days are more than {settings.query_max_days}: ask for a shorter window")
