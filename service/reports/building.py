@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from service.catalog import Value, Window, window_before
+from service.catalog import Value, Window
+from service.catalog.comparing import changed, part_before
 from service.clock import to_datetime
 from service.domain.targets import Status
+from service.domain.trend import Change
 from service.expose.answers import unit_of
 from service.expose.moments import rfc3339
 from service.expose.scorecards import scorecard_body
@@ -17,8 +19,6 @@ from service.reports.model import Block, Cell, Figure, Figures, Grid, Prose, Rep
 from service.reports.numbers import change_text, readable, target_text
 from service.reports.reading import Named, Reader
 
-SAME_SHARE = 0.02
-"""A relative change below it is none (kpis.md, *Trend*)."""
 _READ: Mapping[type[Ask], Callable[[Reader, Any], Awaitable[Block]]] = {
     layout.Split: tables.split,
     layout.Daily: tables.daily,
@@ -84,11 +84,14 @@ class Builder:
     async def _figure(self, selector: str) -> Figure:
         if selector not in self._figures:
             named = self.reader.named(selector)
-            now, before = await self.reader.values(named, (self.reader.window, window_before(self.reader.window)))
-            self._figures[selector] = self._made(named, now, before)
+            before = part_before(named.kpi, self.reader.window)
+            values = await self.reader.values(named, (self.reader.window, before))
+            self._figures[selector] = self._made(named, (values[0], self.reader.window), (values[1], before))
         return self._figures[selector]
 
-    def _made(self, named: Named, now: Value, before: Value) -> Figure:
+    def _made(self, named: Named, of_now: tuple[Value, Window], of_before: tuple[Value, Window]) -> Figure:
+        now, before = of_now[0], of_before[0]
+        moved = changed(named.kpi, named.statistic, of_now, of_before)
         judgement, unit = self.reader.judgement(named, now), unit_of(named.kpi, now)
         target = judgement.range if judgement.range is not None else judgement.target
         return Figure(
@@ -101,7 +104,7 @@ class Builder:
             target=target_text(judgement.op, target, unit),
             before=named.text(before),
             change=change_text(now.value, before.value, unit),
-            trend=_trend(now.value, before.value, named.kpi.statistics[named.statistic].better),
+            trend=_trend(moved),
             note=now.note or now.reason.replace("_", " "),
         )
 
@@ -141,9 +144,6 @@ def _title(named: Named) -> str:
     return f"{named.title} ({where})" if where else named.title
 
 
-def _trend(value: float | None, before: float | None, better: str) -> str:
-    if value is None or before is None or better == "neither":
-        return ""
-    if value == before or (before and abs(value - before) < SAME_SHARE * abs(before)):
-        return "same"
-    return "better" if (value > before) == (better == "higher") else "worse"
+def _trend(moved: Change) -> str:
+    """`better`, `worse`; `stable` where a test cannot tell the change from noise."""
+    return moved.verdict or moved.trend or ""

@@ -31,7 +31,7 @@ class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
     before: str = ""
     change: str = ""
     trend: str = ""
-    """`better`, `worse`, `same` …; "" where nothing can be said."""
+    """`better`, `worse`, `stable` …; "" where nothing can be said."""
     note: str = ""
 
 
