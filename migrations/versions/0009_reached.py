@@ -65,10 +65,15 @@ with told as (
   from dated d join seat s on s.tenant = d.tenant and s.account = d.account and s.user_ordinal = d.ordinal
 )
 insert into reached (tenant, population, what, span, since, chunk, bits)
-select e.tenant, e.population, e.what, g.span, date_trunc(g.span, e.day)::date, e.ordinal / 2048,
-       bit_or(set_bit(0::bit(2048), e.ordinal % 2048, 1))
-from everyone e cross join (values ('day'), ('month')) as g(span)
-group by 1, 2, 3, 4, 5, 6
+select tenant, population, what, 'day', day, ordinal / 2048, bit_or(set_bit(0::bit(2048), ordinal % 2048, 1))
+from everyone group by tenant, population, what, day, ordinal / 2048
+"""
+
+# Months are what their days are.
+MONTHS = """
+insert into reached (tenant, population, what, span, since, chunk, bits)
+select tenant, population, what, 'month', date_trunc('month', since)::date, chunk, bit_or(bits)
+from reached where span = 'day' group by 1, 2, 3, 5, 6
 """
 
 
@@ -90,6 +95,7 @@ def upgrade() -> None:
     )
     op.execute(SEATS)
     op.execute(BITS)
+    op.execute(MONTHS)
 
 
 def downgrade() -> None:

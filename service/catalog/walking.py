@@ -7,16 +7,10 @@ from service.catalog.asked import Asked
 from service.catalog.population import CHUNK
 from service.domain.foldconfig import FIRST
 
+_START: Final = "(extract(epoch from w.start_at) * 1000000)::bigint"
 _UNTIL: Final = "(extract(epoch from w.until_at) * 1000000)::bigint"
 
-# When users came to what a step asks for; '' is to be provisioned.
-_MOMENTS: Final = """
-    select tenant, who, account, time_us, milestone as code from milestone where kind = 'user'
-    union all
-    select tenant, who, account, time_us, '' from state_history
-    where kind = 'user' and field = 'status' and value = 'provisioned'""".strip()
-
-# Under which milestone the first-ever times of a step stand.
+# Under which milestone the first-ever times of a step stand; '' is to be provisioned.
 _CODE: Final = f"""
     case
       when users = 'active' or users = 'activated' and activating = 'first_use' then '{FIRST}'
@@ -46,34 +40,46 @@ def walked(asked: Asked) -> str:
 
 
 def _begun(accounts: Accounts) -> str:
-    """Users whose first-ever first step lies in the window."""
+    """Users who came to the first step in the window: for the first time, as far as the window shows."""
     keys = "".join(f", {column} as {name}" for name, column in accounts.shown.items())
     places = ", ".join(str(place) for place in range(1, 7 + len(accounts.shown)))
     named = "".join(f" and {condition}" for condition in accounts.conditions())
+    within = f"time_us >= {_START} and time_us < {_UNTIL}"
     return (
         f"select w.tenant, w.win, s.funnel, s.within, {_UNTIL} as until_us, m.who{keys}, min(m.time_us) as time_us\n"
         f"from wins w join steps_of s on s.tenant = w.tenant and s.place = 1{accounts.join('w')}\n"
-        f"join (\n    {_MOMENTS}\n) m on m.tenant = s.tenant and m.code = s.code and m.time_us < {_UNTIL}{named}\n"
-        f"group by {places}, w.start_at\n"
-        "having min(m.time_us) >= (extract(epoch from w.start_at) * 1000000)::bigint"
+        "cross join lateral (\n"
+        f"  select who, account, time_us from milestone\n"
+        f"  where tenant = w.tenant and kind = 'user' and milestone = s.code and {within}\n"
+        "  union all\n"
+        f"  select who, account, time_us from state_history\n"
+        f"  where s.code = '' and tenant = w.tenant and kind = 'user' and field = 'status' and value = 'provisioned'\n"
+        f"    and {within}\n"
+        f"  offset 0\n) m\nwhere true{named}\ngroup by {places}"
     )
 
 
 def _come(accounts: Accounts) -> str:
-    """Each of them at every step: whether it was reached after all before it, and in time (`near`)."""
+    """Each of them at every step: whether it was reached first after all before it, and in time (`near`).
+
+    Whose first-ever first step lies before the window did not come to it in the window.
+    """
     keys = "".join(f", b.{name}" for name in accounts.shown)
     same = "".join(f" and {column} = b.{name}" for name, column in accounts.shown.items())
     named = "".join(f" and {condition}" for condition in accounts.conditions())
+    latest = f"max(o.time_us) over (partition by b.tenant, b.win, b.funnel, b.who{keys} order by s.place)"
+    limit = "b.within is null or o.time_us <= b.time_us + extract(epoch from b.within) * 1000000"
+    moment = "tenant = b.tenant and kind = 'user' and who = b.who and time_us < b.until_us"
     return (
-        f"select b.tenant, b.win, b.funnel, b.who{keys}, s.place, coalesce(\n"
-        "    o.time_us >= max(o.time_us) over (partition by b.tenant, b.win, b.funnel, b.who"
-        f"{keys} order by s.place)\n"
-        "    and (b.within is null or o.time_us <= b.time_us + extract(epoch from b.within) * 1000000), false) as near\n"
+        f"select b.tenant, b.win, b.funnel, b.who{keys}, s.place,\n"
+        f"  coalesce(o.time_us >= {latest}\n    and o.time_us >= b.time_us and ({limit}), false) as near\n"
         f"from begun b join steps_of s on s.tenant = b.tenant and s.funnel = b.funnel{accounts.join('b')}\n"
-        "cross join lateral (\n"
-        f"  select min(m.time_us) as time_us from (\n    {_MOMENTS}\n  ) m\n"
-        f"  where m.tenant = b.tenant and m.who = b.who and m.code = s.code and m.time_us < b.until_us{same}{named}\n"
-        ") o"
+        "cross join lateral (\n  select min(m.time_us) as time_us from (\n"
+        f"    select account, time_us from milestone where {moment} and milestone = s.code\n"
+        "    union all\n"
+        f"    select account, time_us from state_history\n"
+        f"    where s.code = '' and {moment} and field = 'status' and value = 'provisioned'\n"
+        f"  ) m where true{same}{named}\n) o"
     )
 
 

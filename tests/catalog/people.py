@@ -168,6 +168,7 @@ async def _reach(connection: asyncpg.Connection) -> None:
     await connection.execute(REACHED.SEATS)
     await connection.execute("delete from reached")
     await connection.execute(REACHED.BITS)
+    await connection.execute(REACHED.MONTHS)
 
 
 async def _feature(connection: asyncpg.Connection, tenant: int, name: str) -> int:

@@ -13,7 +13,18 @@ from tests.catalog.test_plans import nodes, plan
 
 NOW = SystemClock().now_us()
 TENANTS = 40
-GUARDED = ("activity_day", "probe_quarter", "state_history", "step", "milestone")
+GUARDED = ("activity_day", "reached", "probe_quarter", "state_history", "step", "milestone")
+DECLARED = {
+    "funnel": [
+        {"name": "alone", "steps": [{"name": "known", "accounts": "known"}, {"name": "come", "users": "provisioned"}]},
+        {
+            "name": "f1",
+            "ordered": True,
+            "within": "7d",
+            "steps": [{"name": "f1", "users": "milestone:first_login"}, {"name": "f2", "users": "milestone:first_value"}],
+        },
+    ]
+}
 FILL = """
 insert into tenant (name, timezone) select 't' || g, 'UTC' from generate_series(1, 40) g;
 insert into name (tenant, kind, name) select t, 'feature', 'f' || f from generate_series(1, 40) t, generate_series(1, 5) f;
@@ -30,6 +41,16 @@ from generate_series(1, 40) t, generate_series(0, 300) g;
 insert into milestone (tenant, kind, milestone, who, account, time_us, source, id)
 select t, 'user', m, 'u' || g, '', extract(epoch from now() - g * interval '1 hour') * 1000000, '/s', 'e' || g
 from generate_series(1, 40) t, generate_series(0, 300) g, unnest(array['first_login', 'first_value', 'trained']) m;
+insert into name (tenant, kind, name)
+select t, 'milestone', m from generate_series(1, 40) t, unnest(array['first_login', 'first_value', 'trained']) m;
+insert into reached (tenant, population, what, span, since, chunk, bits)
+select t, p, w.what, s, date_trunc(s, current_date - d)::date, c, ('x' || repeat(md5(t::text || d || c), 16))::bit(2048)
+from generate_series(1, 40) t, unnest(array['user', 'seat']) p, unnest(array['day', 'month']) s, generate_series(0, 40) d,
+  generate_series(0, 1) c, lateral (
+    select 0 as what union all select -1
+    union all select id from name where tenant = t and kind = 'milestone' and name <> 'trained'
+  ) w
+on conflict do nothing;
 insert into probe_quarter
 select t, '', c, m, '', date_bin('15 min', now(), 'epoch') - q * interval '15 min',
   b, ~b, ~b, ~b, ~b, 1, 1
@@ -60,6 +81,7 @@ def questions(kpi: Kpi) -> list[Question]:
     needed = dict.fromkeys(kpi.head.required, ("f1",))
     splits = [name.replace("*", "region") for name in kpi.head.dimensions]
     asked = [Question(filters=needed), *(Question((name,), needed) for name in splits)]
+    asked += [Question(kpi.head.required)] if kpi.head.required else []
     return [*asked, Question(filters=needed | {"account": ("a1",)}), Question(filters=needed | {"account": ("a1", "a2")})]
 
 
@@ -67,7 +89,7 @@ def questions(kpi: Kpi) -> list[Question]:
 async def test_sets_states_and_steps_are_read_by_key_alone(connection: asyncpg.Connection, kpis: list[Kpi], mode: str) -> None:
     await connection.execute(FILL)
     await connection.execute(f"set plan_cache_mode = {mode}")
-    declared = {tenant: declared_of(TenantConfig()) for tenant in range(1, TENANTS + 1)}
+    declared = {tenant: declared_of(TenantConfig.model_validate(DECLARED)) for tenant in range(1, TENANTS + 1)}
     for kpi in kpis:
         for question in questions(kpi):
             read = await plan(connection, kpi, windows(kpi), question, declared)
