@@ -64,6 +64,9 @@ class Settings(BaseSettings):
         pattern=r"^[a-zA-Z0-9._-]{1,200}$",
         description="Consumer group that reads topics; one an installation",
     )
+    kafka_source_max_unpacked_bytes: int = Field(
+        64_000_000, ge=1_000_000, description="What one compressed batch of a topic's records may come to"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
     log_format: Literal["json", "console"] = Field("json", description="Form of the logs")
     partitions: int = Field(

@@ -91,8 +91,11 @@ class Telemetry:
             ["topic", "partition"],
             registry=topics,
         )
-        self.source_parked = Gauge(
-            "tidegauge_source_parked_partitions", "Partitions whose next record cannot be unpacked", registry=topics
+        self.source_unreadable = Counter(
+            "tidegauge_source_unreadable_records",
+            "Offsets of batches that could not be read: one dead letter a batch says which",
+            ["topic"],
+            registry=topics,
         )
         self.source_missing = Gauge("tidegauge_source_missing_topics", "Topics that are bound and do not exist", registry=topics)
         self.source_partitions = Gauge("tidegauge_source_partitions", "Partitions that this process reads", registry=topics)

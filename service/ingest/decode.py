@@ -19,7 +19,7 @@ from service.ingest.rejecting import Rejecter
 from service.ingest.shaping import Shaper
 
 if TYPE_CHECKING:
-    from service.ingest.plain.packed import Packed
+    from service.ingest.plain.packed import Bytes, Ints, Packed
 
 __all__ = ["Batch", "Decoder", "Form", "Limits", "Rejection", "Stamp"]
 
@@ -69,8 +69,15 @@ class Decoder:
 
     def decode_each(self, raws: Sequence[bytes], stamp: Stamp) -> Batch:
         """Make rows of events that came each by itself, as records of a topic do; what is no JSON is rejected like the rest."""
+        return self._decode_packed(self._packer.each(raws, stamp), stamp)
+
+    def decode_spans(self, read: "Bytes", begins: "Ints", sizes: "Ints", stamp: Stamp) -> Batch:
+        """As `decode_each`, of events that lie in these bytes, which SPARE zeros follow; `begins` are addresses."""
+        return self._decode_packed(self._packer.spans(read, begins, sizes, stamp), stamp)
+
+    def _decode_packed(self, packed: "Packed", stamp: Stamp) -> Batch:
         batch = Batch()
-        self._take_others(self._packer.each(raws, stamp), stamp, batch, forgiving=True)
+        self._take_others(packed, stamp, batch, forgiving=True)
         batch.order_rejected()
         return batch
 

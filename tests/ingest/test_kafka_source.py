@@ -2,18 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from aiokafka import AIOKafkaProducer, codec
+from aiokafka import AIOKafkaProducer
 
 from service.clock import SECOND
 from service.domain.families.rows import UsageRow
 from service.expose import readiness
 from service.ingest.kafka.session import COMMIT_INTERVAL_S
-from service.ingest.kafka.trouble import UNPACKING
 from service.supervisor import free_port
 from tests.broker import Broker
 from tests.ingest.events import bad_event, encoded, request_event, usage_event
@@ -107,12 +106,6 @@ async def test_compressed_records_are_read_like_others(made: Reading, topic: Top
     async with reading(made):
         await made.appended(21)
     assert len(await made.ids()) == 21
-
-
-@pytest.mark.parametrize("decode", [codec.gzip_decode, codec.snappy_decode, codec.lz4_decode, codec.zstd_decode])
-def test_what_damaged_compression_raises_parks_a_partition(decode: Callable[[bytes], bytes]) -> None:
-    with pytest.raises(UNPACKING):
-        decode(b"\x01 of no codec's form" * 9)
 
 
 async def test_a_record_larger_than_a_fetch_is_rejected_and_the_next_one_read(made: Reading, kafka: Broker) -> None:
@@ -285,25 +278,36 @@ async def test_a_record_that_is_read_again_is_the_same_event(made: Reading, kafk
     assert len({row.id_hash for row in rejected}) == 1
 
 
-async def test_a_partition_that_cannot_be_unpacked_is_parked_and_the_others_go_on(made: Reading, kafka: Broker) -> None:
-    topic = await Topic(kafka).make(partitions=2)
+async def test_a_header_whose_name_is_no_text_costs_no_record(made: Reading, topic: Topic) -> None:
     await made.bind(bound(topic))
     await topic.send(*events(2))
     await topic.send_unpackable()
     await topic.send(*events(1, first=2))
-    await topic.send(*events(2, first=3), partition=1)
-    async with reading(made) as source:
-        await until(lambda: made.metric("parked_partitions") == 1)
-        await made.appended(4)
-        assert source.standing == (False, f"{topic.name}/0 hold a record that cannot be unpacked")
-        await topic.send(*events(1, first=5), partition=1)
-        await made.appended(5)
-    assert await made.ids() == ["e0", "e1", "e3", "e4", "e5"]
-    assert await topic.committed(made.group, 2) == [2, 3]
-    await topic.set_offset(made.group, 3)
     async with reading(made):
-        await made.appended(6)
-    assert "e2" in await made.ids()
+        await made.appended(4)
+    assert await made.ids() == ["e0", "e1", "e2"]
+    # It holds an object, which is no event.
+    assert {place: row.reason for place, row in (await made.refused()).items()} == {f"kafka:{topic.name}:0:2": "missing_field"}
+
+
+async def test_a_batch_that_unpacks_to_more_than_the_limit_is_one_dead_letter_and_the_source_moves_on(
+    database_url: str, kafka: Broker, topic: Topic
+) -> None:
+    async with installed(database_url, kafka, kafka_source_max_unpacked_bytes=1_000_000) as made:
+        await made.bind(bound(topic))
+        await topic.send(*events(2))
+        await topic.send(encoded(usage_event("bomb", extension="x" * 1_200_000)), compression="gzip")
+        await topic.send(*events(2, first=2), compression="gzip")
+        async with reading(made) as source:
+            await made.appended(5)
+            await until(lambda: made.metric("lag_records", topic=topic.name, partition="0") == 0)
+            assert source.standing == (True, "reads 1 topics")
+        assert await made.ids() == ["e0", "e1", "e2", "e3"]
+        [(place, row)] = (await made.refused()).items()
+        assert (place, row.reason) == (f"kafka:{topic.name}:0:2", "too_large")
+        assert "at offset 2 unpacks to more than 1,000,000 bytes" in row.detail
+        assert made.metric("unreadable_records_total", topic=topic.name) == 1
+        assert await topic.committed(made.group) == [5]
 
 
 async def test_a_topic_that_ends_before_the_offset_is_read_from_its_beginning(made: Reading, topic: Topic) -> None:

@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from service import wiring
-from service.ingest.kafka import intake, polling, session
+from service.ingest.kafka import fetching as fetching_of
+from service.ingest.kafka import intake, session
+from service.ingest.kafka.haul import Haul
 from service.ingest.kafka.intake import Intake
 from service.ingest.kafka.polling import Poller
+from service.lifecycle import cancel
 from service.store.sources import Binding
 from tests.broker import Broker
 from tests.ingest.events import encoded, usage_event
@@ -36,18 +39,16 @@ class SlowToBegin(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no ty
     """A consumer whose brokers say where a partition begins only when the test lets them; the last one answers last."""
 
     may_say: asyncio.Event
-    has_read = False
+    is_asked: asyncio.Event
+    says_errors = False
 
     async def beginning_offsets(self, partitions: Any) -> Any:
+        self.is_asked.set()
         await self.may_say.wait()
         return await super().beginning_offsets(partitions)
 
     async def getmany(self, *partitions: TopicPartition, **how: Any) -> Any:
-        if partitions[0].partition == 1 and not self.has_read:
-            return {}
-        found = await super().getmany(*partitions, **how)
-        self.has_read |= bool(found)
-        return found
+        return await super().getmany(*partitions, **how) if self.says_errors else {}
 
 
 async def test_what_a_poll_has_read_is_handed_on_before_the_brokers_are_asked_for_anything(made: Reading, kafka: Broker) -> None:
@@ -57,32 +58,39 @@ async def test_what_a_poll_has_read_is_handed_on_before_the_brokers_are_asked_fo
     consumer = SlowToBegin(
         bootstrap_servers=kafka.bootstrap, group_id=made.group, enable_auto_commit=False, auto_offset_reset="none"
     )
-    consumer.may_say = asyncio.Event()
+    consumer.may_say, consumer.is_asked = asyncio.Event(), asyncio.Event()
     await consumer.start()
     try:
         read, new = (TopicPartition(topic.name, number) for number in range(2))
         consumer.assign([read, new])
-        poller = Poller(consumer, made.base.telemetry, careful=True)
+        poller = Poller(consumer, made.base.telemetry)
+        fetching = asyncio.create_task(poller.fetch())
         async with asyncio.timeout(PATIENCE_S):
-            while not (polled := await poller.poll()):
+            while not (hauls := await poller.poll()):
                 pass
-            assert [record.offset for record in polled[read]] == [0, 1, 2]
-        asking = asyncio.create_task(poller.poll())
-        await asyncio.sleep(2 * polling.CAREFUL_PAUSE_S)
+            assert [(haul.partition, haul.offset, haul.following) for haul in hauls] == [(read, 0, 3)]
+            consumer.says_errors = True
+            # The next poll asks where the other one begins, and while it waits partitions move.
+            asking = asyncio.create_task(poller.poll())
+            while not consumer.is_asked.is_set():
+                if asking.done():
+                    assert list(asking.result()) == []
+                    asking = asyncio.create_task(poller.poll())
+                await asyncio.wait([asking], timeout=0.05)
         poller.revoked()
         consumer.may_say.set()
-        assert await asking == {}
+        assert list(await asking) == []
         poller.places.assigned()
 
-        async def has_begun() -> bool:
-            await poller.poll()
-            return new in await poller.places.changed()
+        async def has_read() -> bool:
+            return any(haul.partition == new for haul in await poller.poll())
 
         # The answer that was on its way is nobody's any more: the partition is met again, begun, and read.
         await topic.send(*events(1, first=3), partition=1)
-        await until(has_begun)
+        await until(has_read)
         assert await consumer.position(new) == 1
     finally:
+        await cancel([fetching])
         await consumer.stop()
 
 
@@ -120,25 +128,31 @@ async def test_a_poll_of_large_records_is_bounded_and_decoded_in_pieces_that_arr
     batch = [usage_event(f"e{number}") for number in range(2_000)]
     for _ in range(20):
         await topic.send(encoded(batch))
-    records: list[ConsumerRecord] = []
+    hauls: list[Haul] = []
     place = TopicPartition(topic.name, 0)
     consumer = AIOKafkaConsumer(bootstrap_servers=topic.kafka.bootstrap, group_id=None, enable_auto_commit=False)
     await consumer.start()
     try:
         consumer.assign([place])
         consumer.seek(place, 0)
-        poller = Poller(consumer, made.base.telemetry, careful=True)
-        while len(records) < 20:
-            polled = (await poller.poll()).get(place, ())
-            size = sum(record.serialized_value_size for record in polled)
-            assert size < polling.MAX_BYTES + max((record.serialized_value_size for record in polled), default=0)
-            records += polled
+        poller = Poller(consumer, made.base.telemetry)
+        fetching = asyncio.create_task(poller.fetch())
+        while not hauls or hauls[-1].following < 20:
+            hauls += await poller.poll()
+        await cancel([fetching])
     finally:
         await consumer.stop()
-    door = Intake(wiring.decoder(made.base), made.base.clock, made.base.telemetry, max_record_events=10_000)
-    parcels = list(door.parcels({place: records}, {topic.name: Binding(topic.name, made.tenant.id, "pilot", backfill=False)}))
+    assert max(haul.size for haul in hauls) < fetching_of.PARTITION_BYTES + 2 * len(encoded(batch))
+    door = Intake(
+        wiring.decoder(made.base),
+        made.base.clock,
+        made.base.telemetry,
+        max_record_events=10_000,
+        max_unpacked_bytes=64_000_000,
+    )
+    parcels = list(door.parcels(hauls, {topic.name: Binding(topic.name, made.tenant.id, "pilot", backfill=False)}))
     assert sum(parcel.events for parcel in parcels) == 40_000
-    assert max(parcel.events for parcel in parcels) < intake.PARCEL_EVENTS + len(batch)
+    assert max(parcel.events for parcel in parcels) < 2 * intake.PARCEL_EVENTS + len(batch)
     ends = [parcel.following[place] for parcel in parcels]
     assert ends == sorted(ends)
     assert ends[-1] == 20

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -47,13 +46,6 @@ class Flight:
         """Have a parcel appended; there must be `room`."""
         appending = asyncio.create_task(self._append(parcel), name="source-append")
         self._sent.append(_Sent(appending, parcel.following))
-
-    def pass_over(self, places: Mapping[TopicPartition, int]) -> None:
-        """Nothing of ours lies between what was sent and these offsets: they arrive with what was sent last."""
-        if self.is_empty:
-            self._arrived |= places
-        else:
-            self._sent[-1].following.update(places)
 
     async def room(self) -> None:
         """Wait until one more parcel may be sent; raises what an append can never succeed for."""

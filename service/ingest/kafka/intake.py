@@ -1,28 +1,28 @@
-"""From records that were polled together to rows for the log: a topic's events at once, as cheaply as one batch."""
+"""From what was fetched of topics to rows for the log: a run of records at once, as cheaply as one batch."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from typing import Any
+from typing import Final
 
-from aiokafka import ConsumerRecord, TopicPartition
+import numpy as np
+from aiokafka import TopicPartition
 
 from service.clock import Clock
 from service.errors import EventRefused
 from service.eventlog.codec import AnyRow
 from service.ingest.batch import Batch, PackedRows, Stamp
 from service.ingest.decode import Decoder
-from service.ingest.kafka.record import OBJECT, PLAIN_HEADERS, events_of
+from service.ingest.kafka.batches import OFFSET, PLAIN, VALUE, VALUE_BYTES
+from service.ingest.kafka.haul import Haul, Ints, Run, Unreadable, prepare
+from service.ingest.kafka.record import events_of, headers_in
+from service.ingest.kafka.unpacking import Unpacker
 from service.store.sources import Binding
 from service.telemetry import Telemetry
 
-PARCEL_EVENTS = 10_000
-PARCEL_BYTES = 2_000_000
-"""How much is decoded without a pause, some 50 ms; a parcel holds less than twice as much, and one record."""
-_US_PER_MS = 1_000
-
-Polled = Mapping[TopicPartition, Sequence[ConsumerRecord]]
-"""Records by partition, in the order of their offsets."""
+PARCEL_EVENTS: Final = 10_000
+PARCEL_BYTES: Final = 2_000_000
+"""How much is decoded without a pause; a parcel holds less than twice as much, and one record."""
+_US_PER_MS: Final = 1_000
 
 
 @dataclass(slots=True)
@@ -42,110 +42,125 @@ class Parcel:
         return self.events >= PARCEL_EVENTS or self.size >= PARCEL_BYTES
 
 
-@dataclass(slots=True)
-class _Piece:
-    """Records of a topic that are decoded at once: the events, and which record each of them lay in."""
-
-    records: list[ConsumerRecord] = field(default_factory=list)
-    raws: list[bytes] = field(default_factory=list)
-    lay: list[ConsumerRecord] = field(default_factory=list)
-    refused: list[tuple[ConsumerRecord, EventRefused]] = field(default_factory=list)
-    size: int = 0
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.raws) >= PARCEL_EVENTS or self.size >= PARCEL_BYTES
-
-
 class Intake:
     """Decodes records by the contract, and counts what became of them."""
 
-    def __init__(self, decoder: Decoder, clock: Clock, telemetry: Telemetry, *, max_record_events: int) -> None:
+    def __init__(
+        self, decoder: Decoder, clock: Clock, telemetry: Telemetry, *, max_record_events: int, max_unpacked_bytes: int
+    ) -> None:
         self._decoder = decoder
         self._clock = clock
         self._telemetry = telemetry
         self._most = max_record_events
+        self._unpacker = Unpacker(max_unpacked_bytes)
+        prepare()
 
-    def parcels(self, polled: Polled, bindings: Mapping[str, Binding]) -> Iterator[Parcel]:
-        """Make parcels of these records, whose topics are all bound; each is decoded when it is asked for."""
-        by_topic: dict[str, list[ConsumerRecord]] = {}
-        for partition, records in polled.items():
-            by_topic.setdefault(partition.topic, []).extend(records)
-        now_us = self._clock.now_us()
+    def parcels(self, hauls: Sequence[Haul], bindings: Mapping[str, Binding]) -> Iterator[Parcel]:
+        """Make parcels of what was fetched, of topics that are all bound; each is decoded when it is asked for."""
         parcel = Parcel()
-        for topic, records in by_topic.items():
-            for received_us, run in _received_together(records, now_us):
-                for piece in self._pieces(run):
-                    self._put(parcel, piece, bindings[topic], received_us)
+        for haul in hauls:
+            binding = bindings[haul.partition.topic]
+            for part in haul.parts(self._unpacker):
+                for batch, following, size in self._batches(part, haul.partition, binding):
+                    self._put(parcel, batch, binding.topic)
+                    parcel.size += size
+                    parcel.following[haul.partition] = following
                     if parcel.is_full:
                         yield parcel
                         parcel = Parcel()
+            parcel.following[haul.partition] = haul.following
         if parcel.following:
             yield parcel
 
-    def _pieces(self, records: Sequence[ConsumerRecord]) -> Iterator[_Piece]:
-        piece = _Piece()
-        for record in records:
-            if piece.is_full:
-                yield piece
-                piece = _Piece()
-            value = record.value
-            piece.records.append(record)
-            piece.size += record.serialized_value_size
-            if value and value[:1] == OBJECT and record.headers in PLAIN_HEADERS:
-                piece.raws.append(value)
-                piece.lay.append(record)
-                continue
-            try:
-                events = events_of(value, record.headers, most=self._most)
-            except EventRefused as refusal:
-                piece.refused.append((record, refusal))
-            else:
-                piece.raws += events
-                piece.lay += (record,) * len(events)
-        yield piece
+    def _batches(self, part: Run | Unreadable, partition: TopicPartition, binding: Binding) -> Iterator[tuple[Batch, int, int]]:
+        """The events of a part, piece by piece; with the offset behind each piece, and its size."""
+        now_us = self._clock.now_us()
+        if isinstance(part, Unreadable):
+            yield self._refused(part, partition, binding, now_us), part.following, len(part.raw)
+            return
+        # A broker's clock may be ahead of ours, but nothing is received later than now.
+        received_us = now_us if part.stamp_ms is None else min(part.stamp_ms * _US_PER_MS, now_us)
+        for cells in _pieces(part.cells):
+            offsets = cells[:, OFFSET]
+            decode = self._decode_plain if cells[0, PLAIN] else self._decode_others
+            batch = decode(part, cells, _Stamped(partition, binding, received_us, offsets))
+            yield batch, int(offsets[-1]) + 1, int(cells[:, VALUE_BYTES].clip(0).sum())
+        yield Batch(), part.following, 0
 
-    def _put(self, parcel: Parcel, piece: _Piece, binding: Binding, received_us: int) -> None:
-        batch = self._decode(piece, binding, received_us)
-        self._count(binding.topic, batch)
+    def _decode_plain(self, run: Run, cells: Ints, stamp: "_Stamped") -> Batch:
+        """Records that are each an event, as they lie."""
+        return self._decoder.decode_spans(run.read, cells[:, VALUE], cells[:, VALUE_BYTES], stamp.of(None))
+
+    def _decode_others(self, run: Run, cells: Ints, stamp: "_Stamped") -> Batch:
+        """Records whose headers say what they are, or that hold several events, or none."""
+        begin = run.read.ctypes.data
+        raws: list[bytes] = []
+        lay: list[int] = []
+        refused: list[tuple[int, bytes, EventRefused]] = []
+        for number, (value_at, size, _, _, headers_at, headers_end) in enumerate(cells.tolist()):
+            value = None if size < 0 else run.read[value_at - begin : value_at - begin + size].tobytes()
+            try:
+                headers = headers_in(run.read[headers_at - begin : headers_end - begin].tobytes())
+                events = events_of(value, headers, most=self._most)
+            except EventRefused as refusal:
+                refused.append((number, value or b"", refusal))
+            else:
+                raws += events
+                lay += (number,) * len(events)
+        placed = stamp.of(lay + [number for number, _, _ in refused])
+        batch = self._decoder.decode_each(raws, placed)
+        for index, (_, raw, why) in enumerate(refused, len(raws)):
+            self._decoder.refuse(index, raw, why, placed, batch)
+        return batch
+
+    def _refused(self, part: Unreadable, partition: TopicPartition, binding: Binding, now_us: int) -> Batch:
+        """What stands in the dead letters for a batch that cannot be read: where it begins, how far it goes, and why."""
+        batch = Batch()
+        last = part.following - 1
+        span = f"at offset {last}" if last == part.offset else f"at offsets {part.offset} to {last}"
+        refusal = EventRefused(part.reason, "", f"a batch of records {span} {part.why}")
+        stamp = _Stamped(partition, binding, now_us, np.array([part.offset]))
+        self._decoder.refuse(0, part.raw, refusal, stamp.of(None), batch)
+        self._telemetry.source_unreadable.labels(partition.topic).inc(part.following - part.offset)
+        return batch
+
+    def _put(self, parcel: Parcel, batch: Batch, topic: str) -> None:
         for family, rows in batch.rows.items():
             parcel.rows.setdefault(family, []).extend(rows)
         parcel.packed += batch.packed
         parcel.events += batch.accepted + len(batch.rejected)
-        parcel.size += piece.size
-        last = {record.partition: record.offset for record in piece.records}
-        parcel.following |= {TopicPartition(binding.topic, number): offset + 1 for number, offset in last.items()}
+        if batch.accepted:
+            self._telemetry.source_events.labels(topic, "accepted").inc(batch.accepted)
+        for rejection in batch.rejected:
+            self._telemetry.source_events.labels(topic, rejection.reason).inc()
+        self._telemetry.ingest_unknown_fields.inc(batch.unknown_fields)
+        self._telemetry.ingest_rounded.inc(batch.rounded)
 
-    def _decode(self, piece: _Piece, binding: Binding, received_us: int) -> Batch:
-        lay = piece.lay + [record for record, _ in piece.refused]
+
+@dataclass(frozen=True, slots=True)
+class _Stamped:
+    """The stamp of records, but for which of them an event lay in."""
+
+    partition: TopicPartition
+    binding: Binding
+    received_us: int
+    offsets: Ints
+
+    def of(self, lay: Sequence[int] | None) -> Stamp:
+        """The stamp of events of which each lay in one of the records, by its number; None: each in its own."""
 
         def place(index: int) -> str:
-            record = lay[index]
-            return f"kafka:{record.topic}:{record.partition}:{record.offset}"
+            number = index if lay is None else lay[index]
+            return f"kafka:{self.partition.topic}:{self.partition.partition}:{self.offsets[number]}"
 
-        stamp = Stamp(binding.tenant, received_us, binding.backfill, place=place)
-        batch = self._decoder.decode_each(piece.raws, stamp)
-        for index, (record, why) in enumerate(piece.refused, len(piece.raws)):
-            self._decoder.refuse(index, record.value or b"", why, stamp, batch)
-        return batch
-
-    def _count(self, topic: str, batch: Batch) -> None:
-        telemetry = self._telemetry
-        telemetry.source_events.labels(topic, "accepted").inc(batch.accepted)
-        for rejection in batch.rejected:
-            telemetry.source_events.labels(topic, rejection.reason).inc()
-        telemetry.ingest_unknown_fields.inc(batch.unknown_fields)
-        telemetry.ingest_rounded.inc(batch.rounded)
+        return Stamp(self.binding.tenant, self.received_us, self.binding.backfill, place=place)
 
 
-def _received_together(records: list[ConsumerRecord], now_us: int) -> Iterator[tuple[int, Sequence[ConsumerRecord]]]:
-    """Records by the instant of their receipt: the broker's, where it stamps them itself (LogAppendTime), else now."""
-    if not any(record.timestamp_type for record in records):
-        yield now_us, records
+def _pieces(cells: Ints) -> Iterator[Ints]:
+    """Records that follow one another, are all plain or all others, and are not too many to be decoded at once."""
+    if not len(cells):
         return
-    by_instant: Iterable[tuple[Any, Iterator[ConsumerRecord]]] = groupby(
-        records, key=lambda record: record.timestamp if record.timestamp_type else None
-    )
-    for stamped_ms, run in by_instant:
-        # A broker's clock may be ahead of ours, but nothing is received later than now.
-        yield now_us if stamped_ms is None else min(stamped_ms * _US_PER_MS, now_us), list(run)
+    sizes = np.cumsum(cells[:, VALUE_BYTES].clip(0))
+    parts = (cells[:, PLAIN], sizes // PARCEL_BYTES, np.arange(len(cells)) // PARCEL_EVENTS)
+    changes = np.flatnonzero(np.any([np.diff(part) != 0 for part in parts], axis=0)) + 1
+    yield from (cells[first:last] for first, last in zip([0, *changes], [*changes, len(cells)], strict=True))

@@ -12,7 +12,6 @@ class Places:
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self._consumer = consumer
-        self._told: dict[TopicPartition, int] = {}
         self._moving = False
         self.revocations = 0
         """How often partitions have moved: what was polled before the last time is no longer ours."""
@@ -21,7 +20,6 @@ class Places:
         """Partitions begin to move."""
         self.revocations += 1
         self._moving = True
-        self._told.clear()
 
     def assigned(self) -> None:
         """Partitions have moved."""
@@ -36,24 +34,13 @@ class Places:
         self._consumer.seek(partition, start)
         return start
 
-    def told(self, partition: TopicPartition, place: int) -> None:
-        """Nothing is to be said of this place: nothing was read before it."""
-        self._told[partition] = place
-
-    async def changed(self) -> dict[TopicPartition, int]:
-        """The offset that comes next, of partitions where it has changed: also past markers and aborted records.
-
-        All before it has been polled. Empty while partitions move, for the client tells those of the last assignment then.
-        """
-        revocations, changed = self.revocations, dict[TopicPartition, int]()
-        for partition in () if self._moving else self._consumer.assignment():
-            # A partition whose offset is still being asked for has no place, and is not waited for.
-            with contextlib.suppress(TimeoutError, IllegalStateError):
-                async with asyncio.timeout(0):
-                    place = await self._consumer.position(partition)
-                    if self._told.get(partition) != place:
-                        changed[partition] = place
-        if revocations != self.revocations:
-            return {}
-        self._told |= changed
-        return changed
+    async def of(self, partition: TopicPartition) -> int | None:
+        """The offset that comes next; None while that is not known, or partitions move."""
+        if self._moving:
+            return None
+        # A partition whose offset is still being asked for has no place, and is not waited for.
+        with contextlib.suppress(TimeoutError, IllegalStateError):
+            async with asyncio.timeout(0):
+                place: int = await self._consumer.position(partition)
+                return place
+        return None

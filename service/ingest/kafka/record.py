@@ -5,7 +5,7 @@ JSON event format has batches. A record without headers is taken for structured 
 """
 
 import codecs
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from service.domain.reasons import Reason
 from service.errors import BodyMalformed, EventRefused
@@ -14,8 +14,6 @@ from service.ingest.jsontext import elements
 from service.ingest.media import BATCH, CHARSETS, MAX_ATTRIBUTES, PLAIN, STRUCTURED, parse
 
 OBJECT = b"{"
-PLAIN_HEADERS: Container[object] = ((), (("content-type", STRUCTURED.encode()),))
-"""Headers of structured records as most producers send them: such a record that begins as an object is its event."""
 Headers = Iterable[tuple[str, bytes | None]]
 
 _PREFIX = "ce_"
@@ -42,6 +40,45 @@ def events_of(value: bytes | None, headers: Headers, *, most: int) -> Sequence[b
         return (value,)
     value = value.removeprefix(codecs.BOM_UTF8).strip()
     return _array(value, most) if value[:1] == b"[" else (value,)
+
+
+def headers_in(packed: bytes) -> list[tuple[str, bytes | None]]:
+    """The headers of a record of message format 2, as they lie behind its value.
+
+    Bytes of a name that are no UTF-8 are replaced: none of them is of a name that means something here.
+    Raises EventRefused where there are others than they say.
+    """
+    place = 0
+
+    def integer() -> int:
+        nonlocal place
+        value = shift = 0
+        while True:
+            byte = packed[place]
+            place += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if not byte & 0x80:
+                return value >> 1 ^ -(value & 1)
+
+    def piece() -> bytes | None:
+        nonlocal place
+        size = integer()
+        if size > len(packed) - place:
+            raise IndexError
+        begin, place = place, place + max(size, 0)
+        return None if size < 0 else packed[begin:place]
+
+    found = []
+    try:
+        for _ in range(integer()):
+            name = piece() or b""
+            found.append((name.decode(errors="replace"), piece()))
+    except IndexError:
+        place = -1
+    if place != len(packed):
+        raise _malformed("holds other headers than it says")
+    return found
 
 
 def _read(headers: Headers) -> tuple[str, dict[str, str]]:

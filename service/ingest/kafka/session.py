@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 import structlog
@@ -14,7 +14,8 @@ from service.eventlog.kafka.connection import FAILURES
 from service.ingest.backlog import LogBacklog
 from service.ingest.kafka.bindings import Bindings
 from service.ingest.kafka.flight import Flight
-from service.ingest.kafka.intake import Intake, Polled
+from service.ingest.kafka.haul import Haul
+from service.ingest.kafka.intake import Intake
 from service.ingest.kafka.lag import LagWatch
 from service.ingest.kafka.polling import Poller
 from service.lifecycle import cancel
@@ -44,7 +45,6 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has 
         flight: Flight,
         backlog: LogBacklog,
         telemetry: Telemetry,
-        careful: bool,
     ) -> None:
         self._consumer = consumer
         self._topics = topics
@@ -53,28 +53,23 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has 
         self._flight = flight
         self._backlog = backlog
         self._telemetry = telemetry
-        self._poller = Poller(consumer, telemetry, careful=careful)
+        self._poller = Poller(consumer, telemetry)
         self._lag = LagWatch(consumer, topics, flight.arrived, telemetry)
         self._committed: dict[TopicPartition, int] = {}
         self._commits = asyncio.Lock()
         self.has_joined = False
         """Whether the group has said which partitions are ours."""
         self._waits = False
-        self._places_due = False
-        """Set as often as offsets are committed: to ask for places with each poll would be dear with many partitions."""
 
     @property
     def trouble(self) -> str:
         """Why it does not read all that it should; empty: it does."""
         if self._waits:
             return "waits for room in the log"
-        if self._poller.parked:
-            names = ", ".join(f"{each.topic}/{each.partition}" for each in sorted(self._poller.parked))
-            return f"{names} hold a record that cannot be unpacked"
         return self._lag.trouble
 
     async def run(self, ended: asyncio.Task[None]) -> None:
-        """Read until `ended` is done; raises Unpackable, what Kafka's client raises, and what no append can succeed for.
+        """Read until `ended` is done; raises what Kafka's client raises, and what no append can succeed for.
 
         Whatever way it ends, what was read is appended first, if the log takes it in time, and committed.
         """
@@ -114,7 +109,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has 
     async def _work(self) -> None:
         await self._consumer.start()
         self._consumer.subscribe(list(self._topics), listener=self)
-        parts = [self._read(), self._keep_committing(), self._lag.keep()]
+        parts = [self._poller.fetch(), self._read(), self._keep_committing(), self._lag.keep()]
         tasks = [asyncio.create_task(part) for part in parts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -127,20 +122,17 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has 
         """Keep parcels on their way; ends when a record's topic is bound no more."""
         while True:
             await self._room()
-            polled = await self._poller.poll()
+            hauls = await self._poller.poll()
             bindings = self._bindings.by_topic
-            if not all(partition.topic in bindings for partition in polled):
+            if not all(haul.partition.topic in bindings for haul in hauls):
                 return
-            await self._send(polled, bindings)
-            if self._places_due:
-                self._places_due = False
-                self._flight.pass_over(await self._poller.places.changed())
+            await self._send(hauls, bindings)
 
-    async def _send(self, polled: Polled, bindings: Mapping[str, Binding]) -> None:
+    async def _send(self, hauls: Sequence[Haul], bindings: Mapping[str, Binding]) -> None:
         """Send what was polled, parcel by parcel; what is left when partitions move will be read again, here or elsewhere."""
         # Nothing may be awaited between the poll and here: a hand-over has to find all that was read.
         revocations = self._poller.places.revocations
-        for parcel in self._intake.parcels(polled, bindings):
+        for parcel in self._intake.parcels(hauls, bindings):
             self._flight.send(parcel)
             await asyncio.sleep(0)
             await self._flight.room()
@@ -168,7 +160,6 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has 
     async def _keep_committing(self) -> None:
         while True:
             await self._commit()
-            self._places_due = True
             await asyncio.sleep(COMMIT_INTERVAL_S)
 
     async def _commit(self) -> None:

@@ -14,7 +14,6 @@ from service.ingest.backlog import LogBacklog
 from service.ingest.kafka.bindings import Bindings
 from service.ingest.kafka.flight import Flight
 from service.ingest.kafka.intake import Intake
-from service.ingest.kafka.polling import Unpackable
 from service.ingest.kafka.session import Session
 from service.lifecycle import cancel
 from service.telemetry import Telemetry
@@ -24,7 +23,6 @@ LEAST_SESSION_S: Final = 6.0
 REBALANCE_TIMEOUT_S: Final = 30.0
 REQUEST_TIMEOUT_S: Final = 40.0
 """More than a rebalance may take, for joining the group is a request."""
-FETCH_BYTES: Final = 16 * 1024 * 1024
 METADATA_AGE_S: Final = 5.0
 """How soon new partitions and topics are seen."""
 PAUSE_S: Final = 1.0
@@ -95,7 +93,6 @@ class KafkaSource:
 
     async def _read(self, topics: frozenset[str], ended: asyncio.Task[None]) -> None:
         """Session after session until `ended`: whatever Kafka says, the next one may go better."""
-        careful = False
         while not ended.done():
             self._session = Session(
                 self._consumer(),
@@ -105,14 +102,10 @@ class KafkaSource:
                 flight=Flight(self._appender, self._telemetry),
                 backlog=self._backlog,
                 telemetry=self._telemetry,
-                careful=careful,
             )
             try:
                 await self._session.run(ended)
                 self._failure = ""
-            except Unpackable as error:
-                careful = True
-                log.error("source.unpackable", error=str(error), goes_on="record by record, to find the partition")  # noqa: TRY400
             except LogSealed as error:
                 log.info("source.moves", why=str(error))
                 await asyncio.wait([ended], timeout=PAUSE_S)
@@ -132,5 +125,4 @@ class KafkaSource:
             rebalance_timeout_ms=int(REBALANCE_TIMEOUT_S * 1_000),
             isolation_level="read_committed",
             metadata_max_age_ms=int(METADATA_AGE_S * 1_000),
-            fetch_max_bytes=FETCH_BYTES,
         )

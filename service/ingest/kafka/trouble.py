@@ -1,39 +1,18 @@
 """What keeps a partition from giving its next record, and how each of these is got over."""
 
 import asyncio
-import gzip
-import zlib
 
-import cramjam
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import (
-    CorruptRecordException,
-    NoOffsetForPartitionError,
-    OffsetOutOfRangeError,
-    TopicAuthorizationFailedError,
-    UnsupportedCodecError,
-)
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError, TopicAuthorizationFailedError
 
+from service.ingest.kafka.haul import Haul
 from service.ingest.kafka.places import Places
 from service.telemetry import Telemetry
 
 NOT_ALLOWED_PAUSE_S = 0.2
-UNPACKING = (
-    CorruptRecordException,
-    UnsupportedCodecError,
-    UnicodeDecodeError,
-    gzip.BadGzipFile,
-    cramjam.DecompressionError,
-    zlib.error,
-    EOFError,
-    AssertionError,
-    ValueError,
-    NotImplementedError,
-)
-"""What the client raises for a batch of records that it cannot unpack: checksum, codec, lengths, a header's name."""
 NOTHING_TO_READ = (NoOffsetForPartitionError, OffsetOutOfRangeError, TopicAuthorizationFailedError)
-"""What the client raises where there is no record to unpack."""
+"""What is met where there is no record to read."""
 
 log = structlog.get_logger(__name__)
 
@@ -45,29 +24,32 @@ class Troubles:
         self._consumer = consumer
         self._places = places
         self._telemetry = telemetry
-        self._met: list[tuple[TopicPartition | None, Exception]] = []
-        """At most one for each partition."""
-        self.parked: set[TopicPartition] = set()
+        self._met: list[Exception] = []
+        """At most two for each partition."""
+        self._passed: dict[TopicPartition, int] = {}
 
     def __bool__(self) -> bool:
         """Whether there is one to get over."""
         return bool(self._met)
 
-    def met(self, error: Exception, partition: TopicPartition | None = None) -> None:
-        """Keep one for the next `get_over`; of those that cannot be unpacked the partition has to be known."""
-        self._met.append((partition, error))
+    def met(self, error: Exception) -> None:
+        """Keep one for the next `get_over`."""
+        self._met.append(error)
 
     def forget(self) -> None:
-        """Others may have got over what stopped us: nothing is parked any more, and no trouble is ours."""
+        """Others may have got over what stopped us: no trouble is ours any more."""
         self._met.clear()
-        self.parked.clear()
-        self._telemetry.source_parked.set(0)
+        self._passed.clear()
+
+    def passed(self) -> list[Haul]:
+        """Partitions that go on elsewhere, as hauls without records: what lies before is not to be met again."""
+        passed, self._passed = self._passed, {}
+        return [Haul(partition, start, b"", start, ()) for partition, start in passed.items()]
 
     async def get_over(self) -> None:
         """Get over all of them."""
         while self._met:
-            partition, error = self._met.pop()
-            match error:
+            match error := self._met.pop():
                 case NoOffsetForPartitionError():
                     await self._begin(error.args[0])
                 case OffsetOutOfRangeError():
@@ -77,14 +59,11 @@ class Troubles:
                     self._telemetry.source_failures.labels("kafka").inc()
                     log.error("source.not_allowed", topic=str(error.args[0]), way_out="let the user describe and read it")
                     await asyncio.sleep(NOT_ALLOWED_PAUSE_S)
-                case _ if partition is not None:
-                    await self._park(partition, error)
 
     async def _begin(self, partition: TopicPartition) -> None:
         """Nobody has read it: from its beginning on, so that nothing is left out."""
         start = await self._places.seek_beginning(partition)
         if start is not None:
-            self._places.told(partition, start)
             log.info("source.begins", topic=partition.topic, partition=partition.partition, offset=start)
 
     async def _go_on(self, partition: TopicPartition, offset: int) -> None:
@@ -92,6 +71,7 @@ class Troubles:
         start = await self._places.seek_beginning(partition)
         if start is None:
             return
+        self._passed[partition] = start
         lost = max(0, start - offset)
         self._telemetry.source_lost.labels(partition.topic, partition.partition).inc(lost)
         log.error(
@@ -101,17 +81,4 @@ class Troubles:
             offset=offset,
             goes_on_at=start,
             lost_records=lost,
-        )
-
-    async def _park(self, partition: TopicPartition, error: Exception) -> None:
-        self.parked.add(partition)
-        self._consumer.pause(partition)
-        self._telemetry.source_parked.set(len(self.parked))
-        log.error(
-            "source.parked",
-            topic=partition.topic,
-            partition=partition.partition,
-            offset=await self._consumer.position(partition),
-            error=repr(error),
-            way_out="upgrade what cannot unpack it, or set the group's offset past the record while no source runs",
         )

@@ -45,12 +45,12 @@ class Packer:
         """Rows of events that came each by itself."""
         read = np.frombuffer(b"".join(raws) + bytes(SPARE), dtype=np.uint8)
         sizes = np.fromiter(map(len, raws), dtype=np.int64, count=len(raws))
-        return self.spans(read, np.cumsum(sizes) - sizes, sizes, stamp)
+        return self.spans(read, read.ctypes.data + np.cumsum(sizes) - sizes, sizes, stamp)
 
     def spans(self, read: Bytes, begins: Ints, sizes: Ints, stamp: Stamp) -> Packed:
-        """Rows of events that lie in these bytes, which SPARE zeros follow, each by itself."""
+        """Rows of events that lie each by itself in these bytes, which SPARE zeros follow; `begins` are addresses."""
         places = np.empty((len(begins), COLUMNS), dtype=np.int64)
-        places[:, EVENT] = begins + read.ctypes.data
+        places[:, EVENT] = begins
         places[:, EVENT_BYTES] = sizes
         places[:, FAMILY] = OTHER
         written = _room(int(sizes.sum()), len(begins))

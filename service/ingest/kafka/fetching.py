@@ -1,0 +1,175 @@
+"""Fetching records ahead of who reads them, as bytes: what a broker answers for a partition waits until it is taken.
+
+Kafka protocol, Fetch API (kafka.apache.org/protocol). Group, offsets, leaders and connections are the client's; its own
+fetching, which makes an object of every record, is paused.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from random import sample
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import (
+    KafkaError,
+    NotLeaderForPartitionError,
+    OffsetOutOfRangeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+from aiokafka.protocol.fetch import FetchRequest
+
+from service.ingest.kafka.haul import Haul
+from service.lifecycle import cancel
+
+ANSWER_BYTES: Final = 16 * 1024 * 1024
+"""Of one answer, but for a record that is larger."""
+PARTITION_BYTES: Final = 1024 * 1024
+"""Of a partition in an answer, but for a record that is larger."""
+_WAIT_MS: Final = 500
+"""How long a broker waits for the first record."""
+_LOOK_S: Final = 0.1
+"""How soon partitions are seen that came to us, or whose place became known."""
+_PAUSE_S: Final = 0.1
+_READ_COMMITTED: Final = 1
+_NAMES_ABORTED: Final = 4
+_NAMES_REPLICA: Final = 11
+"""Versions of answers since which they name aborted transactions, and a replica to read from, which stands behind these."""
+
+log = structlog.get_logger(__name__)
+
+
+class Fetching:
+    """Keeps one answer ready for each partition that is ours."""
+
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        place_of: Callable[[TopicPartition], Awaitable[int | None]],
+        met: Callable[[Exception], None],
+    ) -> None:
+        self._consumer = consumer
+        self._place_of = place_of
+        self._met = met
+        self._ready: dict[TopicPartition, Haul] = {}
+        self._troubled: set[TopicPartition] = set()
+        """Those that are not asked for before what they met is got over."""
+        self._under_way: dict[int, asyncio.Task[None]] = {}
+        """By broker."""
+        self._taken = asyncio.Event()
+        self._came = asyncio.Event()
+
+    async def keep(self) -> None:
+        """Fetch for ever; raises what the client raises for what it cannot get over."""
+        try:
+            while True:
+                self._taken.clear()
+                for broker, wanted in (await self._wanted()).items():
+                    self._under_way[broker] = asyncio.create_task(self._fetch(broker, wanted), name="source-fetch")
+                ending = [asyncio.create_task(self._taken.wait()), *self._under_way.values()]
+                try:
+                    await asyncio.wait(ending, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    ending[0].cancel()
+                for broker in [broker for broker, task in self._under_way.items() if task.done()]:
+                    done = self._under_way.pop(broker)
+                    if not done.cancelled():
+                        done.result()
+        finally:
+            await cancel(list(self._under_way.values()))
+
+    async def come(self, timeout_s: float) -> None:
+        """Wait until something is ready, but not longer than that."""
+        if self._ready:
+            return
+        self._came.clear()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._came.wait()
+        except TimeoutError:
+            return
+
+    def take(self) -> list[Haul]:
+        """Everything that is ready, and still wanted; from here on what follows is fetched."""
+        taken, ours = [], self._consumer.assignment()
+        for partition, haul in self._ready.items():
+            if partition in ours:
+                self._consumer.seek(partition, haul.following)
+                taken.append(haul)
+        self._ready.clear()
+        self._taken.set()
+        return taken
+
+    def forget(self) -> None:
+        """Nothing of what is ready, or comes yet, is ours any more."""
+        self._ready.clear()
+        self._troubled.clear()
+        for task in self._under_way.values():
+            task.cancel()
+
+    def resume(self) -> None:
+        """What partitions had met is got over."""
+        if self._troubled:
+            self._troubled.clear()
+            self._taken.set()
+
+    async def _wanted(self) -> dict[int, dict[TopicPartition, int]]:
+        """By broker, the partitions of which nothing is ready, and the offsets that come next."""
+        client, found = self._consumer._client, defaultdict[int, dict[TopicPartition, int]](dict)  # noqa: SLF001  # no other way
+        for partition in self._consumer.assignment() - self._ready.keys() - self._troubled:
+            broker = client.cluster.leader_for_partition(partition)
+            if broker is None or broker < 0:
+                client.force_metadata_update()
+            elif broker not in self._under_way and (place := await self._place_of(partition)) is not None:
+                found[broker][partition] = place
+        return found
+
+    async def _fetch(self, broker: int, wanted: dict[TopicPartition, int]) -> None:
+        topics = defaultdict[str, list[tuple[int, int, int]]](list)
+        # A broker gives a batch that is larger than asked for only to the first partition that has one: each has its turn.
+        for partition, place in sample(sorted(wanted.items()), len(wanted)):
+            topics[partition.topic].append((partition.partition, place, PARTITION_BYTES))
+        client = self._consumer._client  # noqa: SLF001  # no other way
+        try:
+            answer = await client.send(broker, FetchRequest(_WAIT_MS, 1, ANSWER_BYTES, _READ_COMMITTED, list(topics.items())))
+        except KafkaError as error:
+            log.warning("source.fetch_failed", broker=broker, error=str(error) or type(error).__name__)
+            client.force_metadata_update()
+            await asyncio.sleep(_PAUSE_S)
+            return
+        failed = False
+        for topic, partitions in answer.topics:
+            for number, code, end, *rest in partitions:
+                partition = TopicPartition(topic, number)
+                if code:
+                    failed = True
+                    self._refused(partition, wanted[partition], for_code(code))
+                elif rest[-1]:
+                    aborted = _aborted_in(rest, answer.API_VERSION)
+                    self._ready[partition] = Haul(partition, wanted[partition], rest[-1], end, aborted)
+        if self._ready or self._troubled:
+            self._came.set()
+        if failed:
+            await asyncio.sleep(_PAUSE_S)
+
+    def _refused(self, partition: TopicPartition, place: int, error: type[KafkaError]) -> None:
+        if error is OffsetOutOfRangeError:
+            self._troubled.add(partition)
+            self._met(OffsetOutOfRangeError({partition: place}))
+        elif error is TopicAuthorizationFailedError:
+            self._troubled.add(partition)
+            self._met(TopicAuthorizationFailedError(partition.topic))
+        else:
+            if error in {NotLeaderForPartitionError, UnknownTopicOrPartitionError}:
+                self._consumer._client.force_metadata_update()  # noqa: SLF001  # no other way
+            log.warning("source.fetch_failed", topic=partition.topic, partition=partition.partition, error=error.__name__)
+
+
+def _aborted_in(rest: Sequence[Any], version: int) -> Sequence[tuple[int, int]]:
+    """The aborted transactions, of what an answer says of a partition behind its highest offset."""
+    if version < _NAMES_ABORTED:
+        return ()
+    return (rest[2] if version >= _NAMES_REPLICA else rest[-2]) or ()
