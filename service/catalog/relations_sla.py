@@ -59,10 +59,10 @@ with reaches as (
     when l.unit in {BUSINESS} then make_interval(days => 3 + ceil(1.4 * case l.unit
       when 'bd' then l.number else l.number * 3600 / extract(epoch from {CLOSES} - {OPENS}) end)::int)
     else make_interval(mins => (l.number * case l.unit {_cases(60_000_000)} end)::int)
-  end) as reach
+  end) as reach, count(l.within_days) > 0 as asks_go_live
   from sla_limits l join declared d on d.tenant = l.tenant group by l.tenant
 ), reached as (
-  select w.tenant, {MICROS.format("w.end_at")} as to_us,
+  select w.tenant, l.asks_go_live, {MICROS.format("w.end_at")} as to_us,
          {MICROS.format("w.start_at - l.reach - h.days::int * interval '1 day'")} as from_us
   from reaches w
   join longest l on l.tenant = w.tenant
@@ -77,7 +77,7 @@ cross join lateral (
   offset 0
 ) c
 left join lateral ({TIER.strip()}) r on true
-left join lateral ({GO_LIVE.strip()}) g on true
+left join lateral ({GO_LIVE.strip()} and w.asks_go_live) g on true
 where not c.excluded""".strip()
 
 

@@ -18,6 +18,7 @@ from service.expose.cursors import read_cursor, write_cursor
 from service.expose.ground import Grounds
 from service.expose.moments import instant_us, rfc3339
 from service.expose.pages import PAGE_ROWS, Big, answer_json, answer_page, check_value
+from service.expose.tickets import add_tickets
 from service.http.auth import Principal, require
 from service.store import dead_letters, incidents, ledger
 from service.store.dead_letters import DeadLetter
@@ -39,9 +40,10 @@ Reader = Annotated[Principal, Depends(require("read"))]
 
 
 def router(pool: asyncpg.Pool, *, clock: Clock, installation: Installation, counts: ledger.Counts | None = None) -> APIRouter:
-    """`/v1/incidents`, `/v1/dead-letters`, `/v1/ledger` and `/v1/events`, of the key's tenant."""
+    """`/v1/incidents`, `/v1/tickets`, `/v1/dead-letters`, `/v1/ledger` and `/v1/events`, of the key's tenant."""
     made = APIRouter(prefix="/v1", tags=["records"])
     _add_incidents(made, pool, clock)
+    add_tickets(made, pool, clock)
     _add_dead_letters(made, pool)
     _add_ledger(made, pool, installation, counts)
     _add_events(made, pool, clock, installation)

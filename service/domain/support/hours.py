@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Self
+from typing import Final, Self
 from zoneinfo import ZoneInfo
 
 from service.clock import DAY, MINUTE, to_us
@@ -12,6 +12,7 @@ from service.domain.config import TenantConfig
 from service.domain.localtime import EPOCH, day_of
 
 _SATURDAY = 5
+EARLIEST_US: Final = 7_305 * DAY
 _MAX_DAYS_AHEAD = 40_000
 """How far a limit is looked for: beyond any that can be declared, holidays and all."""
 
@@ -53,7 +54,7 @@ class SupportHours:
 
     calendar: SupportCalendar
     from_us: int
-    """No instant before this one may be asked for."""
+    """Nothing that was worked before this instant is known."""
     _opens: list[int] = field(default_factory=list)
     _closes: list[int] = field(default_factory=list)
     _before: list[int] = field(default_factory=list)
@@ -111,8 +112,8 @@ class SupportHours:
 
 
 def hours_over(calendar: SupportCalendar, instants_us: Iterable[int]) -> SupportHours:
-    """Support hours from the earliest of these instants on."""
-    return SupportHours(calendar, min(instants_us, default=DAY) - DAY)
+    """Support hours from the earliest of these instants on, but from no earlier than 1990: what is older counts from then."""
+    return SupportHours(calendar, max(EARLIEST_US, min(instants_us, default=DAY) - DAY))
 
 
 def _minutes(written: str) -> int:
