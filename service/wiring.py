@@ -226,7 +226,7 @@ async def _aggregate_on(settings: Settings, url: str) -> Installation | None:
         )
         async with made.pool.acquire() as connection:
             await ensure_partitions(connection, now_us=made.clock.now_us(), settings=settings)
-        working = asyncio.create_task(worker.run(), name="worker")
+        working = asyncio.create_task(worker.run(alone=True), name="worker")
         generation = made.installation.generation
         checks = {
             "leases": readiness.leases(made.pool, generation, lambda: worker.holding),

@@ -9,6 +9,7 @@ import polars as pl
 
 from service.aggregate.cache import Known
 from service.aggregate.folds import FOLDS, Fold
+from service.aggregate.grouping import codes, grouped_rows
 from service.domain.foldconfig import TenantFoldConfig
 from service.store.names import OTHER, Name, admit
 
@@ -86,7 +87,7 @@ class Admission:
 def _names(frame: pl.DataFrame, fold: Fold, configs: Configs) -> Iterator[Name]:
     """Names in columns and lists, and the keys of maps."""
     for column, kind in fold.names.items():
-        for tenant, name in frame.select("tenant", column).unique().iter_rows():
+        for tenant, name in grouped_rows(frame.select("tenant", column, *codes(frame, column)))[0].iter_rows():
             if name:
                 yield Name(tenant, kind, name)
     for column, kind in fold.maps.items():
@@ -132,7 +133,7 @@ def _replace(frame: pl.DataFrame, fold: Fold, refused: Collection[Name], counts:
         over = _over(frame.select("tenant", kind=pl.lit(kind), name=column), refused)
         if over.any():
             counts[kind] += int(over.sum())
-            frame = frame.with_columns(_or_other(column, over))
+            frame = frame.with_columns(_or_other(column, over)).drop(codes(frame, column))
     for column, kind in fold.maps.items():
         pairs = _pairs(frame, column)
         over_key = _over(pairs.select("tenant", kind=pl.lit(kind), name="key"), refused)

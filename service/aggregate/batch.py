@@ -1,6 +1,6 @@
 """A batch: records of the log as columns, with what is needed to decide about each event."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from service.aggregate.records.columns import EVERYTHING, Reading
 from service.aggregate.records.scanned import Scanned, scan_records
 from service.domain.families.rows import RejectedRow
 from service.domain.ids import Offset, Partition
@@ -71,6 +72,8 @@ class Batch:
     """Where each record lies."""
     spans: dict[Partition, Span]
     producers: dict[tuple[Partition, str], Sequences]
+    whole: Callable[[str], pl.DataFrame]
+    """The frame of a family with the columns that were left out, too."""
     unreadable: dict[Partition, str] = field(default_factory=dict)
     """Partitions whose next record this release cannot read, and why; the batch ends before it."""
 
@@ -80,20 +83,22 @@ class Batch:
         return len(self.heads) + len(self.rejected)
 
 
-def read_batch(records: Sequence[Stored], *, partitions: int) -> Batch:
+def read_batch(records: Sequence[Stored], *, partitions: int, reading: Reading = EVERYTHING) -> Batch:
     """Decode records into columns; pure, for a thread. Records of a partition are in the order of their offsets."""
-    scanned = scan_records(records, partitions=partitions)
+    scanned = scan_records(records, partitions=partitions, reading=reading)
     places = [(stored.partition, stored.offset) for stored in scanned.records]
     numbers = np.arange(len(places))
     of_record = [np.repeat(numbers, rows) for rows in scanned.rows.T if rows.any()]
     heads = _heads(list(scanned.frames.values()), of_record, places)
     rejected = [(partition, _fitting(row)) for partition, row in scanned.rejected]
     spans = _spans(scanned)
+    newest = np.zeros(max(spans, default=0) + 1, dtype=np.int64)
+    np.maximum.at(newest, heads.partition, heads.received_us)
+    for partition, row in rejected:
+        newest[partition] = max(newest[partition], row.received_us)
     for partition, span in spans.items():
-        received = heads.received_us[heads.partition == partition]
-        refused = (row.received_us for of, row in rejected if of == partition)
-        span.newest_received_us = max(int(received.max(initial=0)), *refused, 0)
-    return Batch(scanned.frames, heads, rejected, places, spans, _producers(scanned), scanned.unreadable)
+        span.newest_received_us = int(newest[partition])
+    return Batch(scanned.frames, heads, rejected, places, spans, _producers(scanned), scanned.whole, scanned.unreadable)
 
 
 def _spans(scanned: Scanned) -> dict[Partition, Span]:

@@ -75,7 +75,7 @@ def decide(heads: Heads, groups: list[Group], verdicts: Outcomes, seen: SeenIds)
         hi, lo = heads.hi[part.rows], heads.lo[part.rows]
         for bucket in part.lookups():
             outcomes[part.rows[seen.contains(bucket, hi, lo)]] = Outcome.DUPLICATE
-    for rows in _copies(heads, outcomes != Outcome.DUPLICATE):
+    for rows in _copies(heads, groups, outcomes != Outcome.DUPLICATE):
         _first_counts(heads, rows, outcomes)
     return outcomes
 
@@ -88,22 +88,30 @@ def stored_runs(groups: list[Group], outcomes: Outcomes) -> Iterator[tuple[Bucke
             yield part.bucket, rows
 
 
-def _copies(heads: Heads, candidates: Mask) -> Iterator[list[int]]:
+def _copies(heads: Heads, groups: list[Group], candidates: Mask) -> Iterator[list[int]]:
     """Find the sets of events with one id, each in the order of the log."""
-    rows = np.flatnonzero(candidates)
-    rows = rows[np.argsort(heads.hi[rows], kind="stable")]
-    hi = heads.hi[rows]
-    alike = np.zeros(len(rows), dtype=np.bool_)
-    equal = hi[1:] == hi[:-1]
-    alike[1:] |= equal
-    alike[:-1] |= equal
     sets: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-    for row in rows[alike].tolist():
-        sets[int(heads.hi[row]), int(heads.lo[row])].append(row)
+    for rows in _where_copies_meet(heads, groups):
+        hi = heads.hi[rows]
+        equal = hi[1:] == hi[:-1]
+        if equal.any():
+            alike = np.append(equal, np.False_)
+            alike[1:] |= equal
+            for row in rows[alike & candidates[rows]].tolist():
+                sets[int(heads.hi[row]), int(heads.lo[row])].append(row)
     for copies in sets.values():
         if len(copies) > 1:
             # Within a record the families' order decides, which is that of the rows.
             yield sorted(copies, key=lambda row: (int(heads.record[row]), row))
+
+
+def _where_copies_meet(heads: Heads, groups: list[Group]) -> Iterator[Ints]:
+    """Rows in the order of their ids' first half: copies of a timed event are in one group, others may lie hours apart."""
+    untimed = [part.rows for part in groups if not part.timed]
+    yield from (part.rows for part in groups if part.timed)
+    if untimed:
+        rows = np.concatenate(untimed)
+        yield rows[np.argsort(heads.hi[rows])] if len(untimed) > 1 else rows
 
 
 def _first_counts(heads: Heads, rows: list[int], outcomes: Outcomes) -> None:

@@ -38,6 +38,7 @@ ACTIVITY = pl.Schema(
         "counts": pl.Boolean(),  # makes active: it is no ignored feature
     }
 )
+"""Codes of its texts (`grouping.codes`) may stand beside them."""
 ACTIVITY_KEYS = [name for name in ACTIVITY if name != "counts"]
 USERS = pl.Schema({"tenant": pl.Int32(), "user": pl.String()})  # known without any activity: given an ordinal, too
 STATES = pl.Schema(

@@ -1,7 +1,7 @@
 """What became of a batch's events, as rows of its flush: ids, hours, dead letters and the ledger."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import polars as pl
 
 from service.aggregate.batch import Batch, Heads
 from service.aggregate.dedupe import Group, stored_runs
+from service.aggregate.grouping import codes, grouped_rows
 from service.aggregate.policy import REFUSED, Outcome, Outcomes, TimePolicy, rfc3339
 from service.clock import DAY, HOUR, to_datetime
 from service.domain.ids import Partition
@@ -18,18 +19,20 @@ Rows = list[tuple[Any, ...]]
 _DAY_HOURS = 24
 
 
-def stored_frames(batch: Batch, outcomes: Outcomes) -> dict[str, pl.DataFrame]:
-    """Keep the events that are to be folded, by family; families that keep none are left out."""
-    kept = pl.Series(outcomes == Outcome.STORED)
-    if kept.all():
-        return dict(batch.frames)
+def stored_frames(batch: Batch, outcomes: Outcomes, *, whole: Collection[str] = ()) -> dict[str, pl.DataFrame]:
+    """Keep the events that are to be folded, by family; families that keep none are left out.
+
+    Those named in `whole` come with the columns that were left out when they were read.
+    """
+    kept = outcomes == Outcome.STORED
     start = 0
     frames = {}
-    for family, frame in batch.frames.items():
-        mine = frame.filter(kept.slice(start, len(frame)))
-        start += len(frame)
-        if len(mine):
-            frames[family] = mine
+    for family, read in batch.frames.items():
+        mine = kept[start : start + len(read)]
+        start += len(read)
+        if mine.any():
+            frame = batch.whole(family) if family in whole else read
+            frames[family] = frame if mine.all() else frame.filter(mine)
     return frames
 
 
@@ -42,8 +45,11 @@ def id_rows(batch: Batch, groups: list[Group], outcomes: Outcomes, generation: i
         taken.setdefault(bucket, []).append(stored)
     for (partition, hour), parts in sorted(taken.items()):
         stored = np.concatenate(parts)
-        halves = np.stack([heads.hi[stored], heads.lo[stored]], axis=1)
-        packed = np.sort(halves.astype(">u8").view("S16").ravel()).tobytes()
+        hi, lo = heads.hi[stored], heads.lo[stored]
+        if not (hi[1:] > hi[:-1]).all():
+            order = np.lexsort((lo, hi))
+            hi, lo = hi[order], lo[order]
+        packed = np.stack([hi, lo], axis=1).astype(">u8").tobytes()
         rows.append((generation, partition, hour, batch.spans[Partition(partition)].first, packed))
     return rows
 
@@ -68,25 +74,18 @@ def dirty_rows(heads: Heads, outcomes: Outcomes) -> Rows:
 
 def ledger_rows(batch: Batch, outcomes: Outcomes) -> Rows:
     """Events by tenant, source, UTC day of receipt and outcome."""
-    heads = [frame.select("tenant", "source", "received_us") for frame in batch.frames.values()]
-    refused = {
-        "tenant": [row.tenant for _, row in batch.rejected],
-        "source": [row.source for _, row in batch.rejected],
-        "received_us": [row.received_us for _, row in batch.rejected],
-    }
-    schema = {"tenant": pl.Int32(), "source": pl.String(), "received_us": pl.Int64()}
-    consumed = pl.concat([*heads, pl.DataFrame(refused, schema=schema)])
-    all_outcomes = np.concatenate([outcomes, np.full(len(batch.rejected), Outcome.TOO_LATE, dtype=np.int8)])
-    counted = (
-        consumed.with_columns(pl.Series("outcome", all_outcomes), day=pl.col("received_us") // DAY)
-        .group_by("tenant", "source", "day")
-        .agg(
-            (pl.col("outcome") == Outcome.STORED).sum().alias("stored"),
-            (pl.col("outcome") == Outcome.DUPLICATE).sum().alias("duplicate"),
-            pl.col("outcome").is_in([int(outcome) for outcome in REFUSED]).sum().alias("dead_lettered"),
-        )
-    )
-    return counted.sort("tenant", "source", "day").rows()
+    counts: dict[tuple[int, str, int], list[int]] = {}
+    if batch.frames:
+        heads = pl.concat(frame.select("tenant", "source", *codes(frame, "source")) for frame in batch.frames.values())
+        keys, of_row = grouped_rows(heads.with_columns(day=batch.heads.received_us // DAY))
+        by_outcome = np.bincount(of_row * len(Outcome) + outcomes, minlength=len(keys) * len(Outcome)).reshape(-1, len(Outcome))
+        counts = dict(zip(keys.iter_rows(), by_outcome.tolist(), strict=True))
+    for _, row in batch.rejected:
+        counts.setdefault((row.tenant, row.source, row.received_us // DAY), [0] * len(Outcome))[Outcome.TOO_LATE] += 1
+    return [
+        (*key, found[Outcome.STORED], found[Outcome.DUPLICATE], sum(found[refused] for refused in REFUSED))
+        for key, found in sorted(counts.items())
+    ]
 
 
 def producer_rows(batch: Batch, generation: int) -> Rows:
@@ -118,10 +117,12 @@ def _rejected(batch: Batch) -> Iterator[Letter]:
 
 def _refused(batch: Batch, outcomes: Outcomes, policy: TimePolicy) -> Iterator[Letter]:
     start = 0
-    for frame in batch.frames.values():
+    for family, frame in batch.frames.items():
         mine = outcomes[start : start + len(frame)]
-        for row in np.flatnonzero(np.isin(mine, REFUSED)).tolist():
-            yield _letter(frame.row(row, named=True), Outcome(mine[row]), batch, int(batch.heads.record[start + row]), policy)
+        if refused := np.flatnonzero(np.isin(mine, REFUSED)).tolist():
+            whole = batch.whole(family)
+            for row in refused:
+                yield _letter(whole.row(row, named=True), Outcome(mine[row]), batch, int(batch.heads.record[start + row]), policy)
         start += len(frame)
 
 

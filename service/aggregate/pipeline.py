@@ -8,7 +8,7 @@ import asyncpg
 import numpy as np
 import polars as pl
 
-from service.aggregate import bits
+from service.aggregate import bits, copying
 from service.aggregate import outcomes as rows
 from service.aggregate.admission import Admission, Limits
 from service.aggregate.batch import Batch, read_batch
@@ -19,9 +19,10 @@ from service.aggregate.deltas import Deltas
 from service.aggregate.folds import FOLDS
 from service.aggregate.folds.merge import merge
 from service.aggregate.moments import FirstMoments
-from service.aggregate.policy import Mask, Outcomes, TimePolicy
+from service.aggregate.policy import Mask, Outcome, Outcomes, TimePolicy
 from service.aggregate.reached import reached_by
 from service.aggregate.records import scanned
+from service.aggregate.records.columns import reading
 from service.aggregate.resolve import Resolved, Resolver
 from service.aggregate.seen import SeenIds
 from service.aggregate.stage import stage_deltas
@@ -39,6 +40,7 @@ KNOWN_CONFIGS = 20_000
 UNDECLARED = TenantFoldConfig(version=0, valid_from_us=(-(1 << 63),), versions=(FoldConfig(),))
 """What events of a tenant that is gone are folded with."""
 MEGABYTE = 1_000_000
+READING = reading({family: fold.unread for family, fold in FOLDS.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +87,15 @@ class Pipeline:
         """Prepare a batch; its ids count as seen until `committed` or `reset`."""
         self._number += 1
         number = self._number
-        batch = await asyncio.to_thread(read_batch, records, partitions=self.partitions)
+        batch = await asyncio.to_thread(read_batch, records, partitions=self.partitions, reading=READING)
         groups = await asyncio.to_thread(group, batch.heads)
         await self._load_ids(number, groups)
         closed = await self._closed(batch)
         outcomes = await asyncio.to_thread(self._decide, batch, groups, closed)
         for bucket, stored in stored_runs(groups, outcomes):
             self.seen.stage(number, bucket, batch.heads.hi[stored], batch.heads.lo[stored])
-        frames = await asyncio.to_thread(rows.stored_frames, batch, outcomes)
-        configs = await self._configs_of(frames)
+        configs = await self._configs_of(np.unique(batch.heads.tenant[outcomes == Outcome.STORED]).tolist())
+        frames = await asyncio.to_thread(rows.stored_frames, batch, outcomes, whole=_read_whole(configs))
         admitted = await self.admission.admit(frames, configs)
         deltas = await asyncio.to_thread(_fold, admitted.frames, await self._context(configs), self._moments)
         resolved = await self.resolver.resolve(deltas)
@@ -160,8 +162,7 @@ class Pipeline:
         verdicts = self.policy.judge(heads.time_us, heads.received_us, heads.backfill, closed)
         return decide(heads, groups, verdicts, self.seen)
 
-    async def _configs_of(self, frames: Mapping[str, pl.DataFrame]) -> dict[int, TenantFoldConfig]:
-        tenants = sorted({tenant for frame in frames.values() for tenant in frame["tenant"].unique().to_list()})
+    async def _configs_of(self, tenants: list[int]) -> dict[int, TenantFoldConfig]:
         known, unknown = self._configs.split(tenants)
         if unknown:
             async with self.pool.acquire() as connection:
@@ -184,23 +185,33 @@ class Pipeline:
         return [(tenant, each.milestone, each.of_account, list(each.parts)) for tenant, each in declared]
 
     def _stage(self, batch: Batch, groups: list[Group], outcomes: Outcomes, deltas: Deltas, resolved: Resolved) -> Staged:
-        return Staged(
-            csv=stage_deltas(deltas, resolved),
-            rows={
-                "ids": rows.id_rows(batch, groups, outcomes, self.generation),
-                "hours": rows.hour_rows(batch.heads, outcomes),
-                "dirty": rows.dirty_rows(batch.heads, outcomes),
-                "ledger": rows.ledger_rows(batch, outcomes),
-                "dead_letter": rows.dead_letter_rows(batch, outcomes, self.policy),
-                "producer": rows.producer_rows(batch, self.generation),
-            },
-        )
+        staged = stage_deltas(deltas, resolved)
+        staged.rows |= {
+            "ids": rows.id_rows(batch, groups, outcomes, self.generation),
+            "hours": rows.hour_rows(batch.heads, outcomes),
+            "dirty": rows.dirty_rows(batch.heads, outcomes),
+            "ledger": rows.ledger_rows(batch, outcomes),
+            "dead_letter": rows.dead_letter_rows(batch, outcomes, self.policy),
+            "producer": rows.producer_rows(batch, self.generation),
+        }
+        return staged
 
 
 def compile_all() -> None:
     """Have every compiled function ready: some seconds once an installation, then tenths of one a process."""
     scanned.prepare()
     bits.prepare()
+    copying.prepare()
+
+
+def _read_whole(configs: Mapping[int, TenantFoldConfig]) -> set[str]:
+    """Families all of whose columns are looked at for one of these: by their fold, or to tell how often a field is there."""
+    versions = [version for config in configs.values() for version in config.versions]
+    return {
+        family
+        for family, fold in FOLDS.items()
+        if fold.unread and any(fold.reads_all_for(version) or version.completeness.get(family) for version in versions)
+    }
 
 
 def _fold(frames: Mapping[str, pl.DataFrame], context: FoldContext, moments: FirstMoments) -> Deltas:

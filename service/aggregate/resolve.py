@@ -12,6 +12,7 @@ import polars as pl
 
 from service.aggregate.admission import Admission
 from service.aggregate.deltas import Deltas
+from service.aggregate.grouping import codes, equal_rows, grouped_rows, without_codes
 from service.aggregate.places import NO_DAY, UNKNOWN, Ints, Places
 from service.store.engine import Connection
 from service.store.names import Series, series_ids
@@ -38,30 +39,42 @@ def _no_milestones() -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a batch's deltas name, each key once."""
+    """What a batch's deltas name, each key once, and for each row of the deltas the place of its key."""
 
     series: pl.DataFrame
     """SERIES_KEY."""
+    of_fact: Ints
     users: pl.DataFrame
     """USER_KEY and `day`, the first of activity that counts; null for those who were not active."""
+    user_of_activity: Ints
     seats: pl.DataFrame
     """SEAT_KEY and `day`."""
+    user_of_seat: Ints
+    seat_of_activity: Ints
+    """-1 where the activity names no account."""
     features: pl.DataFrame
     """tenant, feature."""
+    feature_of_activity: Ints
     milestones: pl.DataFrame
     """tenant, milestone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Ids for the keys of a batch's deltas, as frames to join with."""
+    """Ids for the keys of a batch's deltas, and the numbers that stand for them in its rows."""
 
-    series: pl.DataFrame
-    """SERIES_KEY → series."""
     users: pl.DataFrame
-    """USER_KEY → ordinal, first_day as it was known (null: not), and the batch's `day`."""
+    """USER_KEY, `day`, ordinal, and first_day as it was known (null: not)."""
     seats: pl.DataFrame
-    """SEAT_KEY → number (the user's ordinal), ordinal, first_day, day."""
+    """SEAT_KEY, `day`, number (the user's ordinal), ordinal, first_day."""
+    series_of_fact: Ints
+    """The id of each fact's series."""
+    feature_of_activity: Ints
+    """The id of each activity's feature."""
+    user_of_activity: Ints
+    """Places in `users`."""
+    seat_of_activity: Ints
+    """Places in `seats`, or -1."""
     features: pl.DataFrame
     """tenant, feature → id."""
     milestones: pl.DataFrame = field(default_factory=_no_milestones)
@@ -70,23 +83,52 @@ class Resolved:
 
 def wanted(deltas: Deltas) -> Wanted:
     """List what has to be resolved; pure, for a thread."""
+    activity, facts = deltas.activity, deltas.facts
     # A first day is one of activity that counts.
-    activity = deltas.activity.with_columns(day=pl.when("counts").then("day"))
-    seen = activity.select(*USER_KEY, "day")
+    days = activity.select(day=pl.when("counts").then("day").cast(pl.Int64).fill_null(NO_DAY))["day"].to_numpy()
+    series, of_fact = grouped_rows(facts.select(SERIES_KEY))
+    users, of_user = grouped_rows(_with_codes(activity, USER_KEY))
+    features, of_feature = grouped_rows(_with_codes(activity, ["tenant", "feature"]))
+    seated = np.flatnonzero((activity["account"] != "").to_numpy())
+    in_account = _with_codes(activity, SEAT_KEY)[seated]
+    first_seats, of_seat = equal_rows(in_account)
+    seat_of_activity = np.full(len(activity), -1, dtype=np.int64)
+    seat_of_activity[seated] = of_seat
+    users = users.with_columns(_first_days(of_user, days, len(users)))
     if len(deltas.users):
-        seen = pl.concat([seen, deltas.users.with_columns(day=pl.lit(None, pl.Int32))])
-    seated = activity.filter(pl.col("account") != "").select(*SEAT_KEY, "day")
+        others = deltas.users.join(users, on=USER_KEY, how="anti").unique()
+        users = pl.concat([users, others.with_columns(day=pl.lit(None, pl.Int32))])
+    seats = without_codes(in_account)[first_seats].with_columns(_first_days(of_seat, days[seated], len(first_seats)))
+    user_of_seat = of_user[seated[first_seats]]
     if len(deltas.reached):
         # Whoever reached something in an account has a seat there, though nothing was used.
-        told = deltas.reached.filter(pl.col("account") != "").select(*SEAT_KEY, pl.lit(None, pl.Int32).alias("day"))
-        seated = pl.concat([seated, told])
+        told = deltas.reached.filter(pl.col("account") != "").select(SEAT_KEY).unique().join(seats, on=SEAT_KEY, how="anti")
+        placed = told.join(users.select(USER_KEY).with_row_index("place"), on=USER_KEY)
+        seats = pl.concat([seats, placed.select(*SEAT_KEY, pl.lit(None, pl.Int32).alias("day"))])
+        user_of_seat = np.concatenate([user_of_seat, placed["place"].to_numpy().astype(np.int64)])
     return Wanted(
-        series=deltas.facts.select(SERIES_KEY).unique(),
-        users=seen.group_by(USER_KEY).agg(pl.col("day").min()),
-        seats=seated.group_by(SEAT_KEY).agg(pl.col("day").min()),
-        features=activity.select("tenant", "feature").unique(),
+        series=series,
+        of_fact=of_fact,
+        users=users,
+        user_of_activity=of_user,
+        seats=seats,
+        user_of_seat=user_of_seat,
+        seat_of_activity=seat_of_activity,
+        features=features,
+        feature_of_activity=of_feature,
         milestones=deltas.reached.select("tenant", "milestone").filter(pl.col("milestone") != STATUS).unique(),
     )
+
+
+def _with_codes(activity: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    return activity.select(*names, *codes(activity, *names))
+
+
+def _first_days(of_row: Ints, days: Ints, keys: int) -> pl.Series:
+    """The earliest day of each key, null for NO_DAY."""
+    first = np.full(keys, NO_DAY, dtype=np.int64)
+    np.minimum.at(first, of_row, days)
+    return pl.Series("day", first).set(pl.Series(first == NO_DAY), None).cast(pl.Int32)
 
 
 def earlier(places: pl.DataFrame) -> pl.DataFrame:
@@ -109,17 +151,20 @@ class Resolver:
         keys = await asyncio.to_thread(wanted, deltas)
         series, _ = await self._find(self._series, keys.series, self._ask_series)
         users = _placed(keys.users, *await self._find(self._users, keys.users.select(USER_KEY), self._ask_users))
-        seated = keys.seats.join(users.select(*USER_KEY, number="ordinal"), on=USER_KEY)
+        seated = keys.seats.with_columns(users["ordinal"].gather(keys.user_of_seat).alias("number"))
         seats = await self._find(self._seats, seated.select(SEAT_PLACE), self._ask_seats)
-        ids = await self.admission.feature_ids(list(keys.features.iter_rows()))
+        named = list(keys.features.iter_rows())
+        ids = await self.admission.feature_ids(named)
+        features = np.array([ids[feature] for feature in named], dtype=np.int64)
         reached = await self.admission.milestone_ids(list(keys.milestones.iter_rows()))
         return Resolved(
-            series=keys.series.with_columns(pl.Series("series", series)),
             users=users,
             seats=_placed(seated, *seats),
-            features=keys.features.with_columns(
-                pl.Series("id", [ids[feature] for feature in keys.features.iter_rows()], dtype=pl.Int64)
-            ),
+            series_of_fact=series[keys.of_fact],
+            feature_of_activity=features[keys.feature_of_activity],
+            user_of_activity=keys.user_of_activity,
+            seat_of_activity=keys.seat_of_activity,
+            features=keys.features.with_columns(pl.Series("id", features)),
             milestones=keys.milestones.with_columns(
                 pl.Series("id", [reached[milestone] for milestone in keys.milestones.iter_rows()], dtype=pl.Int64)
             ),

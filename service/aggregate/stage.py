@@ -1,16 +1,19 @@
-"""A folded batch as the rows of its flush: CSV for what is many, tuples for what is few."""
+"""A folded batch as the rows of its flush: binary for the rollups of every flush, CSV for what comes now and then."""
 
 from collections.abc import Callable
 
 import polars as pl
 
 from service.aggregate.bits import chunks
+from service.aggregate.copying import binary_rows
 from service.aggregate.deltas import Deltas
 from service.aggregate.folds.frequency import frequency_rows
 from service.aggregate.folds.sessions import session_rows
+from service.aggregate.places import Ints
 from service.aggregate.reached import reached_rows
-from service.aggregate.resolve import SEAT_KEY, SERIES_KEY, USER_KEY, Resolved, earlier
+from service.aggregate.resolve import Resolved, earlier
 from service.clock import QUARTER
+from service.store.staging import Staged
 
 PROBE_BITS = ["up", "down", "degraded", "planned", "excluded"]
 FIRST_DAY = ["tenant", "ordinal", "day"]
@@ -20,14 +23,19 @@ DAY_KEY = ["series", "day"]
 MEASURES = ["n", "total", "least", "greatest", "newest_us", "newest_source", "newest_id", "newest_value"]
 
 
-def stage_deltas(deltas: Deltas, resolved: Resolved) -> dict[str, bytes]:
-    """CSV by stage of everything that folds have made, in the order of the rollups' keys; a stage may be empty."""
+def stage_deltas(deltas: Deltas, resolved: Resolved) -> Staged:
+    """Rows by stage of everything that folds have made, in the order of the rollups' keys; a stage may be empty."""
     users, seats = earlier(resolved.users), earlier(resolved.seats)
-    made = {
-        "fact": _of(deltas.facts, lambda facts: _facts(facts, resolved.series)),
+    binary = {
+        "fact": _of(deltas.facts, lambda facts: _facts(facts, resolved.series_of_fact)),
         "activity": _of(deltas.activity, lambda activity: chunks(_active(activity, resolved))),
         "first_user": _of(users, lambda first: first.select(FIRST_DAY).sort("tenant", "ordinal")),
         "first_seat": _of(seats, lambda first: first.select(FIRST_DAY).sort("tenant", "ordinal")),
+        "reached": reached_rows(
+            deltas.reached, resolved.milestones, users=resolved.users, seats=resolved.seats, first={"user": users, "seat": seats}
+        ),
+    }
+    text = {
         "probe": _of(deltas.probes, _probes),
         "session": _of(deltas.sessions, session_rows),
         "frequency": _of(deltas.frequency, lambda uses: frequency_rows(uses, resolved.users, resolved.features)),
@@ -35,12 +43,12 @@ def stage_deltas(deltas: Deltas, resolved: Resolved) -> dict[str, bytes]:
         "state": _of(deltas.states, lambda states: _states(states, dated=False)),
         "state_history": _of(deltas.states, lambda states: _states(states, dated=True)),
         "milestone": _of(deltas.milestones, lambda earliest: earliest.sort("tenant", "kind", "milestone", "who")),
-        "reached": reached_rows(
-            deltas.reached, resolved.milestones, users=resolved.users, seats=resolved.seats, first={"user": users, "seat": seats}
-        ),
         "step": _of(deltas.steps, lambda steps: steps.sort("tenant", "family", "subject", "time_us")),
     }
-    return {stage: _csv(frame) if frame is not None else b"" for stage, frame in made.items()}
+    return Staged(
+        binary={stage: binary_rows(frame) for stage, frame in binary.items() if frame is not None},
+        csv={stage: _csv(frame) for stage, frame in text.items() if frame is not None},
+    )
 
 
 def _of(deltas: pl.DataFrame, rows: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame | None:
@@ -58,12 +66,12 @@ def _csv(frame: pl.DataFrame) -> bytes:
     return frame.with_columns(wide).write_csv(include_header=False).encode()
 
 
-def _facts(facts: pl.DataFrame, series: pl.DataFrame) -> pl.DataFrame:
+def _facts(facts: pl.DataFrame, series: Ints) -> pl.DataFrame:
     """A row a series and bucket, or one for two or three buckets where it is the same in all of them.
 
     Most events of a flush are seconds old: what a series has in its minute is all that it has in its quarter and day.
     """
-    numbered = facts.join(series, on=SERIES_KEY).select("series", "grain", "bucket", *MEASURES, "histogram")
+    numbered = facts.select(pl.Series("series", series), "grain", "bucket", *MEASURES, "histogram")
     minutes, quarters, days = (_of_grain(numbered, grain) for grain in GRAINS)
     # Every event is in a day: where a series has one day only, and a quarter of as many events, they are the same ones.
     only_days = days.filter(pl.col("series").is_unique() & (pl.col("n") > 0)).select("series", "n", "day")
@@ -76,11 +84,10 @@ def _facts(facts: pl.DataFrame, series: pl.DataFrame) -> pl.DataFrame:
     minutes = minutes.drop("quarter", "series_shared", "n_shared").rename({"quarter_shared": "quarter"})
     quarters = quarters.join(minutes, on=["series", "quarter"], how="anti")
     days = days.join(pl.concat([quarters.select(DAY_KEY), minutes.select(DAY_KEY)]), on=DAY_KEY, how="anti")
-    packed = pl.col("histogram").cast(pl.List(pl.String)).list.join(",")
     return (
         pl.concat([minutes, quarters, days], how="diagonal")
         .sort("series", "minute", "quarter", "day")
-        .select("series", *GRAINS, *MEASURES, histogram=pl.concat_str(pl.lit("{"), packed, pl.lit("}")))
+        .select("series", "minute", "quarter", pl.col("day").cast(pl.Int32), *MEASURES, "histogram")
     )
 
 
@@ -90,11 +97,12 @@ def _of_grain(facts: pl.DataFrame, grain: str) -> pl.DataFrame:
 
 def _active(activity: pl.DataFrame, resolved: Resolved) -> pl.DataFrame:
     """Who was active, by ordinal, in both populations."""
-    numbered = activity.join(resolved.features, on=["tenant", "feature"])
-    users = numbered.join(resolved.users, on=USER_KEY)
-    seats = numbered.join(resolved.seats, on=SEAT_KEY)
+    numbered = activity.select("tenant", "day", "counts", feature=pl.Series(resolved.feature_of_activity))
+    users = numbered.with_columns(resolved.users["ordinal"].gather(resolved.user_of_activity))
+    seated = resolved.seat_of_activity >= 0
+    seats = numbered.filter(seated).with_columns(resolved.seats["ordinal"].gather(resolved.seat_of_activity[seated]))
     return pl.concat(
-        frame.select("tenant", pl.lit(population).alias("population"), "day", "ordinal", "counts", feature="id")
+        frame.select("tenant", pl.lit(population).alias("population"), "day", "ordinal", "counts", "feature")
         for population, frame in (("seat", seats), ("user", users))
     )
 

@@ -9,7 +9,7 @@ import structlog
 
 from service.aggregate.flusher import Flusher
 from service.aggregate.holding import Holding
-from service.aggregate.memory import keep_trimmed
+from service.aggregate.memory import keep_trimmed, settle
 from service.aggregate.moves import moves_of, within_limit
 from service.aggregate.pipeline import Pipeline, Prepared, compile_all
 from service.aggregate.policy import TimePolicy
@@ -80,8 +80,8 @@ class Worker:
         """Partitions whose next record this release cannot read."""
         return frozenset(self._parked)
 
-    async def run(self) -> None:
-        """Work until `stop` is called or the task is cancelled.
+    async def run(self, *, alone: bool = False) -> None:
+        """Work until `stop` is called or the task is cancelled. `alone`: the process does nothing else, and is settled for it.
 
         Whatever may pass is tried again, with a growing pause. Raises OffsetOutOfRange where the log does not hold
         what is to be read next. A partition with a record that this release cannot read is parked.
@@ -90,6 +90,8 @@ class Worker:
         try:
             # Before leases are taken: another worker may work meanwhile.
             await asyncio.to_thread(compile_all)
+            if alone:
+                settle()
             while not self._stopping.is_set():
                 try:
                     if not beside:

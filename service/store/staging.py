@@ -64,14 +64,15 @@ STAGES: Final[Mapping[str, str]] = {
 
 @dataclass(slots=True)
 class Staged:
-    """The rows of a batch by stage, either as CSV (large, made of columns) or as tuples (few, or with long bytes)."""
+    """The rows of a batch by stage: in COPY's binary form or as CSV (made of columns), or as tuples (few, or with long bytes)."""
 
+    binary: dict[str, bytes] = field(default_factory=dict)
     csv: dict[str, bytes] = field(default_factory=dict)
     rows: dict[str, Sequence[tuple[Any, ...]]] = field(default_factory=dict)
 
     def stages(self) -> set[str]:
         """Name the stages that have rows."""
-        return {name for name, content in (*self.csv.items(), *self.rows.items()) if content}
+        return {name for name, content in (*self.binary.items(), *self.csv.items(), *self.rows.items()) if content}
 
 
 async def make_stages(connection: Connection) -> None:
@@ -89,6 +90,9 @@ async def copy(connection: Connection, staged: Staged) -> None:
     for name, rows in staged.rows.items():
         if rows:
             await connection.copy_records_to_table(f"flush_{name}", records=rows)
+    for name, content in staged.binary.items():
+        if content:
+            await connection.copy_to_table(f"flush_{name}", source=io.BytesIO(content), format="binary")
     for name, text in staged.csv.items():
         if text:
             await connection.copy_to_table(f"flush_{name}", source=io.BytesIO(text), format="csv")

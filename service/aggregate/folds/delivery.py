@@ -8,6 +8,7 @@ from service.aggregate.folds.facts import fold_facts
 from service.aggregate.folds.fold import Fold
 from service.aggregate.folds.tracked import tracked
 from service.aggregate.folds.versions import versions
+from service.aggregate.grouping import codes
 
 FINALS = ("delivered", "failed", "dead_lettered")
 DIMS = ("integration", "direction", "outcome", "retried", "on_time", "limited", "exhausted", "automated", "excluded")
@@ -33,6 +34,7 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
         "exhausted",
         "automated",
         pl.lit(1, pl.Int64).alias("n"),
+        *codes(limited, "account", *DIMS),
         retried=pl.col("attempt") > 1,
         limited=final & limit.is_not_null(),
         on_time=pl.when(delivered).then(pl.col("latency_ns") <= limit),
@@ -61,4 +63,10 @@ def _said(name: str, *, when: bool) -> pl.Expr:
     return pl.when(pl.col(name) == when).then(pl.lit(str(when).lower())).otherwise(pl.lit(""))
 
 
-DELIVERY = Fold(family="delivery", fold=fold, names={"integration": "integration", "excluded": "excluded"})
+DELIVERY = Fold(
+    family="delivery",
+    fold=fold,
+    names={"integration": "integration", "excluded": "excluded"},
+    unread=frozenset({"id", "raw", "accepted_us"}),
+    reads_all_for=lambda config: bool(config.tracked),
+)

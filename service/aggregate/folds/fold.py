@@ -7,6 +7,7 @@ import polars as pl
 
 from service.aggregate.context import FoldContext
 from service.aggregate.deltas import Deltas
+from service.domain.foldconfig import FoldConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,7 @@ class Fold:
     """
     lists: Mapping[str, str] = field(default_factory=dict)
     """List column to kind of name of its elements."""
+    unread: frozenset[str] = frozenset()
+    """Columns that the fold does not look at: they are not made (of refused events they are, for the dead letters)."""
+    reads_all_for: Callable[[FoldConfig], bool] = lambda _: False
+    """Declarations for which the fold looks at the unread ones, too."""

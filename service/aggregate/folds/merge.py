@@ -9,8 +9,9 @@ from service.aggregate.deltas import ACTIVITY_KEYS, PROBES, Deltas
 from service.aggregate.folds.facts import NEWEST, facts_of
 from service.aggregate.folds.frequency import added_uses
 from service.aggregate.folds.sessions import added_sessions
-from service.aggregate.folds.tally import Bins, Exact, Tally, by_newness, grouped_rows, narrowed, regroup
+from service.aggregate.folds.tally import Bins, Exact, Tally, by_newness, narrowed, regroup
 from service.aggregate.folds.tracked import first_tracked
+from service.aggregate.grouping import grouped_rows, without_codes
 from service.domain import histogram
 
 FACT_KEYS = ["tenant", "kind", "account", "dims", "grain", "bucket"]
@@ -45,8 +46,10 @@ def merge(deltas: Sequence[Deltas]) -> Deltas:
 
 def _united(frames: list[pl.DataFrame], reduce: Callable[[pl.DataFrame], pl.DataFrame] | None) -> pl.DataFrame:
     filled = [frame for frame in frames if not frame.is_empty()] or frames[:1]
-    together = pl.concat(filled)
-    return reduce(together) if reduce and len(filled) > 1 else together
+    if len(filled) == 1:
+        return filled[0]
+    together = pl.concat(without_codes(frame) for frame in filled)
+    return reduce(together) if reduce else together
 
 
 def added_facts(facts: pl.DataFrame) -> pl.DataFrame:

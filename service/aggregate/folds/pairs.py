@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from service.aggregate.folds.tally import grouped_rows
 from service.aggregate.folds.versions import Versions
+from service.aggregate.grouping import grouped_rows
 
 SEPARATOR = "\0"
 """Between keys and values: no text of an event holds NUL."""

@@ -10,7 +10,7 @@ from service.aggregate.context import FoldContext
 from service.aggregate.deltas import PROBES, Deltas
 from service.aggregate.folds.fold import Fold
 from service.aggregate.folds.merge import BIT_COLUMNS, PROBE_KEYS
-from service.aggregate.folds.tally import grouped_rows
+from service.aggregate.grouping import grouped_rows
 from service.clock import DAY, QUARTER, SECOND
 
 QUARTER_S = QUARTER // SECOND

@@ -6,6 +6,7 @@ from service.aggregate.context import FoldContext
 from service.aggregate.deltas import Deltas
 from service.aggregate.folds.facts import fold_facts
 from service.aggregate.folds.fold import Fold
+from service.aggregate.grouping import codes
 
 DIMS = ("service", "route", "method", "region", "status", "error_kind", "excluded")
 STATUS = pl.when(pl.col("status") == 0).then(pl.lit("timeout")).otherwise(pl.col("status").cast(pl.String))
@@ -24,6 +25,7 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
         "error_kind",
         "excluded",
         pl.when("timeout").then(0).otherwise("status").alias("status"),
+        *codes(events, "account", *DIMS),
         n="count",
         value="latency_ns",
     )
@@ -41,4 +43,5 @@ REQUEST = Fold(
         "error_kind": "error_kind",
         "excluded": "excluded",
     },
+    unread=frozenset({"id", "raw"}),
 )

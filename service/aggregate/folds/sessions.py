@@ -10,7 +10,8 @@ import polars as pl
 
 from service.aggregate.context import FoldContext
 from service.aggregate.deltas import SESSION_KEYS, SESSIONS
-from service.aggregate.folds.tally import Ints, grouped_rows
+from service.aggregate.folds.tally import Ints
+from service.aggregate.grouping import grouped_rows
 from service.clock import DAY, MINUTE, QUARTER
 
 OPEN_US = DAY

@@ -136,15 +136,6 @@ def extremes(value: pl.Series) -> tuple[Exact, Exact]:
     return value.fill_null(int(_INT64.max)).to_numpy(), value.fill_null(int(_INT64.min)).to_numpy()
 
 
-def grouped_rows(frame: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
-    """The distinct rows, and for each row the number of its own."""
-    grouped = frame.with_row_index("_row").group_by(frame.columns).agg("_row")
-    members = grouped["_row"]
-    of_row = np.empty(len(frame), dtype=np.int64)
-    of_row[members.explode().to_numpy()] = np.repeat(np.arange(len(grouped)), members.list.len().to_numpy())
-    return grouped.drop("_row"), of_row
-
-
 def by_newness(rows: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
     """Rows in the order of all their columns, the newest last, and for each row its rank, its place there."""
     ordered = rows.with_row_index("_row").sort(rows.columns)

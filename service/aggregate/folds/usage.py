@@ -11,6 +11,7 @@ from service.aggregate.folds.frequency import weekly_uses
 from service.aggregate.folds.pairs import declared_pairs_text
 from service.aggregate.folds.sessions import open_sessions
 from service.aggregate.folds.versions import Versions, versions
+from service.aggregate.grouping import codes, first_rows
 
 SESSION = "session"
 NANO = 1_000_000_000
@@ -39,7 +40,14 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
 
 def _uses(uses: pl.DataFrame, valid: Versions, context: FoldContext) -> pl.DataFrame:
     observed = uses.select(
-        "tenant", "account", "time_us", "feature", "ok", pl.lit(1, pl.Int64).alias("n"), _quantity(uses)
+        "tenant",
+        "account",
+        "time_us",
+        "feature",
+        "ok",
+        pl.lit(1, pl.Int64).alias("n"),
+        _quantity(uses),
+        *codes(uses, "account", "feature"),
     ).with_columns(_properties(uses, valid))
     return fold_facts("usage", observed, DIMS, context, texts={"ok": OK})
 
@@ -75,7 +83,8 @@ def _activity(uses: pl.DataFrame, valid: Versions) -> pl.DataFrame:
     day = valid.days(uses["time_us"]).alias("day")
     ignored = [(place, name) for place, config in enumerate(valid.configs) for name in config.ignore_features]
     if not ignored:
-        return uses.select("tenant", "account", "user", "feature", day).unique().with_columns(counts=True)
+        told_apart = uses.select(*ACTIVITY_KEYS[:-1], day, *codes(uses, *ACTIVITY_KEYS))
+        return told_apart[first_rows(told_apart)].with_columns(counts=True)
     names = valid.declared({"feature": pl.String(), "ignored": pl.Boolean()}, [(*name, True) for name in ignored])
     seen = uses.select("tenant", "account", "user", "feature", day, valid.series()).join(
         names, on=["version", "feature"], how="left"
@@ -83,4 +92,11 @@ def _activity(uses: pl.DataFrame, valid: Versions) -> pl.DataFrame:
     return seen.group_by(ACTIVITY_KEYS).agg(counts=pl.col("ignored").is_null().any())
 
 
-USAGE = Fold(family="usage", fold=fold, names={"feature": "feature"}, maps={"properties": "property"})
+USAGE = Fold(
+    family="usage",
+    fold=fold,
+    names={"feature": "feature"},
+    maps={"properties": "property"},
+    unread=frozenset({"id", "session", "raw"}),
+    reads_all_for=lambda config: bool(config.first_uses),
+)

@@ -1,7 +1,7 @@
 """What the rows of every family look like: as cells of a scan, and as columns of a frame."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final, get_type_hints
 
 import msgspec
@@ -43,6 +43,8 @@ ROW_TYPES: Final[Mapping[str, type[Row]]] = {
 }
 """The row of every family of events (rejected ones are no family of events)."""
 
+CODE: Final = "#"
+"""Behind a column's name: the column of its texts' codes. Texts of one frame are equal where their codes are."""
 PAIR = pl.Struct({"key": pl.String(), "value": pl.String()})
 HEAD = pl.Schema(
     {
@@ -105,13 +107,42 @@ FIELDS: Final[Mapping[str, Mapping[str, pl.DataType]]] = {
 }
 """By family: its own columns, after the head's."""
 
-LAYOUT: Final = Layout(
-    lists=np.array([REJECTED_LIST if name == "rejected" else list(FIELDS_OF).index(name) for name in FAMILIES]),
-    kinds=np.array([field.form.kind for row in FIELDS_OF.values() for field in row]),
-    first=np.cumsum([0, *map(len, FIELDS_OF.values())]),
-)
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How records are read, and which columns are made of them."""
+
+    fields: Mapping[str, list[Field]]
+    """By family, in the order of a row. Texts that are left out are not looked up: of them only the place is noted."""
+    left_out: Mapping[str, Collection[str]]
+    """By family: columns that are not made."""
+    layout: Layout
+    coded: bool
+    """Columns of codes stand beside those of texts."""
 
 
-def schema(family: str) -> pl.Schema:
+def reading(left_out: Mapping[str, Collection[str]], *, coded: bool = True) -> Reading:
+    """Read everything but these columns, by family."""
+    read = {
+        family: [replace(field, form=_ID) if _skipped(field, left_out.get(family, ())) else field for field in row]
+        for family, row in FIELDS_OF.items()
+    }
+    layout = Layout(
+        lists=np.array([REJECTED_LIST if name == "rejected" else list(FIELDS_OF).index(name) for name in FAMILIES]),
+        kinds=np.array([field.form.kind for row in read.values() for field in row]),
+        first=np.cumsum([0, *map(len, read.values())]),
+    )
+    return Reading(read, left_out, layout, coded)
+
+
+def _skipped(field: Field, left_out: Collection[str]) -> bool:
+    return field.name in left_out and field.form.kind == fields.TEXT
+
+
+EVERYTHING: Final = reading({}, coded=False)
+LAYOUT: Final = EVERYTHING.layout
+
+
+def schema(family: str, left_out: Collection[str] = ()) -> pl.Schema:
     """Name the columns of a family's frame, in order."""
-    return pl.Schema({**HEAD, **FIELDS[family]})
+    return pl.Schema({name: dtype for name, dtype in {**HEAD, **FIELDS[family]}.items() if name not in left_out})

@@ -27,6 +27,8 @@ class Dictionary(NamedTuple):
     lengths: Ints
     taken: Ints
     """One number: how many codes there are, 0 among them."""
+    alike: Ints
+    """One number: how many texts may have got a code though there was one for them already."""
 
 
 def dictionary(texts: int) -> Dictionary:
@@ -38,6 +40,7 @@ def dictionary(texts: int) -> Dictionary:
         begins=np.zeros(room, dtype=np.int64),
         lengths=np.zeros(room, dtype=np.int64),
         taken=np.ones(1, dtype=np.int64),
+        alike=np.zeros(1, dtype=np.int64),
     )
 
 
@@ -67,6 +70,8 @@ def codes_of(words: Words, cells: Ints, sizes: Ints, known: Dictionary) -> bool:
                 return False
             if probes <= MOST_PROBES:
                 table[slot] = code
+            else:
+                known.alike[0] += 1
             begins[code], lengths[code] = begin, length
             taken[0] = code + 1
         cells[row] = code
@@ -94,6 +99,17 @@ def joined(words: Words, begins: Ints, lengths: Ints, out: Words) -> bool:
         out[place] = 0
         place += 1
     return True
+
+
+@compiled
+def all_ascii(words: Words, begins: Ints, lengths: Ints) -> bool:
+    """Whether texts have nothing but ASCII: then they are UTF-8 without being decoded."""
+    seen = 0
+    for text in range(len(begins)):
+        begin, length = begins[text], lengths[text]
+        for offset in range(0, length, WORD):
+            seen |= _piece(words, begin, offset, length)
+    return bool(seen & _HIGHS == 0)
 
 
 @compiled

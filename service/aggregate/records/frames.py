@@ -1,6 +1,6 @@
 """From scanned cells to polars: the frame of a family."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,8 @@ import numpy.typing as npt
 import polars as pl
 
 from service.aggregate.records import fields as kinds
-from service.aggregate.records.columns import FIELDS_OF, LAYOUT, PAIR, Field, schema
-from service.aggregate.records.dictionary import Dictionary, joined
+from service.aggregate.records.columns import CODE, PAIR, Field, Reading, schema
+from service.aggregate.records.dictionary import Dictionary, all_ascii, joined
 from service.aggregate.records.msgpack import SPARE, WORD, Words
 
 Ints = npt.NDArray[np.int64]
@@ -36,31 +36,52 @@ class Cells:
     texts: Dictionary
     packed: Dictionary
     """Maps and lists, as they were packed."""
+    reading: Reading
 
 
 def frames(cells: Cells, *, partitions: int) -> dict[str, pl.DataFrame]:
-    """Build the frames of those families that have rows, with the columns of `schema(family)`.
+    """Build the frames of those families that have rows, with the columns of `schema(family)` but for what is left out.
 
     Maps become lists of (key, value), an empty map or list an empty list, never null. `partitions` is the log's count:
     an event's partition is the first half of its hash modulo it (domain/identity.py).
     Raises UnicodeDecodeError and msgspec.MsgspecError where the bytes are not what the codec writes.
     """
-    texts = cells.texts
-    known = slice(int(texts.taken[0]))
-    words = _texts_at(cells, texts.begins[known], texts.lengths[known])
-    counts = cells.rows.sum(axis=0).tolist()
+    words = _words(cells)
     return {
-        family: _frame(cells, words, place, rows, partitions)
-        for place, (family, rows) in enumerate(zip(FIELDS_OF, counts, strict=True))
+        family: _frame(cells, words, family, left_out=cells.reading.left_out.get(family, ()), partitions=partitions)
+        for family, rows in zip(cells.reading.fields, cells.rows.sum(axis=0).tolist(), strict=True)
         if rows
     }
 
 
-def _frame(cells: Cells, words: pl.Series, place: int, rows: int, partitions: int) -> pl.DataFrame:
-    family, fields = list(FIELDS_OF.items())[place]
-    first = LAYOUT.first[place]
+def whole_frame(cells: Cells, family: str, *, partitions: int) -> pl.DataFrame:
+    """Build the frame of one family with all the columns of `schema(family)`; raises what `frames` does."""
+    return _frame(cells, _words(cells), family, left_out=(), partitions=partitions)
+
+
+def _words(cells: Cells) -> pl.Series:
+    """The texts by their codes."""
+    texts = cells.texts
+    known = slice(int(texts.taken[0]))
+    return _texts_at(cells, texts.begins[known], texts.lengths[known])
+
+
+def _frame(cells: Cells, words: pl.Series, family: str, *, left_out: Collection[str], partitions: int) -> pl.DataFrame:
+    fields = cells.reading.fields[family]
+    place = list(cells.reading.fields).index(family)
+    first, rows = cells.reading.layout.first[place], int(cells.rows[:, place].sum())
     own = cells.cells[first : first + len(fields), :, :rows]
-    columns = {field.name: _column(field, pair, cells, words) for field, pair in zip(fields, own, strict=True)}
+    columns: dict[str, pl.Series] = {}
+    codes: list[pl.Series] = []
+    coded = cells.reading.coded and not cells.texts.alike[0]
+    for field, pair in zip(fields, own, strict=True):
+        if field.name not in left_out:
+            columns[field.name] = _column(field, pair, cells, words)
+            if coded and field.form.kind == kinds.TEXT:
+                codes.append(pl.Series(field.name + CODE, pair[0]))
+        elif field.form.kind == kinds.ID and not all_ascii(cells.words, *pair):
+            # What is not looked at must be text all the same.
+            _texts_at(cells, *pair)
     high, low = own[0].view(np.uint64)
     time, receipt = columns["time_us"], columns["received_us"]
     columns |= {
@@ -71,7 +92,7 @@ def _frame(cells: Cells, words: pl.Series, place: int, rows: int, partitions: in
         "timed": time.is_not_null(),
         "tenant": columns["tenant"].cast(pl.Int32),
     }
-    return pl.DataFrame([columns[name].alias(name) for name in schema(family)])
+    return pl.DataFrame([*(columns[name].alias(name) for name in schema(family, left_out)), *codes])
 
 
 def _column(field: Field, pair: Ints, cells: Cells, words: pl.Series) -> pl.Series:

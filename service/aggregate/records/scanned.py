@@ -11,9 +11,9 @@ import numpy.typing as npt
 import polars as pl
 
 from service.aggregate.records import fields, scan
-from service.aggregate.records.columns import LAYOUT, ROW_TYPES
+from service.aggregate.records.columns import EVERYTHING, ROW_TYPES, Reading
 from service.aggregate.records.dictionary import dictionary
-from service.aggregate.records.frames import Cells, frames
+from service.aggregate.records.frames import Cells, frames, whole_frame
 from service.aggregate.records.msgpack import Words, words_of
 from service.aggregate.records.room import room_for
 from service.domain.families.rows import RejectedRow
@@ -38,8 +38,9 @@ class Scanned:
     records: list[Stored]
     frames: dict[str, pl.DataFrame]
     """By family, only those that have rows; these stand in the order of the records."""
-    rows: Ints
-    """Records x families: how many rows."""
+    cells: Cells
+    partitions: int
+    """The log's count."""
     events: list[int]
     """Of each record, rejected ones included."""
     producers: list[tuple[str, int]]
@@ -48,22 +49,31 @@ class Scanned:
     unreadable: dict[Partition, str]
     """Partitions whose next record this release cannot read, and why; their records end before it."""
 
+    @property
+    def rows(self) -> Ints:
+        """Records x families: how many rows."""
+        return self.cells.rows
+
+    def whole(self, family: str) -> pl.DataFrame:
+        """The frame of a family with the columns that were left out, too."""
+        return whole_frame(self.cells, family, partitions=self.partitions)
+
 
 def prepare() -> None:
     """Have everything compiled, or read from where it is kept."""
     scan_records((), partitions=1)
 
 
-def scan_records(records: Sequence[Stored], *, partitions: int) -> Scanned:
+def scan_records(records: Sequence[Stored], *, partitions: int, reading: Reading = EVERYTHING) -> Scanned:
     """Scan records, those of a partition in the order of their offsets; `partitions` is the log's count. Pure."""
     unreadable = dict[Partition, str]()
     left = list(records)
     try:
-        return _scan(left, partitions, unreadable)
+        return _scan(left, partitions, unreadable, reading)
     except _DOUBTS:
         # Something is not as this release writes it: the codec reads older records, and says what it cannot read.
         left = list(_written_anew(left, partitions, unreadable))
-    return _scan(left, partitions, unreadable)
+    return _scan(left, partitions, unreadable, reading)
 
 
 def _written_anew(records: list[Stored], partitions: int, unreadable: dict[Partition, str]) -> Iterator[Stored]:
@@ -74,20 +84,20 @@ def _written_anew(records: list[Stored], partitions: int, unreadable: dict[Parti
         try:
             record = decode(stored.payload)
             renewed = replace(stored, events=record.events, payload=written_anew(record))
-            _scan([renewed], partitions, {})
+            _scan([renewed], partitions, {}, EVERYTHING)
         except _DOUBTS as error:
             unreadable[stored.partition] = f"record {stored.offset} of partition {stored.partition}: {error}"
         else:
             yield renewed
 
 
-def _scan(records: list[Stored], partitions: int, unreadable: dict[Partition, str]) -> Scanned:
+def _scan(records: list[Stored], partitions: int, unreadable: dict[Partition, str], reading: Reading) -> Scanned:
     """Raises RecordUnreadable, and what Python and msgspec raise for damaged texts and maps."""
     payloads = [stored.payload for stored in records]
     together = b"".join(payloads)
     ends = np.fromiter(accumulate(map(len, payloads)), dtype=np.int64, count=len(payloads))
     room = events = sum(stored.events for stored in records)
-    while (cells := _cells(together, ends, events, room)) is None:
+    while (cells := _cells(together, ends, events, room, reading)) is None:
         room *= 2
     heads = cells.heads
     producers = [
@@ -100,24 +110,24 @@ def _scan(records: list[Stored], partitions: int, unreadable: dict[Partition, st
         for row in _REJECTED.decode(together[heads[number, scan.REJECTED_FROM] : heads[number, scan.REJECTED_END]])
     ]
     made = frames(cells, partitions=partitions)
-    return Scanned(records, made, cells.rows, heads[:, scan.EVENTS].tolist(), producers, rejected, unreadable)
+    return Scanned(records, made, cells, partitions, heads[:, scan.EVENTS].tolist(), producers, rejected, unreadable)
 
 
-def _cells(data: bytes, ends: Ints, events: int, room: int) -> Cells | None:
+def _cells(data: bytes, ends: Ints, events: int, room: int, reading: Reading) -> Cells | None:
     """Scan with room for so many different texts; None where that is not enough."""
     heads = np.zeros((len(ends), scan.HEADS), dtype=np.int64)
     rows = np.zeros((len(ends), len(ROW_TYPES)), dtype=np.int64)
     words = words_of(data)
     cells = room_for(events, _sample(words, ends, events))
-    status, stopped = scan.places(words, ends, LAYOUT, cells, rows, heads)
+    status, stopped = scan.places(words, ends, reading.layout, cells, rows, heads)
     versions = heads[:, scan.VERSION]
     if status != fields.DONE or (versions < 1).any() or (versions > SCHEMA_VERSION).any():
         raise RecordUnreadable(f"of {len(ends)} records, number {stopped} is not as this release writes it")
     texts, packed = dictionary(room), dictionary(room)
-    status = scan.values(words, LAYOUT, rows.sum(axis=0), cells, texts, packed)
+    status = scan.values(words, reading.layout, rows.sum(axis=0), cells, texts, packed)
     if status == fields.DAMAGED:
         raise RecordUnreadable(f"a field in one of {len(ends)} records is not of its type")
-    return Cells(data, words, heads, rows, cells, texts, packed) if status == fields.DONE else None
+    return Cells(data, words, heads, rows, cells, texts, packed, reading) if status == fields.DONE else None
 
 
 def _sample(words: Words, ends: Ints, events: int) -> Ints:
@@ -126,6 +136,6 @@ def _sample(words: Words, ends: Ints, events: int) -> Ints:
     rows: Ints = np.zeros((len(some), len(ROW_TYPES)), dtype=np.int64)
     heads = np.zeros((len(some), scan.HEADS), dtype=np.int64)
     # A scan that comes to nothing here will come to nothing there, where it is said.
-    scan.places(words, some, LAYOUT, room_for(events, rows.sum(axis=0)), rows, heads)
+    scan.places(words, some, EVERYTHING.layout, room_for(events, rows.sum(axis=0)), rows, heads)
     counts: Ints = rows.sum(axis=0)
     return counts
