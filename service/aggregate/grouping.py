@@ -1,0 +1,101 @@
+"""Equal rows found by compiled loops, where every column is a number or stands beside the codes of its texts."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from service.aggregate.records.columns import CODE
+from service.aggregate.records.compiling import compiled
+
+Ints = npt.NDArray[np.int64]
+
+NULL: Final = np.iinfo(np.int64).min
+"""In place of a number that is not there."""
+_ODD: Final = 0x2545F4914F6CDD1D
+
+
+def codes(frame: pl.DataFrame, *names: str) -> list[str]:
+    """Name the columns that hold codes of these ones, as far as there are any."""
+    return [name + CODE for name in names if name + CODE in frame.columns]
+
+
+def without_codes(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame without columns of codes: those of different batches mean different texts."""
+    return frame.drop([name for name in frame.columns if name.endswith(CODE)])
+
+
+def grouped_rows(frame: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
+    """The distinct rows, without codes, and for each row the number of its own."""
+    firsts, of_row = equal_rows(frame)
+    return without_codes(frame)[firsts], of_row
+
+
+def first_rows(frame: pl.DataFrame) -> Ints:
+    """The first one of each set of equal rows."""
+    return equal_rows(frame)[0]
+
+
+def equal_rows(frame: pl.DataFrame) -> tuple[Ints, Ints]:
+    """The first one of each set of equal rows, and for each row the number of its set."""
+    names = [name for name in frame.columns if not name.endswith(CODE)]
+    keys = [_numbers(frame, name) for name in names]
+    known = [key for key in keys if key is not None]
+    if len(known) == len(keys):
+        of_row, firsts = numbered(np.stack([np.zeros(len(frame), dtype=np.int64), *(key for key in known if key.size)], axis=1))
+        return firsts, of_row
+    members = frame.select(names).with_row_index("_row").group_by(names).agg("_row")["_row"]
+    of_row = np.empty(len(frame), dtype=np.int64)
+    of_row[members.explode().to_numpy()] = np.repeat(np.arange(len(members)), members.list.len().to_numpy())
+    return members.list.first().to_numpy().astype(np.int64), of_row
+
+
+def numbered(keys: Ints) -> tuple[Ints, Ints]:
+    """For each row (rows x columns) the number of its group of equal ones, and of each group the first row."""
+    group = np.empty(len(keys), dtype=np.int64)
+    firsts = np.empty(len(keys), dtype=np.int64)
+    table = np.full(1 << max(4, (2 * len(keys)).bit_length()), -1, dtype=np.int64)
+    return group, firsts[: groups(keys, table, group, firsts)]
+
+
+def _numbers(frame: pl.DataFrame, name: str) -> Ints | None:
+    """Numbers that are equal where the column's values are, of no length where all are; None: there are none at hand."""
+    column = frame[name + CODE] if name + CODE in frame.columns else frame[name]
+    if column.dtype.is_integer() or column.dtype == pl.Boolean:
+        numbers: Ints = column.cast(pl.Int64).fill_null(NULL).to_numpy()
+        return numbers
+    if column.is_empty() or (column.dtype == pl.String and not column.null_count() and (column == column.first()).all()):
+        return np.empty(0, dtype=np.int64)
+    return None
+
+
+@compiled
+def groups(keys: Ints, table: Ints, group: Ints, firsts: Ints) -> int:
+    """Number equal keys alike, from 0 on in the order of their first rows, which go to `firsts`; how many there are.
+
+    `table` is for hashes: a power of two in length, at least as many as there are keys and one, all -1.
+    """
+    mask = len(table) - 1
+    found = 0
+    for row in range(len(keys)):
+        mixed = 0
+        for column in range(keys.shape[1]):
+            mixed = (mixed ^ keys[row, column]) * _ODD
+            mixed ^= mixed >> 29
+        slot = mixed & mask
+        while table[slot] >= 0 and not _alike(keys, firsts[table[slot]], row):
+            slot = (slot + 1) & mask
+        if table[slot] < 0:
+            table[slot], firsts[found] = found, row
+            found += 1
+        group[row] = table[slot]
+    return found
+
+
+@compiled
+def _alike(keys: Ints, one: int, other: int) -> bool:
+    for column in range(keys.shape[1]):  # noqa: SIM110  # generators are not compiled
+        if keys[one, column] != keys[other, column]:
+            return False
+    return True
