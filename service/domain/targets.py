@@ -106,8 +106,8 @@ def _status(target: Target, value: float) -> Status:
     if target.range is not None:
         is_met, is_within_limit = _in(target.range, value), isinstance(target.limit, tuple) and _in(target.limit, value)
     else:
-        is_met = _meets(target.op, value, target.target)
-        is_within_limit = isinstance(target.limit, float) and _meets(target.op, value, target.limit)
+        is_met = meets(target.op, value, target.target)
+        is_within_limit = isinstance(target.limit, float) and meets(target.op, value, target.limit)
     if is_met:
         return Status.GREEN
     return Status.YELLOW if is_within_limit else Status.RED
@@ -117,7 +117,8 @@ def _in(bounds: Range, value: float) -> bool:
     return bounds[0] <= value <= bounds[1]
 
 
-def _meets(op: Op | None, value: float, bound: float | None) -> bool:
+def meets(op: Op | None, value: float, bound: float | None) -> bool:
+    """Whether a value is on the right side of a bound; without an operator or a bound none is."""
     if bound is None:
         return False
     match op:

@@ -1,4 +1,4 @@
-"""`/v1/config`: what the key's tenant declares, read and changed."""
+"""`/v1/config`: what the key's tenant declares, read and changed; and `/v1/goals`, how what it declared as goals stands."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ from service.domain.config.versions import FOR_EVER_US, TenantConfigs
 from service.domain.localtime import day_of
 from service.domain.programme import week_of
 from service.errors import InvalidQuery, StoreUnavailable
+from service.expose import goals
 from service.expose.answering import headers_of
 from service.expose.asking import Asker, read_instant
 from service.expose.documents_config import GET_CONFIG, PUT_CONFIG
@@ -100,6 +101,7 @@ class Doors:
 
 def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, settings: Settings) -> APIRouter:
     """The routes, of the key's tenant."""
+    whole = APIRouter()
     made = APIRouter(prefix="/v1/config", tags=["configuration"])
     doors = Doors(pool, catalog, clock, settings)
 
@@ -112,7 +114,9 @@ def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, settings: Sett
     async def change(request: Request, principal: Admin, dry_run: DryRun = False) -> Response:  # noqa: FBT002  # a parameter
         return await doors.change(request, principal, dry_run=dry_run)
 
-    return made
+    whole.include_router(made)
+    whole.include_router(goals.router(pool, catalog, clock=clock))
+    return whole
 
 
 def _body(principal: Principal, configs: TenantConfigs, place: int) -> dict[str, Any]:

@@ -85,6 +85,14 @@ def _after(text: str) -> str:
     return text
 
 
+def due_days(due_after: str) -> tuple[str, int]:
+    """The milestone of a `due_after`, and how many days after it."""
+    match = _AFTER.fullmatch(due_after)
+    if match is None:
+        raise ValueError(f"{due_after!r} was checked when it was declared")
+    return match["milestone"], int(match["days"] or 0)
+
+
 class Goal(About):
     """A target that is to be reached by a date, or in a number of windows one after the other."""
 
