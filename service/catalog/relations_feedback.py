@@ -32,9 +32,35 @@ def answers(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
 
 def newest_answers(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
     """`newest_answers`: of the answers each user's newest one; of each account, wave and quarter where these are asked for."""
+    return _newest(Asked.of(by, filtered), "answers")
+
+
+def earlier_answers(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
+    """`earlier_answers`: the same of the window before, under the window's number."""
     asked = Asked.of(by, filtered)
-    keys = ["a.tenant", "a.win", "a.subject", *(f"a.{name}" for name in _APART if asked.names(name))]
-    return f"select distinct on ({', '.join(keys)}) a.*\nfrom answers a\norder by {', '.join(keys)}, {_NEWEST}"
+    rows = _asked(head, asked, "s.fields ->> 'action' = 'responded' and s.fields ->> 'survey' = 'nps'", wins="earlier_wins")
+    return _newest(asked, f"(\n{rows}\n)")
+
+
+def earlier_wins(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
+    """`earlier_wins(tenant, win, start_at, end_at, until_at)`: of each window the one before.
+
+    Of calendar months it is so many months, of local days so many days, else as much time.
+    """
+    return (
+        "select w.tenant, w.win, case\n"
+        "    when w.start_at <> w.first_at or w.end_at <> w.end_day::timestamp at time zone w.zone\n"
+        "      then w.start_at - (w.end_at - w.start_at)\n"
+        "    when extract(day from w.first_day) = 1 and extract(day from w.end_day) = 1\n"
+        "      then (w.first_day::timestamp - age(w.end_day::timestamp, w.first_day::timestamp)) at time zone w.zone\n"
+        "    else (w.first_day - (w.end_day - w.first_day))::timestamp at time zone w.zone\n"
+        "  end as start_at, w.start_at as end_at, w.start_at as until_at\n"
+        "from (\n"
+        "  select w.*, z.zone, w.first_day::timestamp at time zone z.zone as first_at\n"
+        "  from wins w join declared d on d.tenant = w.tenant\n"
+        "  cross join lateral (select d.config #>> '{tenant,timezone}' as zone) z\n"
+        ") w"
+    )
 
 
 def themed(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
@@ -57,7 +83,12 @@ def invitations(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> st
     return f"select distinct on ({', '.join(keys)}) a.*\nfrom (\n{rows}\n) a\norder by {', '.join(keys)}, a.time_us"
 
 
-def _asked(head: Head, asked: Asked, condition: str) -> str:
+def _newest(asked: Asked, rows: str) -> str:
+    keys = ["a.tenant", "a.win", "a.subject", *(f"a.{name}" for name in _APART if asked.names(name))]
+    return f"select distinct on ({', '.join(keys)}) a.*\nfrom {rows} a\norder by {', '.join(keys)}, {_NEWEST}"
+
+
+def _asked(head: Head, asked: Asked, condition: str, *, wins: str = "wins") -> str:
     """Steps of feedback in the window, one a row, with `dims`; tiers are those of accounts as of the window's end."""
     accounts = Accounts(asked, "s.account")
     columns = {name: f"coalesce(s.fields ->> '{name}', '')" for name in _FIELDS} | accounts.columns
@@ -79,7 +110,7 @@ def _asked(head: Head, asked: Asked, condition: str) -> str:
         f"  s.fields -> 'themes' as themes, {shown}, {asked.dims(columns)} as dims\n"
         "from (\n"
         f"  select w.tenant, w.win, {micros('w.until_at')} as until_us, d.config #>> '{{tenant,timezone}}' as zone, f.*\n"
-        "  from wins w\n"
+        f"  from {wins} w\n"
         "  join declared d on d.tenant = w.tenant\n"
         "  cross join lateral (\n"
         "    select subject, account, time_us, source, id, fields from step\n"
@@ -94,12 +125,16 @@ def _asked(head: Head, asked: Asked, condition: str) -> str:
 BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
     "answers": answers,
     "newest_answers": newest_answers,
+    "earlier_wins": earlier_wins,
+    "earlier_answers": earlier_answers,
     "themed": themed,
     "invitations": invitations,
 }
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "answers": ("wins", "declared"),
     "newest_answers": ("answers",),
+    "earlier_wins": ("wins", "declared"),
+    "earlier_answers": ("earlier_wins", "declared"),
     "themed": ("wins", "declared"),
     "invitations": ("wins", "declared"),
 }

@@ -29,7 +29,7 @@ def recovered_cases(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -
 def recovered_money(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
     """`recovered_money(tenant, win, account, dims, currency, revenue, incentive)`: of each recovered case, a row a currency.
 
-    Revenue is that of the `recovered` step, incentives those of all steps of its case.
+    Revenue is that of the `recovered` step (null: none was told), incentives those of all steps of its case.
     """
     asked = Asked.of(by, filtered)
     only = f"\nwhere m.currency = any({asked.values('currency')})" if "currency" in filtered else ""
@@ -39,7 +39,7 @@ def recovered_money(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -
         "  select currency, sum(revenue) as revenue, sum(incentive) as incentive from (\n"
         "    select c.amount_currency as currency, c.amount as revenue, 0 as incentive where c.amount is not null\n"
         "    union all\n"
-        "    select fields ->> 'incentive_currency', 0, (fields ->> 'incentive')::numeric from step\n"
+        "    select fields ->> 'incentive_currency', null, (fields ->> 'incentive')::numeric from step\n"
         "    where tenant = c.tenant and family = 'recovery' and subject = c.subject and fields ? 'incentive'\n"
         f"  ) told group by currency\n) m{only}"
     )

@@ -6,8 +6,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from service.catalog import Catalog, Window, resolve_window
+from service.catalog import Catalog, Window, declared_of, resolve_window, run
 from service.clock import DAY, HOUR, to_us
+from service.domain.config import TenantConfig
 from tests.catalog.accounts import Desk, Said, Step, store_accounts, store_family
 from tests.catalog.rollups import make_tenant
 
@@ -85,6 +86,22 @@ async def test_nps_is_told_apart_by_what_accounts_are_by_wave_and_by_quarter(des
     assert await desk.one("nps", tier="starter") == 50
     desk.window = resolve_window(desk.window.tenant, ZONE, now_us=at(12, 31), name="year", end_us=at(12, 20))
     assert await desk.ask("nps", "quarter") == {"2025-Q3": -100, "2025-Q4": 25}
+
+
+async def test_a_change_of_more_than_20_points_is_noted(desk: Desk) -> None:
+    # -100 in the third quarter, by Berlin's calendar, and 25 in the fourth.
+    assert await notes(desk) == {"rose by 125.0 points against the window before"}
+    desk.window = window(desk.window.tenant, "month", end=at(11, 20))
+    assert await notes(desk) == {"rose by 125.0 points against the window before"}
+    desk.window = window(desk.window.tenant, "week", end=at(11, 16))
+    assert await notes(desk) == set()
+
+
+async def notes(desk: Desk) -> set[str]:
+    """What is said of the figures of NPS."""
+    declared = {desk.window.tenant: declared_of(TenantConfig.model_validate(desk.config))}
+    found = await run(desk.connection, CATALOG.kpis["nps"], [desk.window], declared=declared)
+    return {value.note for value in found if value.note}
 
 
 async def test_satisfaction_is_a_mean_of_all_answers_survey_by_survey(desk: Desk) -> None:

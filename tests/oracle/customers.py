@@ -77,7 +77,7 @@ def _feedback(pick: random.Random, at_us: int) -> Body:
     return f"u{pick.randrange(8)}", {
         "survey": survey,
         **({"action": action} if action else {}),
-        **({"score": pick.randrange(0 if survey == feedback.NPS else 1, 6)} if is_answer else {}),
+        **({"score": pick.randrange(11) if survey == feedback.NPS else pick.randrange(1, 6)} if is_answer else {}),
         **(maybe(pick, 0.3, scale=7) if is_answer and survey != feedback.NPS else {}),
         **maybe(pick, 0.5, wave=pick.choice(("2025-Q4", "2026-Q1"))),
         **maybe(pick, 0.4, about=pick.choice(FEATURES)),

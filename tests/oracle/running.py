@@ -35,7 +35,10 @@ from tests.oracle.scene import AUTUMN, FIRST_VERSION, LATENESS_US, SECOND_VERSIO
 from tests.oracle.streams import Sent
 
 SETTINGS = Settings(partitions=4, flush_interval_s=0.01, lease_s=5.0, minute_retention_days=32)
-FAMILIES = ("usage", "user", "delivery", "request", "probe", "measurement", "incident", "rejected")
+FAMILIES = (
+    *("usage", "user", "delivery", "request", "probe", "measurement", "incident", "rejected"),
+    *("account", "recovery", "ticket", "feedback", "item"),
+)
 """In the order of a record's lists: so the events of one append lie in the log."""
 _numbers = count()
 

@@ -1,6 +1,6 @@
 -- id = "nps"
 -- title = "Net promoter score"
--- definition = "100 × (promoters, 9–10, − detractors, 0–6) ÷ users who answered; of a user's answers in the window (the wave, account or quarter that is asked for) the newest counts"
+-- definition = "100 × (promoters, 9–10, − detractors, 0–6) ÷ users who answered; of a user's answers in the window (the wave, account or quarter that is asked for) the newest counts; a change of more than 20 points against the window before is noted"
 -- family = "Satisfaction"
 -- unit = "points"
 -- kind = "mean"
@@ -28,13 +28,23 @@
 -- [live]
 -- windows = ["90d", "quarter"]
 -- by = [[], ["tier"]]
-select a.tenant, a.win, a.dims, s.statistic, s.numerator, s.denominator
-from (
+with scores as (
   select tenant, win, dims, count(*) as n, count(*) filter (where score >= 9) as promoters,
          count(*) filter (where score between 7 and 8) as passives, count(*) filter (where score <= 6) as detractors
   from newest_answers
   group by tenant, win, dims
-) a
+), earlier as (
+  select tenant, win, dims, 100.0 * (count(*) filter (where score >= 9) - count(*) filter (where score <= 6)) / count(*) as points
+  from earlier_answers
+  group by tenant, win, dims
+)
+select a.tenant, a.win, a.dims, s.statistic, s.numerator, s.denominator,
+       case when abs(c.change) > 20 then
+         case when c.change > 0 then 'rose' else 'fell' end || ' by ' || round(abs(c.change), 1) || ' points against the window before'
+       end as note
+from scores a
+left join earlier e on e.tenant = a.tenant and e.win = a.win and e.dims = a.dims
+cross join lateral (select 100.0 * (a.promoters - a.detractors) / a.n - e.points as change) c
 cross join lateral (values
   ('', 100 * (a.promoters - a.detractors), a.n), ('promoters', a.promoters, a.n), ('passives', a.passives, a.n),
   ('detractors', a.detractors, a.n), ('count', a.n, null)

@@ -26,7 +26,7 @@ with accounts as (
   select tenant, win, dims, account, sum(revenue) as revenue,
          rank() over (partition by tenant, win, dims ->> 'currency' order by sum(revenue) desc) as place
   from recovered_money
-  where revenue > 0
+  where revenue is not null
   group by tenant, win, dims, account
 )
 select a.tenant, a.win, a.dims, s.statistic, s.numerator, s.denominator

@@ -14,7 +14,7 @@ with told as (
   select tenant, win, account, dims, '' as currency, 1 as at_risk, (recovered_us is not null)::int as recovered, 0::numeric as revenue
   from at_risk_cases
   union all
-  select tenant, win, account, dims - 'currency', currency, 0, 0, revenue from recovered_money
+  select tenant, win, account, dims - 'currency', currency, 0, 0, coalesce(revenue, 0) from recovered_money
 ), sums as (
   select tenant, win, account, dims, currency, sum(revenue) as revenue, sum(sum(at_risk)) over account as at_risk,
          sum(sum(recovered)) over account as recovered, count(*) over account as currencies
