@@ -205,13 +205,9 @@ def compile_all() -> None:
 
 
 def _read_whole(configs: Mapping[int, TenantFoldConfig]) -> set[str]:
-    """Families all of whose columns are looked at for one of these: by their fold, or to tell how often a field is there."""
+    """Families all of whose columns are looked at for one of these."""
     versions = [version for config in configs.values() for version in config.versions]
-    return {
-        family
-        for family, fold in FOLDS.items()
-        if fold.unread and any(fold.reads_all_for(version) or version.completeness.get(family) for version in versions)
-    }
+    return {family for family, fold in FOLDS.items() if fold.unread and any(map(fold.reads_all_for, versions))}
 
 
 def _fold(frames: Mapping[str, pl.DataFrame], context: FoldContext, moments: FirstMoments) -> Deltas:
