@@ -21,6 +21,39 @@ _TERMS: Final = ", ".join(
 )
 
 
+# The months of the support zone that belong to each window, as far as they have come.
+_MONTHS: Final = f"""
+  select w.tenant, w.win, {MICROS.format("m.from_at")} as from_us,
+         {MICROS.format("case when w.until_at < w.end_at then least(m.to_at, w.until_at) else m.to_at end")} as to_us
+  from wins w
+  join declared d on d.tenant = w.tenant
+  cross join lateral (
+    select g.local at time zone {ZONE} as from_at, (g.local + interval '1 month') at time zone {ZONE} as to_at,
+           (g.local + interval '14 days 12 hours') at time zone {ZONE} as middle
+    from generate_series(
+      date_trunc('month', w.start_at at time zone {ZONE}), w.end_at at time zone {ZONE}, interval '1 month'
+    ) as g(local)
+  ) m
+  where m.middle >= w.start_at and m.middle < w.end_at and m.from_at < w.until_at
+""".strip()
+
+# Every response and resolution that was or will be late, numbered within the quarter of its account.
+_MISSED: Final = f"""
+  select c.tenant, c.account, r.*, m.measure, m.at_us, row_number() over (
+           partition by c.tenant, c.account, date_trunc('quarter', (timestamptz 'epoch' + m.at_us * interval '1 microsecond')
+             at time zone {ZONE})
+           order by m.at_us, c.subject, m.measure
+         ) as number
+  from ticket_dues c
+  join declared d on d.tenant = c.tenant
+  join (values {_TERMS}) as r(tier, response, resolution, together, review_from) on r.tier = c.tier
+  cross join lateral (
+    values ('response', c.response_us, c.response_met), ('resolution', c.resolution_us, c.resolution_met)
+  ) as m(measure, at_us, is_met)
+  where c.account <> '' and m.at_us is not null and not m.is_met
+""".strip()
+
+
 def sla_credits(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
     """`sla_credits(tenant, win, dims, percent, fee, credit, misses, reviews)`: a row an account, tier and month with misses.
 
@@ -35,31 +68,9 @@ def sla_credits(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> st
     where = "".join(f"\n  and {condition}" for condition in conditions + accounts.conditions())
     return f"""
 with months as (
-  select w.tenant, w.win, {MICROS.format("m.from_at")} as from_us,
-         {MICROS.format("case when w.until_at < w.end_at then least(m.to_at, w.until_at) else m.to_at end")} as to_us
-  from wins w
-  join declared d on d.tenant = w.tenant
-  cross join lateral (
-    select g.local at time zone {ZONE} as from_at, (g.local + interval '1 month') at time zone {ZONE} as to_at,
-           (g.local + interval '14 days 12 hours') at time zone {ZONE} as middle
-    from generate_series(
-      date_trunc('month', w.start_at at time zone {ZONE}), w.end_at at time zone {ZONE}, interval '1 month'
-    ) as g(local)
-  ) m
-  where m.middle >= w.start_at and m.middle < w.end_at and m.from_at < w.until_at
+{_MONTHS}
 ), missed as (
-  select c.tenant, c.account, r.*, m.measure, m.at_us, row_number() over (
-           partition by c.tenant, c.account, date_trunc('quarter', (timestamptz 'epoch' + m.at_us * interval '1 microsecond')
-             at time zone {ZONE})
-           order by m.at_us, c.subject, m.measure
-         ) as number
-  from ticket_dues c
-  join declared d on d.tenant = c.tenant
-  join (values {_TERMS}) as r(tier, response, resolution, together, review_from) on r.tier = c.tier
-  cross join lateral (
-    values ('response', c.response_us, c.response_met), ('resolution', c.resolution_us, c.resolution_met)
-  ) as m(measure, at_us, is_met)
-  where c.account <> '' and m.at_us is not null and not m.is_met
+{_MISSED}
 ), monthly as (
   select m.tenant, m.win, m.to_us, c.account, c.tier, count(*) as misses, bool_or(c.number = c.review_from) as has_review,
          case when count(*) >= {SEVERAL} and min(c.together) is not null then min(c.together)

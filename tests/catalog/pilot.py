@@ -1,5 +1,6 @@
 """Filling the sets, states, milestones, steps and quarters with the pilot week, event by event."""
 
+import random
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -10,8 +11,9 @@ from service.clock import SECOND, to_us
 from service.demo import pilot
 from tests.catalog.health import Probe, store_probes, store_steps
 from tests.catalog.people import Told, Use, store_milestones, store_people, store_statuses
+from tests.catalog.support import Step, Ticket, store_tickets
 
-FAMILIES = ("usage", "user", "account", "probe", "incident")
+FAMILIES = ("usage", "user", "account", "probe", "incident", "ticket")
 Event = Mapping[str, Any]
 
 
@@ -42,6 +44,14 @@ async def store_pilot_week(connection: asyncpg.Connection, tenant: int) -> None:
         steps.setdefault(event["subject"], []).append((at(event), event["data"]))
     for subject, told in steps.items():
         await store_steps(connection, tenant, subject, told)
+    await store_tickets(connection, tenant, _tickets(of["ticket"]), random.Random(1))
+
+
+def _tickets(events: list[Any]) -> list[Ticket]:
+    steps: dict[str, list[Step]] = {}
+    for event in events:
+        steps.setdefault(event["subject"], []).append((at(event), {**event["data"], "account": event["account"]}))
+    return [Ticket(subject, told) for subject, told in steps.items()]
 
 
 def at(event: Event) -> int:

@@ -133,3 +133,11 @@ async def test_the_weeks_incidents_are_those_of_the_report(week: Week) -> None:
         for severity, mean in minutes.items():
             found = await week.one(kpi, stat="mean", severity=severity)
             assert found == (None if mean is None else pytest.approx(mean * MINUTE / 1e6, rel=1e-9)), (kpi, severity)
+
+
+async def test_the_weeks_tickets_are_those_of_the_report(week: Week) -> None:
+    wanted = EXPECTED["tickets"]
+    assert await week.one("tickets") == wanted["count"]
+    by_category = await week.rows("tickets", ["category"])
+    assert {category: n for (category,), n in by_category.items()} == wanted["by_category"]
+    assert await week.one("resolution_time", stat="mean") == pytest.approx(wanted["resolution_hours_mean"] * 3_600, rel=1e-9)

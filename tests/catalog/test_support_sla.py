@@ -149,7 +149,7 @@ async def test_each_window_has_the_tickets_that_were_settled_in_it(
             connection, catalog.kpis["support_sla"], windows, question, declared={tenant: declared_of(world.config)}
         )
         got = {(v.window, tuple(v.dims[n] for n in by), v.statistic): (v.numerator, v.denominator) for v in found}
-        wanted = {}
+        wanted: dict[Any, Any] = {}
         for window in windows:
             met: Counter[tuple[Any, str]] = Counter()
             judged: Counter[tuple[Any, str]] = Counter()
@@ -233,5 +233,5 @@ def owed(world: World, window: Window, account: str, fees: Sequence[tuple[int, s
     if not found:
         return {}
     shares = found["shares"]
-    share = weighed / 100 / weights if weighed else sum(shares) / 100 / (weights or len(shares))
-    return {"": money, "share": pytest.approx(share), "misses": count, "reviews": reviews}
+    mean = weighed / 100 / weights if weighed else sum(shares) / 100 / (weights or len(shares))
+    return {"": money, "share": pytest.approx(mean), "misses": count, "reviews": reviews}

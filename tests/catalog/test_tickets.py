@@ -12,7 +12,7 @@ import pytest
 from service.catalog import Catalog, Declared, Question, Window, resolve_window, run
 from service.clock import DAY, HOUR, MINUTE, SECOND, to_us
 from tests.catalog.rollups import make_tenant
-from tests.catalog.support import ACCOUNTS, TIERS, Dated, Ticket, random_tickets, store_tickets, store_values
+from tests.catalog.support import ACCOUNTS, TIERS, Dated, Step, Ticket, random_tickets, store_tickets, store_values
 
 MONDAY = to_us(datetime(2025, 11, 3, tzinfo=UTC))
 NOW = MONDAY + 200 * DAY
@@ -110,8 +110,9 @@ async def test_times_belong_to_the_window_of_their_later_end(catalog: Catalog, c
             took: dict[tuple[str, ...], list[int]] = defaultdict(list)
             for ticket in tickets:
                 end, start = ends(ticket)
-                for dims in ticket.dims(by, filters, tiers) if end is not None and inside(end, of) and end >= start else ():
-                    took[dims].append(end - start)
+                if end is not None and inside(end, of) and end >= start:
+                    for dims in ticket.dims(by, filters, tiers):
+                        took[dims].append(end - start)
             wanted: Figures = {(dims, "mean"): pytest.approx(sum(all_) / len(all_) / SECOND) for dims, all_ in took.items()}
             found = await ask(catalog, connection, kpi, (by, filters), ("mean",), of)
             assert found == (wanted or ({} if by else {((), "mean"): None})), (kpi, by, filters)
@@ -130,7 +131,8 @@ async def test_shares_are_of_what_was_resolved_and_of_what_was_opened(catalog: C
                 if inside(ticket.opened, of):
                     escalated[dims, ""].append(ticket.first("escalated") is not None)
         for kpi, told in (("first_contact_resolution", first), ("ticket_escalation", escalated)):
-            wanted = {key: sum(all_) / len(all_) for key, all_ in told.items()} or ({} if by else {((), ""): None})
+            wanted: Figures = {key: sum(all_) / len(all_) for key, all_ in told.items()}
+            wanted = wanted or ({} if by else {((), ""): None})
             assert await ask(catalog, connection, kpi, (by, filters), ("",), of) == wanted, (kpi, by, filters)
 
 
@@ -159,7 +161,7 @@ async def test_open_tickets_are_those_of_the_windows_end_with_their_ages(
 
 async def test_a_handful_of_tickets_by_hand(catalog: Catalog, connection: asyncpg.Connection) -> None:
     tenant = await make_tenant(connection, "pilot")
-    steps = [
+    steps: list[Step] = [
         (MONDAY, {"action": "opened", "priority": "P2", "category": "billing", "account": "acme"}),
         (MONDAY + 30 * MINUTE, {"action": "first_response"}),
         (MONDAY + 2 * HOUR, {"action": "resolved", "first_contact": True}),
@@ -176,7 +178,8 @@ async def test_a_handful_of_tickets_by_hand(catalog: Catalog, connection: asyncp
     plain: Asked = ((), {})
 
     async def one(kpi: str, statistic: str = "") -> float | None:
-        return (await ask(catalog, connection, kpi, plain, (statistic,), of))[(), statistic]
+        found: float | None = (await ask(catalog, connection, kpi, plain, (statistic,), of))[(), statistic]
+        return found
 
     assert (await one("tickets"), await one("tickets", "resolved")) == (3, 1)
     assert await one("first_response_time", "mean") == 1_800

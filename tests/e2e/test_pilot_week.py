@@ -216,6 +216,15 @@ def test_incidents_have_their_times(ask: Ask) -> None:
             assert minutes is not None or (found["status"], found["reason"]) == ("none", "no_data")
 
 
+def test_tickets_are_counted_by_category_and_timed(ask: Ask) -> None:
+    wanted = EXPECTED["tickets"]
+    tickets = ask("tickets", by="category")
+    assert tickets["value"] == wanted["count"]
+    assert by(tickets, "category") == wanted["by_category"]
+    assert ask("resolution_time", stat="mean")["value"] == mean(wanted["resolution_hours_mean"] * HOUR_S)
+    assert ask("open_tickets", window="1h")["value"] == 0
+
+
 def test_meters_have_their_statistics(ask: Ask) -> None:
     for meter, statistics in EXPECTED["measurements"].items():
         for statistic, wanted in statistics.items():
