@@ -11,9 +11,10 @@ from service.catalog.asked import is_of_account
 from service.catalog.windows import NAMES, OF_DAYS
 from service.domain.formula import Expression
 
-Kind = Literal["count", "ratio", "mean", "distribution", "durations", "formula"]
+Kind = Literal["count", "ratio", "mean", "distribution", "durations", "formula", "score"]
 """count: 0 when nothing happened; ratio, mean: numerator ÷ denominator; distribution: of a histogram;
-durations: of durations kept one by one; formula: derived from other KPIs."""
+durations: of durations kept one by one; formula: derived from other KPIs; score: of customers, by a
+table that tenants declare (scoring.py)."""
 Better = Literal["higher", "lower", "neither"]
 Per = Literal["minute", "day", "week", "month"]
 PERCENTILES: Mapping[str, float] = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99}
@@ -146,6 +147,8 @@ class Kpi:
         self.formula = formula
         self.is_guest = is_guest
         """Whether its statement is an operator's: it may only read, and for a bounded time."""
+        self.beside: Mapping[str, Kpi] = {}
+        """Of a score: the KPIs of its catalog."""
 
     def __repr__(self) -> str:
         return f"Kpi({self.id})"

@@ -61,6 +61,7 @@ dimension of the head `:only_NAME` (text[], null when not filtered) and every pa
 
 import re
 from collections.abc import Collection, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -70,12 +71,14 @@ import msgspec
 from service.catalog.declared import default_window
 from service.catalog.formulas import FORMULA, Pending, resolve, shape_of_kpi
 from service.catalog.kpi import Head, Kpi, mistakes
+from service.catalog.scoring import READS
 from service.catalog.statement import unknown_placeholders
 from service.domain.config import KpiShape, TenantConfig
 from service.domain.config.lines import Lines
 
 KPIS = Path(__file__).with_name("kpis")
 SQL = "sql"
+SCORE = "score"
 _ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -126,11 +129,20 @@ class Catalog:
                 formulas[name] = read
         made, wrong = resolve(formulas, kpis)
         refused += [_refusal(formulas[name], message) for name, message in wrong.items()]
-        return cls(dict(sorted({**kpis, **made}.items())), tuple(refused))
+        return cls(with_scores(dict(sorted({**kpis, **made}.items()))), tuple(refused))
 
     def shapes(self) -> Mapping[str, KpiShape]:
         """What the check of a configuration needs to know of each KPI."""
         return {name: shape_of_kpi(kpi) for name, kpi in self.kpis.items()}
+
+
+def with_scores(kpis: Mapping[str, Kpi]) -> Mapping[str, Kpi]:
+    """The same KPIs, with scores that read these."""
+    made = {name: copy(kpi) if kpi.head.kind == SCORE else kpi for name, kpi in kpis.items()}
+    for kpi in made.values():
+        if kpi.head.kind == SCORE:
+            kpi.beside = made
+    return made
 
 
 def _read(path: Path) -> Kpi | Pending | Refusal:
@@ -183,7 +195,9 @@ def _mistakes(head: Head, sql: str, *, name: str) -> list[str]:
         said.append(f"default_window_from: {head.default_window_from!r} decides on none of its windows")
     if head.kind == FORMULA and sql:
         said.append(f"{SQL}: a formula stands alone: leave the statement out")
-    if head.kind != FORMULA and (not sql or ";" in sql):
+    if head.kind == SCORE and (sql or head.id not in READS):
+        said.append(f"{SQL}: a score is one of {', '.join(READS)}, and has no statement")
+    if head.kind not in {FORMULA, SCORE} and (not sql or ";" in sql):
         said.append(f"{SQL}: one SELECT without a semicolon must follow the head")
     return said + [f"{SQL}: :{each} is no parameter of this KPI" for each in unknown_placeholders(head, sql)]
 

@@ -7,7 +7,7 @@ import msgspec
 
 from service.catalog.formulas import FORMULA, Pending, resolve
 from service.catalog.kpi import Head, Kpi, Live
-from service.catalog.loader import Catalog
+from service.catalog.loader import Catalog, with_scores
 from service.domain.config import TenantConfig
 from service.domain.config.reports import Formula
 
@@ -24,15 +24,15 @@ def catalog_of(catalog: Catalog, config: TenantConfig) -> Catalog:
 
 
 def kpis_of(catalog: Catalog, configs: Mapping[int, TenantConfig]) -> Iterator[tuple[Kpi, list[int]]]:
-    """Every KPI with the tenants that have it: all have those of the catalog, each has those of its own formulas."""
-    for kpi in catalog.kpis.values():
-        yield kpi, list(configs)
-    having: dict[Kpi, list[int]] = {}
+    """Every KPI with the tenants that have it: those of the catalog, formulas of a tenant's own, and what rests on them."""
+    having: dict[Catalog, list[int]] = {}
     for tenant, config in configs.items():
-        for name, kpi in catalog_of(catalog, config).kpis.items():
-            if name not in catalog.kpis:
-                having.setdefault(kpi, []).append(tenant)
-    yield from having.items()
+        having.setdefault(catalog_of(catalog, config), []).append(tenant)
+    found: dict[Kpi, list[int]] = {}
+    for each, tenants in having.items():
+        for kpi in each.kpis.values():
+            found.setdefault(kpi, []).extend(tenants)
+    yield from found.items()
 
 
 @lru_cache(maxsize=REMEMBERED_CATALOGS)
@@ -41,7 +41,7 @@ def _with(catalog: Catalog, formulas: tuple[Formula, ...]) -> Catalog:
     made, _ = resolve(pending, catalog.kpis)
     for kpi in made.values():
         kpi.head = msgspec.structs.replace(kpi.head, live=Live(_live_windows(kpi) or (kpi.head.default_window,)))
-    return Catalog({**catalog.kpis, **made}, catalog.refused)
+    return Catalog(with_scores({**catalog.kpis, **made}), catalog.refused)
 
 
 def _head(formula: Formula) -> Head:

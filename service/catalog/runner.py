@@ -12,6 +12,8 @@ from service.catalog.declared import Declared
 from service.catalog.joining import joined, parts
 from service.catalog.kpi import Formula, Kpi
 from service.catalog.question import MAX_ROWS, Question, check
+from service.catalog.scores import Scene
+from service.catalog.scoring import accounts_asked, score_values
 from service.catalog.statement import Statement, statement
 from service.catalog.statistics import default_statistics, derived, empty, of_durations, of_histogram, plain, rate
 from service.catalog.value import EXPIRED, MIXED, NO_DATA, Figure, Value
@@ -43,6 +45,8 @@ async def run(
     known = declared if declared is not None else {}
     if kpi.formula is not None:
         return await _derived(connection, kpi, kpi.formula, windows, asked, known, kept or Kept())
+    if kpi.head.kind == "score":
+        return await _scored(connection, kpi, windows, asked, known, kept or Kept())
     gone, there = _by_expiry(kpi, windows, kept or Kept())
     answers: list[Value] = []
     if there:
@@ -86,6 +90,29 @@ async def _derived(
         found.append((part, values))
     answers = joined(kpi, formula, windows, asked, found)
     return _one_where_apart(answers, asked.by) if kpi.head.apart else answers
+
+
+async def _scored(
+    connection: Connection, kpi: Kpi, windows: Sequence[Window], asked: Question, known: Mapping[int, Declared], kept: Kept
+) -> list[Value]:
+    """The values of a score: some statements for each KPI that it reads."""
+    return await score_values(kpi, scene(connection, kpi.beside, windows, accounts_asked(asked), known, kept), asked)
+
+
+def scene(
+    connection: Connection,
+    kpis: Mapping[str, Kpi],
+    windows: Sequence[Window],
+    accounts: tuple[str, ...] | None,
+    known: Mapping[int, Declared],
+    kept: Kept,
+) -> Scene:
+    """What scores of some windows stand on."""
+
+    async def ask(kpi: Kpi, of: Sequence[Window], question: Question) -> list[Value]:
+        return await run(connection, kpi, of, question, declared=known, kept=kept) if of else []
+
+    return Scene(connection, ask, kpis, windows, known, accounts)
 
 
 def _by_expiry(kpi: Kpi, windows: Sequence[Window], kept: Kept) -> tuple[list[Window], list[Window]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from service.catalog import Catalog, Kpi
 from service.catalog.kpi import MAIN
+from service.catalog.scoring import READS
 from service.catalog.statement import statement
 from service.domain.families.registry import FAMILIES
 from service.expose.live import metric_name
@@ -19,6 +20,7 @@ CHAPTERS = (
     "Support",
     "Satisfaction",
     "Revenue and customers",
+    "Scores",
 )
 _OF_FACTS = {"meter": "measurement", "session": "usage"}
 _OF_TABLES = (
@@ -35,7 +37,13 @@ _OF_TABLES = (
 )
 """Rollups, each with a family that fills it; those of several families name it in the statement."""
 _SHARED = re.compile(r"(?:family|kind) = '([a-z]+)'")
-_KINDS: Mapping[str, str] = {"count": "a count", "mean": "a mean", "ratio": "a ratio", "durations": "durations, one by one"}
+_KINDS: Mapping[str, str] = {
+    "count": "a count",
+    "mean": "a mean",
+    "ratio": "a ratio",
+    "durations": "durations, one by one",
+    "score": "a score",
+}
 
 
 def pages(catalog: Catalog) -> dict[str, str]:
@@ -98,6 +106,8 @@ def _index(catalog: Catalog) -> str:
 def _needed(kpi: Kpi) -> set[str]:
     if kpi.formula is not None:
         return {name for one in kpi.formula.kpis.values() for name in _needed(one)}
+    if kpi.head.kind == "score":
+        return {"account"} | {name for one in READS[kpi.id] if one in kpi.beside for name in _needed(kpi.beside[one])}
     facts = {_OF_FACTS.get(kpi.head.facts.kind, kpi.head.facts.kind)} if kpi.head.facts is not None else set()
     text = statement(kpi, (), frozenset()).text
     words = set(re.findall(r"[a-z_]+", text))

@@ -60,9 +60,9 @@ async def _whole(connection: Connection, asked: Asked, ground: Ground) -> Body:
 
 async def _rows(connection: Connection, asked: Asked, ground: Ground) -> tuple[list[Body], str | None]:
     """A page of rows in the order of their text, and the cursor to the next one."""
-    if asked.kpi.head.declared or asked.kpi.head.apart or asked.kpi.formula is not None:
+    if asked.kpi.head.declared or asked.kpi.head.apart or not asked.kpi.sql:
         # Rows that the statement does not give, declared names without data and what is in several units, have
-        # their place among the others, and those of a formula are joined: the rows are taken whole and cut here.
+        # their place among the others, and those of a formula or a score are made: the rows are taken whole and cut here.
         found = grouped(await _run(connection, asked, asked.question, ground)).values()
         placed = sorted(((_place(asked, values), values) for values in found), key=itemgetter(0))
         groups = [group for group in placed if asked.after is None or group[0] > asked.after]

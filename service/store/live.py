@@ -55,13 +55,13 @@ where k.tenant = any($1::int[]) and k."window" = any($2::text[]) and k.kpi <> al
   )
 """
 
-# At most so many series a tenant, in the order of their keys; `total` says how many there are.
+# At most so many series a tenant, in the order of their keys, those of single accounts last; `total` says how many there are.
 _READ = """
 select t.name as tenant, k.kpi, k.statistic, k."window", k.dims, k.value, k.target, k."limit", k.status, k.place, k.total
 from (
   select *, row_number() over tenants as place, count(*) over (partition by tenant) as total
   from kpi_latest where value is not null and ($1::int is null or tenant = $1)
-  window tenants as (partition by tenant order by kpi, statistic, "window", dims)
+  window tenants as (partition by tenant order by dims ? 'account', kpi, statistic, "window", dims)
 ) k
 join tenant t on t.id = k.tenant
 where k.place <= $2

@@ -67,7 +67,7 @@ analyze;
 
 @pytest.fixture(scope="module")
 def kpis() -> list[Kpi]:
-    return [kpi for kpi in Catalog.load().kpis.values() if kpi.head.facts is None and kpi.formula is None]
+    return [kpi for kpi in Catalog.load().kpis.values() if kpi.head.facts is None and kpi.sql]
 
 
 def windows(kpi: Kpi) -> list[Window]:

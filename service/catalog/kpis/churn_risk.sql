@@ -1,0 +1,36 @@
+-- id = "churn_risk"
+-- title = "Churn risk"
+-- definition = "the points of every row of the table in [churn] that applies to a customer as of the window's end, not below 0: contract, use, training, tickets, satisfaction, downtime, MRR and the signals raised; 0–20 green, 21–40 yellow, 41–60 orange, 61 and more red; of all: the mean over customers, and how many are in each band"
+-- family = "Scores"
+-- unit = "points"
+-- kind = "score"
+-- better = "lower"
+-- dimensions = ["account"]
+-- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter"]
+-- custom = false
+-- whole_days = true
+-- default_window = "1d"
+-- [statistics.green]
+-- title = "Customers at no risk"
+-- unit = "accounts"
+-- kind = "count"
+-- better = "higher"
+-- [statistics.yellow]
+-- title = "Customers at some risk"
+-- unit = "accounts"
+-- kind = "count"
+-- [statistics.orange]
+-- title = "Customers at risk"
+-- unit = "accounts"
+-- kind = "count"
+-- [statistics.red]
+-- title = "Customers at high risk"
+-- unit = "accounts"
+-- kind = "count"
+-- [suggestion]
+-- op = "<="
+-- target = 20.0
+-- limit = 40.0
+-- [live]
+-- windows = ["30d"]
+-- by = [[], ["account"]]

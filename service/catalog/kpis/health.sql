@@ -1,0 +1,29 @@
+-- id = "health"
+-- title = "Health score"
+-- definition = "five categories of 20 points, each the weighted mean of what its KPIs score as declared in [health.CATEGORY]: min(1, value ÷ target) where higher is better, min(1, target ÷ value) where lower is; KPIs without a value or a target leave the weights, categories without any leave the score; of a customer: by its own events, where it has none by what is platform-wide"
+-- family = "Scores"
+-- unit = "points"
+-- kind = "score"
+-- better = "higher"
+-- dimensions = ["account"]
+-- windows = ["7d", "28d", "30d", "90d", "week", "month", "quarter"]
+-- custom = false
+-- whole_days = true
+-- default_window = "30d"
+-- [statistics.adoption]
+-- title = "Points of adoption, of 20"
+-- [statistics.delivery]
+-- title = "Points of delivery, of 20"
+-- [statistics.engagement]
+-- title = "Points of engagement, of 20"
+-- [statistics.satisfaction]
+-- title = "Points of satisfaction, of 20"
+-- [statistics.reliability]
+-- title = "Points of reliability, of 20"
+-- [suggestion]
+-- op = ">="
+-- target = 80.0
+-- limit = 60.0
+-- [live]
+-- windows = ["30d"]
+-- by = [[], ["account"]]

@@ -1,0 +1,114 @@
+"""Health: the KPIs that each tenant weighs, measured for all of it or for every customer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from service.catalog.kpi import MAIN, Kpi
+from service.catalog.scores import ByAccount, Place, Scene
+from service.catalog.value import Value
+from service.catalog.windows import Window
+from service.domain.config import TenantConfig
+from service.domain.health import Goal, Health, Measure, health
+from service.domain.selector import Selector, parse_selector
+from service.domain.targets import target_for
+
+CATEGORIES = ("adoption", "delivery", "engagement", "satisfaction", "reliability")
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """One selector, and what came of it; without its KPI nothing did."""
+
+    selector: Selector
+    kpi: Kpi | None
+    whole: Mapping[Place, Value]
+    by_account: ByAccount
+    platform: Mapping[Place, Value]
+
+    def value(self, place: Place, account: str) -> float | None:
+        """What an account has: by its own events, else by what is platform-wide; without an account the whole."""
+        found = self.whole.get(place) if not account else self.by_account.get(place, {}).get(account) or self.platform.get(place)
+        return None if found is None else found.value
+
+
+async def healths(scene: Scene, *, split: bool) -> dict[Place, dict[str, Health]]:
+    """The health of each window's whole (under ""), or where it is `split` of every customer.
+
+    Customers are those that events of accounts tell of; where none tells, the accounts that the KPIs name.
+    """
+    declared = {window.tenant: _declared(scene.config(window.tenant)) for window in scene.windows}
+    texts = {text for categories in declared.values() for weights in categories.values() for text in weights}
+    weighed = {text: await _weighed(scene, declared, text, split=split) for text in sorted(texts)}
+    customers = await scene.customers() if split else {}
+    found: dict[Place, dict[str, Health]] = {}
+    for window in scene.windows:
+        place = (window.tenant, window.key)
+        accounts = [one.account for one in customers.get(place, ())] if split else [""]
+        if split and not accounts:
+            accounts = sorted({name for each in weighed.values() for name in each.by_account.get(place, ())})
+        found[place] = {
+            account: health(
+                {
+                    category: [_measure(scene, weighed[text], text, weight, window, account) for text, weight in weights.items()]
+                    for category, weights in declared[window.tenant].items()
+                }
+            )
+            for account in accounts
+        }
+    return found
+
+
+def _declared(config: TenantConfig) -> dict[str, dict[str, float]]:
+    return {category: getattr(config.health, category) for category in CATEGORIES}
+
+
+async def _weighed(
+    scene: Scene, declared: Mapping[int, Mapping[str, Mapping[str, float]]], text: str, *, split: bool
+) -> _Weighed:
+    """Ask for one selector, of the tenants that weigh it."""
+    selector = parse_selector(text)
+    kpi = scene.kpis.get(selector.kpi)
+    ours = [each for each in scene.windows if any(text in weights for weights in declared[each.tenant].values())]
+    of = replace(scene, windows=ours)
+    statistic, filters = selector.statistic or MAIN, selector.where
+    if kpi is None or statistic not in kpi.statistics:
+        return _Weighed(selector, None, {}, {}, {})
+    window = _window(kpi, ours[0])
+    if not split:
+        return _Weighed(selector, kpi, await of.whole(kpi.id, window, statistic=statistic, filters=filters), {}, {})
+    if not kpi.splits_by("account"):
+        return _Weighed(selector, kpi, {}, {}, {})
+    by_account = await of.by_account(kpi.id, window, statistic=statistic, filters=filters)
+    platform = await of.platform(kpi.id, window, statistic=statistic, filters=filters)
+    return _Weighed(selector, kpi, {}, by_account, platform)
+
+
+def _window(kpi: Kpi, window: Window) -> str:
+    """The window that a KPI is asked for: that of the score, else the KPI's own that ends with it."""
+    return window.name if kpi.takes(window.name) else kpi.head.default_window
+
+
+def _measure(scene: Scene, of: _Weighed, text: str, weight: float, window: Window, account: str) -> Measure:
+    value = of.value((window.tenant, window.key), account)
+    goal = None if of.kpi is None else _goal(scene.config(window.tenant), of.kpi, of.selector, window, account)
+    return Measure(text, weight, value, goal)
+
+
+def _goal(config: TenantConfig, kpi: Kpi, selector: Selector, window: Window, account: str) -> Goal | None:
+    """What the tenant declares of it, the most specific first; else the target that is usual for it."""
+    found = target_for(
+        config,
+        kpi=kpi.id,
+        statistic=selector.statistic,
+        dims={**selector.where, **({"account": account} if account else {})},
+        window=_window(kpi, window) or None,
+        adds_up=kpi.statistics[selector.statistic or MAIN].kind == "count",
+        apart=kpi.head.apart,
+    )
+    if found is not None:
+        limit = found.limit if isinstance(found.limit, float) else None
+        return Goal(found.target, found.op in {">=", ">"}, limit, found.range)
+    usual = kpi.head.suggestion
+    if usual is None or usual.statistic != (selector.statistic or MAIN):
+        return None
+    return Goal(usual.target, usual.op in {">=", ">"}, usual.limit)
