@@ -46,6 +46,8 @@ class FoldConfig:
     """Features whose uses are kept by user and week; `*` is anything."""
     tracked: frozenset[str] = frozenset()
     """Integrations whose deliveries are kept one by one from their acceptance on."""
+    completeness: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By family: optional fields of which is counted how many events have them."""
     first_uses: tuple[FirstUse, ...] = ()
     """First uses that are kept, in the order of their names."""
     together: tuple[Together, ...] = ()

@@ -158,6 +158,7 @@ class TenantConfig(Table):
             properties={name: each.values for name, each in self.properties.items()},
             frequency_features=frozenset(name for name, each in self.features.items() if each.frequency),
             tracked=frozenset(name for name, each in self.integrations.items() if each.tracks_accepted),
+            completeness=self.completeness,
             first_uses=first_uses(self.milestones, self.funnels, self.features_of),
             together=together(self.milestones),
         )
