@@ -23,6 +23,7 @@ TEXTS = {
     "a funnel": "[[funnel]]\nname = 'f'\n" + STEPS,
     "an ordered funnel": "[[funnel]]\nname = 'f'\nordered = true\n" + STEPS,
     "a funnel of a group": "[feature_groups]\nexport = ['x', 'y']\n[[funnel]]\nname = 'f'\n" + STEPS,
+    "complete": "[completeness]\nticket = ['category']\n",
     "an SLO": "[[slo]]\nname = 'a'\nkind = 'availability'\nobjective = 0.9\n",
     "another zone": "[tenant]\ntimezone = 'Asia/Tokyo'\n",
 }
@@ -49,6 +50,7 @@ def test_whatever_changes_for_folds_is_named() -> None:
         ("derived", ("milestones",)),
         ("a funnel", ()),
         ("an ordered funnel", ("funnel",)),
+        ("complete", ("completeness",)),
         ("an SLO", ("slo",)),
         ("another zone", ("tenant.timezone",)),
     ],

@@ -45,9 +45,9 @@ ERRORS = "[[goal]]\nkpi = 'error_rate'\nop = '<='\ntarget = 0.1\nwindow = 'day'\
 )
 def test_a_goal_stands_by_its_newest_windows(
     values: list[float | None],
-    is_due: bool,
+    is_due: bool,  # noqa: FBT001  # a row of the table
     progress: Progress,
-    in_a_row: int,  # noqa: FBT001  # a row of the table
+    in_a_row: int,
 ) -> None:
     stands = standing(TWO, values, is_due=is_due)
     assert (stands.progress, stands.in_a_row) == (progress, in_a_row)

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from service.domain.config import InvalidConfiguration, TenantConfig, parse
-from service.domain.foldconfig import FoldConfig
 from tests.config.shapes import SHAPES
 
 EXAMPLE = (Path(__file__).parent / "example.toml").read_text()
@@ -52,7 +51,8 @@ def test_an_empty_file_has_the_defaults_of_every_table() -> None:
     config = parse("", timezone="Asia/Kathmandu")
     assert config.timezone == "Asia/Kathmandu"
     assert config.activity.wau_window == "7d"
-    assert config.to_fold() == FoldConfig(timezone="Asia/Kathmandu")
+    assert config.to_fold().timezone == "Asia/Kathmandu"
+    assert config.to_fold() == TenantConfig().in_zone("Asia/Kathmandu").to_fold()
 
 
 def test_folds_get_what_decides_how_events_are_counted() -> None:

@@ -54,6 +54,8 @@ def said(text: str, form: Form = "toml") -> str:
         ("[bands.mrr]\nedges = [1, 2]\nnames = ['a', 'b']\n", "2 edges make 3 ranges, and 2 have names"),
         ("[bands.mrr]\nedges = [1]\nnames = ['a', 'a']\n", "the same name"),
         ("[bands.'meter:~x']\nedges = [1]\nnames = ['a', 'b']\n", "do not begin with ~"),
+        (f"[bands.mrr]\nedges = [{10**16}]\nnames = ['a', 'b']\n", "less than or equal to 1000000000000000"),
+        (f"[recovery]\nrevenue_buckets = [{10**400}]\n", "less than or equal to 1000000000000000"),
         ("[freshness.billing]\nlimit = 3\n", "did you mean limit_s?"),
         ("[freshness.billing]\nlimit_s = 0\n", "greater than 0"),
         ("[completeness]\nusages = []\n", "did you mean usage?"),

@@ -25,6 +25,7 @@ def counted_with(config: TenantConfig) -> dict[str, object]:
             for name, each in config.milestones.items()
         },
         "funnel": frozenset(each for funnel in config.funnels for each in _first_uses_of(config, funnel)),
+        "completeness": {family: frozenset(fields) for family, fields in config.completeness.items() if fields},
         "slo": frozenset(each.model_dump_json() for each in config.slos),
         "tenant.timezone": config.timezone,
     }

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from service.domain.config.base import Several, Share, Table, or_similar
-from service.domain.config.terms import Whole, check_rising
+from service.domain.config.terms import Amount, check_rising
 
 MAX_BUCKETS: Final = 20
 Colour = Literal["red", "orange", "yellow", "green"]
@@ -60,5 +60,5 @@ class Recovery(Table):
 
     rate_buckets: Annotated[tuple[Share, ...], Edges, AfterValidator(_rising)] = (0.15, 0.25, 0.35)
     """Of the share of cases that were recovered."""
-    revenue_buckets: Annotated[tuple[Annotated[Whole, Field(ge=0)], ...], Edges, AfterValidator(_rising)] = (50_000, 200_000)
+    revenue_buckets: Annotated[tuple[Annotated[Amount, Field(ge=0)], ...], Edges, AfterValidator(_rising)] = (50_000, 200_000)
     """Of the revenue that was recovered in a month, in minor units."""

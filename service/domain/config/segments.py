@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from service.domain.config.base import Day, Name, Several, Table, check_name
-from service.domain.config.terms import Number, Whole, check_rising
+from service.domain.config.terms import MAX_AMOUNT, Number, Whole, check_rising
 
 MAX_WEEKS: Final = 520
 MAX_EDGES: Final = 20
@@ -24,10 +24,13 @@ class Programme(Table):
     weeks: Annotated[Whole, Field(ge=1, le=MAX_WEEKS)]
 
 
+Edge = Annotated[Number, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
+
+
 class Band(Table):
     """`[bands.NUMBER]`: a number of accounts cut into named ranges; an edge belongs to the range above it."""
 
-    edges: tuple[Whole | Number, ...] = Field(min_length=1, max_length=MAX_EDGES)
+    edges: tuple[Edge, ...] = Field(min_length=1, max_length=MAX_EDGES)
     """From the lowest to the highest; of `mrr` in minor units."""
     names: tuple[Name, ...] = Field(min_length=2, max_length=MAX_EDGES + 1)
     """One more than edges, from the lowest range to the highest."""

@@ -11,6 +11,7 @@ from service.domain import units
 from service.domain.config.base import MAX_VALUES, Several
 
 MAX_DAYS: Final = 400
+MAX_AMOUNT: Final = 10**15
 _SECONDS_A_DAY: Final = 86_400
 _STRETCH = re.compile(r"([1-9][0-9]{0,8})(s|m|min|h|d|w)")
 _SUPPORT_STRETCH = re.compile(r"([1-9][0-9]{0,5})(m|h|d|bh|bd)")
@@ -22,6 +23,8 @@ Tier = Literal["enterprise", "mid_market", "starter"]
 Better = Literal["higher", "lower", "neither"]
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
+Amount = Annotated[int, Strict(), Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
+"""A whole number of anything that is counted, money in minor units."""
 
 
 def _several(values: object) -> object:
