@@ -54,6 +54,10 @@ Relations it may read (those that it names are built):
 - `active`, `active_daily`, `anyone`, `counted_days`, `expected`, `feature_rows`, `eligible`: active users, split and filtered
   as asked (relations_users.py); `newcomers`, `base`, `logged_in`, `achieved`: users one by one (relations_people.py)
 - `first_values`, `cases`, `incidents_asked`, `severities`: milestones and incidents (relations_cases.py)
+- `accounts_at_start`, `accounts_at_end`, `customers_moved`, `cohorts`, `first_customers`, `contracts`, `renewals`: accounts as of
+  the window's ends (relations_customers.py); `costs`, `burned`, `balances`, `elapsed_months` (relations_economics.py)
+- `answers`, `newest_answers`, `invitations`, `themed` (relations_feedback.py), `at_risk_cases`, `recovered_cases`,
+  `recovered_money` (relations_recovery.py), `tracked` (relations_items.py)
 Parameters: `:by` (text[], the dimensions asked for), `:statistics` (text[], those that
 are wanted), `:filters` (jsonb, dimension → list of values), for a
 dimension of the head `:only_NAME` (text[], null when not filtered) and every parameter of the head, `:days`.

@@ -30,12 +30,12 @@ from (
          count(*) filter (where t.status = 'closed' and t.status_before is distinct from 'closed') as closed,
          count(*) filter (where t.status <> 'closed' and t.status_before = 'closed') as reopened,
          count(*) filter (where t.status <> 'closed') - count(*) filter (where t.status_before <> 'closed') as net,
-         count(*) filter (where t.status <> 'closed' and t.due <> '' and t.due::date < w.last_day) as overdue
+         count(*) filter (where t.status <> 'closed' and t.due <> '' and t.due::date < w.last_day) as late
   from tracked t
   join wins w on w.tenant = t.tenant and w.win = t.win
   group by t.tenant, t.win, t.dims
 ) i
 cross join lateral (values
   ('', i.open), ('open', i.open), ('new', i.begun), ('closed', i.closed), ('reopened', i.reopened), ('net', i.net),
-  ('overdue', i.overdue)
+  ('overdue', i.late)
 ) as s(statistic, n)

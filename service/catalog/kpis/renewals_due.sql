@@ -21,11 +21,11 @@ from (
   select r.tenant, r.win, r.dims, count(*) filter (where r.day >= w.first_day and r.day < w.end_day) as due,
          count(*) filter (where r.day >= w.last_day and r.day < w.last_day + 30) as month,
          count(*) filter (where r.day >= w.last_day and r.day < w.last_day + 90) as quarter,
-         count(*) filter (where r.day < w.last_day) as overdue
+         count(*) filter (where r.day < w.last_day) as late
   from renewals r
   join wins w on w.tenant = r.tenant and w.win = r.win
   group by r.tenant, r.win, r.dims
 ) c
 cross join lateral (
-  values ('', c.due), ('next_30_days', c.month), ('next_90_days', c.quarter), ('overdue', c.overdue)
+  values ('', c.due), ('next_30_days', c.month), ('next_90_days', c.quarter), ('overdue', c.late)
 ) as s(statistic, n)
