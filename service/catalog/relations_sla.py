@@ -39,12 +39,16 @@ from (
 ) l""".strip()
 
 
-def limited_tickets(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
+def limited_tickets(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
     """`limited_tickets`: those that may have met or missed a limit in the windows, with their account's `tier` and `go_live_us`.
 
     From the opening to where a limit ends lies at most the longest limit: so far back are tickets looked at, and all that were
-    reopened since; for KPIs of calendar months from the beginning of the quarter on. Excluded tickets have no limits.
+    reopened since; for KPIs of calendar months from the beginning of the quarter on. Excluded tickets have no limits, and
+    those that the filters leave out are not looked up.
     """
+    asked = Asked.of(by, filtered)
+    own = [name for name in ("account", "category", "priority") if name in filtered]
+    chosen = "".join(f" and coalesce(c.{name}, '') = any({asked.values(name)})" for name in own)
     start, end = "w.start_at", "w.end_at"
     if set(head.windows) <= _CALENDAR:
         # Two days, because months of the support zone begin and end at other instants than the tenant's.
@@ -78,7 +82,7 @@ cross join lateral (
 ) c
 left join lateral ({TIER.strip()}) r on true
 left join lateral ({GO_LIVE.strip()} and w.asks_go_live) g on true
-where not c.excluded""".strip()
+where not c.excluded{chosen}""".strip()
 
 
 def _cases(divisor: int) -> str:
