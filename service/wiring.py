@@ -23,7 +23,7 @@ from service.evaluate.upkeep import Upkeep
 from service.eventlog.balance import LogCounts
 from service.eventlog.opening import POSTGRES, log_kind, open_log
 from service.eventlog.port import EventLog
-from service.expose import configuration, customers, kpis, live, process, readiness, records, scorecards
+from service.expose import configuration, customers, live, process, readiness, reading, records
 from service.expose.process import Check
 from service.following import follow, until_stopped_or_moved
 from service.http.app import create_app
@@ -195,8 +195,7 @@ def api(made: Base, catalog: Catalog, door: Appender, waiting: LogBacklog, check
             telemetry=made.telemetry,
             settings=settings,
         ),
-        kpis.router(made.pool, catalog, clock=made.clock, settings=settings),
-        scorecards.router(made.pool, catalog, clock=made.clock, settings=settings),
+        *reading.routers(made.pool, catalog, clock=made.clock, settings=settings),
         records.router(made.pool, clock=made.clock, installation=made.installation, counts=_counts(made)),
         customers.router(made.pool, clock=made.clock),
         configuration.router(made.pool, catalog, clock=made.clock, settings=settings),

@@ -54,6 +54,15 @@ where (h.value, h.numerator, h.denominator, h.target, h."limit", h.status)
   is distinct from (excluded.value, excluded.numerator, excluded.denominator, excluded.target, excluded."limit", excluded.status)
 """
 
+# The mean of a KPI's daily values, by account, of the days that ended in a span.
+_MEANS = """
+select dims ->> 'account' as account, avg(value) as mean
+from kpi_history
+where tenant = $1 and kpi = $2 and statistic = '' and "window" = 'day' and end_at > $3 and end_at <= $4 and dims ? 'account'
+  and value is not null
+group by 1
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryProgress:
@@ -99,3 +108,9 @@ async def put(connection: Connection, kpi: str, values: Sequence[LiveValue]) -> 
         [to_datetime(v.start_us) for v in values],
         [to_datetime(v.end_us) for v in values],
     )
+
+
+async def means(connection: Connection, tenant: int, kpi: str, *, from_us: int, until_us: int) -> dict[str, float]:
+    """The mean of a KPI's closed days, by account; accounts without one are left out."""
+    rows = await connection.fetch(_MEANS, tenant, kpi, to_datetime(from_us), to_datetime(until_us))
+    return {row["account"]: row["mean"] for row in rows}
