@@ -68,6 +68,14 @@ class Admission:
         names = {Name(tenant, "milestone", milestone): DECLARED for tenant, milestone in milestones}
         return {(name.tenant, name.name): key for name, key in (await self.ids(names)).items()}
 
+    async def refused_sources(self, sources: pl.DataFrame) -> pl.DataFrame:
+        """Those of these sources (tenant, source) that are beyond the tenant's limit of names."""
+        pairs = sources.select("tenant", "source").unique().filter(pl.col("source") != "")
+        names = {Name(tenant, "source", source): self._limits.names for tenant, source in pairs.iter_rows()}
+        known = await self.ids(names)
+        over = [(name.tenant, name.name) for name in names if name not in known]
+        return pl.DataFrame(over, schema={"tenant": pl.Int32, "source": pl.String}, orient="row")
+
     async def admit(self, frames: Mapping[str, pl.DataFrame], configs: Configs) -> Admitted:
         """Replace what is over the limits; frames without any are handed on as they are."""
         names = {name for family, frame in frames.items() for name in _names(frame, FOLDS[family], configs)}

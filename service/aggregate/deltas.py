@@ -142,6 +142,14 @@ TRACKED = pl.Schema(
     }
 )
 TRACKED_KEYS = ["tenant", "delivery"]
+RECEIPTS = pl.Schema(
+    {
+        "tenant": pl.Int32(),
+        "source": pl.String(),
+        "minute_us": pl.Int64(),  # of receipt
+        "newest_us": pl.Int64(),  # time of the newest stored event that came then
+    }
+)
 
 
 # Made once: a fold leaves most of them empty, and under low load making them would cost more than the fold.
@@ -159,6 +167,7 @@ _NOTHING = {
         "sessions": SESSIONS,
         "frequency": FREQUENCY,
         "tracked": TRACKED,
+        "receipts": RECEIPTS,
     }.items()
 }
 
@@ -179,3 +188,5 @@ class Deltas:
     sessions: pl.DataFrame = field(default_factory=lambda: _NOTHING["sessions"])
     frequency: pl.DataFrame = field(default_factory=lambda: _NOTHING["frequency"])
     tracked: pl.DataFrame = field(default_factory=lambda: _NOTHING["tracked"])
+    receipts: pl.DataFrame = field(default_factory=lambda: _NOTHING["receipts"])
+    """Made of the whole batch (receipts.py), by no fold."""

@@ -8,7 +8,7 @@ import asyncpg
 import numpy as np
 import polars as pl
 
-from service.aggregate import bits, copying
+from service.aggregate import bits, copying, receipts
 from service.aggregate import outcomes as rows
 from service.aggregate.admission import Admission, Limits
 from service.aggregate.batch import Batch, read_batch
@@ -19,14 +19,14 @@ from service.aggregate.deltas import Deltas
 from service.aggregate.folds import FOLDS
 from service.aggregate.folds.merge import merge
 from service.aggregate.moments import FirstMoments
-from service.aggregate.policy import Mask, Outcome, Outcomes, TimePolicy
+from service.aggregate.policy import Mask, Outcomes, TimePolicy
 from service.aggregate.reached import reached_by
 from service.aggregate.records import scanned
 from service.aggregate.records.columns import reading
 from service.aggregate.resolve import Resolved, Resolver
 from service.aggregate.seen import SeenIds
 from service.aggregate.stage import stage_deltas
-from service.clock import DAY, HOUR
+from service.clock import DAY, HOUR, Clock
 from service.domain.foldconfig import FoldConfig, TenantFoldConfig
 from service.eventlog.port import Stored
 from service.settings import Settings
@@ -66,6 +66,7 @@ class Pipeline:
     generation: int
     partitions: int
     policy: TimePolicy
+    clock: Clock
     admission: Admission
     resolver: Resolver
     seen: SeenIds
@@ -77,11 +78,13 @@ class Pipeline:
     _number: int = 0
 
     @classmethod
-    def build(cls, pool: asyncpg.Pool, settings: Settings, *, generation: int, partitions: int, policy: TimePolicy) -> "Pipeline":
+    def build(
+        cls, pool: asyncpg.Pool, settings: Settings, *, generation: int, partitions: int, policy: TimePolicy, clock: Clock
+    ) -> "Pipeline":
         """Build a pipeline with empty caches."""
         admission = Admission(pool, Limits(names=settings.max_names, values=settings.max_values))
         seen = SeenIds(max_bytes=settings.dedupe_cache_mb * MEGABYTE)
-        return cls(pool, generation, partitions, policy, admission, Resolver(pool, admission), seen)
+        return cls(pool, generation, partitions, policy, clock, admission, Resolver(pool, admission), seen)
 
     async def prepare(self, records: Sequence[Stored]) -> Prepared:
         """Prepare a batch; its ids count as seen until `committed` or `reset`."""
@@ -94,10 +97,15 @@ class Pipeline:
         outcomes = await asyncio.to_thread(self._decide, batch, groups, closed)
         for bucket, stored in stored_runs(groups, outcomes):
             self.seen.stage(number, bucket, batch.heads.hi[stored], batch.heads.lo[stored])
-        configs = await self._configs_of(np.unique(batch.heads.tenant[outcomes == Outcome.STORED]).tolist())
+        sums = await asyncio.to_thread(receipts.sent, batch, outcomes)
+        configs = await self._configs_of(sums["tenant"].unique().sort().to_list())
         frames = await asyncio.to_thread(rows.stored_frames, batch, outcomes, whole=_read_whole(configs))
         admitted = await self.admission.admit(frames, configs)
-        deltas = await asyncio.to_thread(_fold, admitted.frames, await self._context(configs), self._moments)
+        refused, context = await self.admission.refused_sources(sums), await self._context(configs)
+        deltas = await asyncio.to_thread(_fold, admitted.frames, context, self._moments)
+        now_us = self.clock.now_us()
+        told = await asyncio.to_thread(receipts.received, sums, admitted.frames, refused, context, now_us=now_us)
+        deltas = replace(deltas, facts=pl.concat([deltas.facts, told.facts]), receipts=told.receipts)
         resolved = await self.resolver.resolve(deltas)
         staged = await asyncio.to_thread(self._stage, batch, groups, outcomes, deltas, resolved)
         staged.rows["version"] = [(tenant, config.version) for tenant, config in configs.items()]
@@ -205,9 +213,17 @@ def compile_all() -> None:
 
 
 def _read_whole(configs: Mapping[int, TenantFoldConfig]) -> set[str]:
-    """Families all of whose columns are looked at for one of these."""
+    """Families all of whose columns are looked at for one of these: by their fold, or to tell how often a field is there."""
     versions = [version for config in configs.values() for version in config.versions]
-    return {family for family, fold in FOLDS.items() if fold.unread and any(map(fold.reads_all_for, versions))}
+    return {
+        family
+        for family, fold in FOLDS.items()
+        if fold.unread
+        and any(
+            fold.reads_all_for(version) or fold.unread & receipts.looked_at(family, version.completeness.get(family, ()))
+            for version in versions
+        )
+    }
 
 
 def _fold(frames: Mapping[str, pl.DataFrame], context: FoldContext, moments: FirstMoments) -> Deltas:

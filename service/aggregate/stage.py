@@ -11,6 +11,7 @@ from service.aggregate.folds.frequency import frequency_rows
 from service.aggregate.folds.sessions import session_rows
 from service.aggregate.places import Ints
 from service.aggregate.reached import reached_rows
+from service.aggregate.receipts import receipt_rows
 from service.aggregate.resolve import Resolved, earlier
 from service.clock import QUARTER
 from service.store.staging import Staged
@@ -39,6 +40,7 @@ def stage_deltas(deltas: Deltas, resolved: Resolved) -> Staged:
         "probe": _of(deltas.probes, _probes),
         "session": _of(deltas.sessions, session_rows),
         "frequency": _of(deltas.frequency, lambda uses: frequency_rows(uses, resolved.users, resolved.features)),
+        "receipts": _of(deltas.receipts, receipt_rows),
         "tracked": _of(deltas.tracked, lambda tracked: tracked.sort("tenant", "delivery")),
         "state": _of(deltas.states, lambda states: _states(states, dated=False)),
         "state_history": _of(deltas.states, lambda states: _states(states, dated=True)),

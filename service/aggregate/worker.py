@@ -57,7 +57,8 @@ class Worker:
         self._settings = settings
         self._clock = clock
         policy = TimePolicy(installation.max_lateness_s * SECOND, settings.max_skew_s * SECOND)
-        self._pipeline = Pipeline.build(pool, settings, generation=log.generation, partitions=log.partitions, policy=policy)
+        words = {"generation": log.generation, "partitions": log.partitions}
+        self._pipeline = Pipeline.build(pool, settings, **words, policy=policy, clock=clock)
         self._holding = Holding(pool, log.generation, log.partitions, settings.lease_s)
         self._flusher = Flusher(pool, log.generation, self._holding)
         self._report = Report(log, pool, clock, telemetry, self._holding, self._pipeline.seen)

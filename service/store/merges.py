@@ -9,7 +9,7 @@ from typing import Final
 
 from service.store.derived import DERIVED, DERIVED_REACHED
 from service.store.merges_deliveries import TRACKED
-from service.store.merges_usage import FREQUENCY, SESSION
+from service.store.merges_usage import FREQUENCY, RECEIPTS, SESSION
 
 # Ids of stored events: a run a batch; compaction makes one of many.
 IDS = """
@@ -204,6 +204,7 @@ MERGES: Final = (
     ("session", SESSION),
     ("frequency", FREQUENCY),
     ("tracked", TRACKED),
+    ("receipts", RECEIPTS),
     ("state", SEGMENT_DIRTY),
     ("state", STATE),
     ("state_history", STATE_HISTORY),

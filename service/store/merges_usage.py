@@ -26,3 +26,12 @@ when matched then update set uses = f.uses + s.uses
 when not matched then insert (tenant, feature, week, account, user_ordinal, uses)
     values (s.tenant, s.feature, s.week, s.account, s.user_ordinal, s.uses)
 """
+
+# The newest time of what sources sent, by the minute of receipt.
+RECEIPTS: Final = """
+merge into source_quarter q
+using (select tenant, source, to_timestamp(bucket / 1000000) as bucket, newest from flush_receipts) s
+on q.tenant = s.tenant and q.source = s.source and q.bucket = s.bucket
+when matched then update set newest = bigint_greatest(q.newest, s.newest)
+when not matched then insert (tenant, source, bucket, newest) values (s.tenant, s.source, s.bucket, s.newest)
+"""

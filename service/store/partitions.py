@@ -77,7 +77,7 @@ class Ranges:
 MINUTES = Ranges("fact_minute", _same_day, _next_day, timedelta(days=DAYS_AHEAD))
 QUARTERS = tuple(
     Ranges(table, _first_of_month, _next_month, timedelta(days=MONTHS_AHEAD_DAYS))
-    for table in ("fact_quarter", "probe_quarter", "session_quarter")
+    for table in ("fact_quarter", "probe_quarter", "session_quarter", "source_quarter")
 )
 _FIRST_DAY = re.compile(r"_p(\d{8})$")
 

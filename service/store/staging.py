@@ -48,6 +48,8 @@ STAGES: Final[Mapping[str, str]] = {
     "session": "tenant int, scope text, account text, bucket bigint, unended int[], opened int[]",
     # Uses by user and week.
     "frequency": "tenant int, feature bigint, week int, account text, user_ordinal int, uses numeric",
+    # The newest event of each source, an instant a minute of receipt.
+    "receipts": "tenant int, source text, bucket bigint, newest bigint[]",
     # Deliveries whose acceptance is told.
     "tracked": """tenant int, delivery text, accepted_us bigint, source text, id text, account text, integration text,
         direction text, limit_ns bigint, is_excluded boolean, final_us bigint""",

@@ -5,11 +5,13 @@ from typing import Any
 import asyncpg
 
 FACT = "n, total, least, greatest, newest_us, newest_source, newest_id, newest_value, histogram"
+TIMELESS = "where s.kind <> 'delay'"
+"""How long events took is of no two runs the same."""
 SERIES = "s.tenant, s.kind, s.account, s.dims::text as dims"
 QUERIES = {
-    "fact_minute": f"select {SERIES}, bucket, {FACT} from fact_minute f join series s on s.id = f.series",
-    "fact_quarter": f"select {SERIES}, bucket, {FACT} from fact_quarter f join series s on s.id = f.series",
-    "fact_day": f"select {SERIES}, day, {FACT} from fact_day f join series s on s.id = f.series",
+    "fact_minute": f"select {SERIES}, bucket, {FACT} from fact_minute f join series s on s.id = f.series {TIMELESS}",
+    "fact_quarter": f"select {SERIES}, bucket, {FACT} from fact_quarter f join series s on s.id = f.series {TIMELESS}",
+    "fact_day": f"select {SERIES}, day, {FACT} from fact_day f join series s on s.id = f.series {TIMELESS}",
     "users": "select tenant, user_id, first_day from app_user",
     "seats": """select s.tenant, s.account, u.user_id, s.first_day
         from seat s join app_user u on u.tenant = s.tenant and u.ordinal = s.user_ordinal""",
@@ -28,6 +30,7 @@ QUERIES = {
     "frequency": """select f.tenant, coalesce(n.name, '') as feature, f.week, f.account, u.user_id, f.uses
         from user_feature_week f left join name n on n.id = f.feature
         join app_user u on u.tenant = f.tenant and u.ordinal = f.user_ordinal""",
+    "receipts": "select * from source_quarter",
     "tracked": "select * from tracked_delivery",
     "state": "select tenant, kind, who, account, field, time_us, source, id, value from state",
     "state_history": "select tenant, kind, who, account, field, time_us, source, id, value from state_history",

@@ -18,6 +18,7 @@ INSERTS = {
     "fact_quarter": "insert into fact_quarter (series, bucket, n, total) values (1, $1, 1, 1)",
     "probe_quarter": "insert into probe_quarter select 1, '', 'api', 'm', 'eu', $1, b, b, b, b, b, 1, 1"
     " from cast(repeat('0', 900) as bit(900)) b",
+    "source_quarter": "insert into source_quarter values (1, '/s', $1, '{0}')",
     "session_quarter": "insert into session_quarter values (1, 'all', '', $1, '{0}', '{0}')",
 }
 

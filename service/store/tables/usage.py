@@ -1,4 +1,4 @@
-"""What is kept of uses beside facts and bits: open sessions by the minute, uses by user and week."""
+"""What is kept beside facts and bits: open sessions by the minute, uses by user and week, the newest event of sources."""
 
 from sqlalchemy import ARRAY, BigInteger, Column, Date, DateTime, Integer, Numeric, Table, Text
 
@@ -29,4 +29,15 @@ user_feature_week = Table(
     Column("uses", Numeric, nullable=False),
     postgresql_with={"fillfactor": "70"},
     comment="Uses (1e-9) of frequency-tracked features by user and local week (its Monday); feature 0 is any that counts",
+)
+
+source_quarter = Table(
+    "source_quarter",
+    metadata,
+    Column("tenant", Integer, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("bucket", DateTime(timezone=True), primary_key=True),
+    Column("newest", ARRAY(BigInteger), nullable=False),
+    postgresql_partition_by="RANGE (bucket)",
+    comment="By the minute of receipt the newest time of the stored events that came then (microseconds; null: none came)",
 )
