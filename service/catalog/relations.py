@@ -19,8 +19,8 @@ from service.catalog import (
     relations_recovery,
     relations_seconds,
     relations_sessions,
-    relations_sources,
     relations_sets,
+    relations_sources,
     relations_support,
     relations_users,
 )
