@@ -11,6 +11,7 @@ from service.catalog import Catalog, Declared, Question, Value, Window, declared
 from service.clock import DAY, HOUR
 from service.domain.config import TenantConfig
 from service.errors import InvalidQuery
+from service.store.engine import Connection
 from tests.catalog.people import Use, store_people
 from tests.catalog.rollups import Observation, make_partitions, make_tenant, store
 from tests.catalog.test_facts_oracle import local
@@ -48,7 +49,7 @@ class Told:
     at_us: int = NOW - 60 * DAY
 
 
-async def tell(connection: asyncpg.Connection, tenant: int, *told: Told, live: dict[str, int] | None = None) -> None:
+async def tell(connection: Connection, tenant: int, *told: Told, live: dict[str, int] | None = None) -> None:
     rows = [
         (tenant, "account", one.field, one.account, one.account, one.at_us, "/s", f"e{n}", one.value)
         for n, one in enumerate(told)

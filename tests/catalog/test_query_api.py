@@ -488,3 +488,36 @@ async def test_a_wrong_parameter_is_named_with_the_way_out(api: Api, path: str, 
 
 async def test_there_is_no_kpi_of_another_name(api: Api) -> None:
     assert "GET /v1/kpis" in (await api.get("/v1/kpis/nonsense", 404))["detail"]
+
+
+async def test_a_figure_is_compared_with_the_window_before(api: Api) -> None:
+    body = await api.get("/v1/kpis/requests", compare="before", window="24h", by="service", stat="value")
+    assert (body["value"], body["change"]["before"], body["change"]["absolute"]) == (10, 5, 5)
+    assert body["change"]["test"] == "poisson"
+    rows = {row["dims"]["service"]: row["change"]["before"] for row in body["rows"]}
+    assert rows == {"api": 0}  # nothing of it happened before
+    assert body["compared_with"]["window"]["end"] == body["window"]["start"]
+
+
+async def test_a_figure_is_compared_with_a_baseline_and_with_another_segment(api: Api) -> None:
+    day = f"{to_datetime(NOW - 2 * DAY):%Y-%m-%d}/{to_datetime(NOW):%Y-%m-%d}"
+    baseline = await api.get("/v1/kpis/requests", compare=day, window="24h", stat="value")
+    assert baseline["change"]["before"] == 5
+    segment = await api.get("/v1/kpis/error_rate", compare="{service=web}", window="7d", service="api", stat="value")
+    assert (segment["value"], segment["change"]["before"], segment["change"]["points"]) == (0.2, 0.0, 20.0)
+    assert segment["change"]["few"]
+    assert segment["compared_with"]["filters"] == {"service": ["web"]}
+    table = (await api.client.get("/v1/kpis/requests", params={"compare": "before", "window": "24h", "format": "csv"})).text
+    header, line, *_ = csv.DictReader(io.StringIO(table)).fieldnames or [], next(csv.DictReader(io.StringIO(table)))
+    assert {"before", "relative", "trend", "verdict", "p"} <= set(header)
+    assert (line["before"], line["relative"]) == ("5", "1.0")
+
+
+@pytest.mark.parametrize("compare", ["yesterday", "2025-09-01", "{colour=red}", "{service", "2025-02-01/2025-01-01"])
+async def test_what_cannot_be_compared_with_is_told(api: Api, compare: str) -> None:
+    body = await api.get("/v1/kpis/requests", 400, compare=compare)
+    assert body["parameter"] in {"compare", "end"}
+
+
+async def test_a_series_is_not_compared(api: Api) -> None:
+    assert (await api.get("/v1/kpis/requests/series", 400, compare="before"))["parameter"] == "compare"

@@ -1,11 +1,13 @@
 """A tenant's own formula is kept current, in its history, in the API and on /metrics/kpis, and it is nobody else's."""
 
 import tomllib
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import httpx
 
+from service.catalog import Catalog
 from service.clock import DAY, HOUR
 from service.domain.config import TenantConfig
 from service.expose import kpis, scorecards
@@ -16,6 +18,7 @@ from service.store.keys import create_key
 from service.store.tenants import tenant_by_name
 from service.telemetry import Telemetry
 from tests.catalog.rollups import Observation, make_tenant, store
+from tests.catalog.test_customer_scores import Told, tell
 from tests.evaluate.stage import Stage, staged
 from tests.expose.test_metrics import app_of, lint, speaking
 
@@ -142,3 +145,33 @@ async def test_the_api_has_a_formula_like_any_other(database_url: str) -> None:
         row, requests = card["rows"]
         assert (row["value"], row["before"], row["trend"], row["verdict"]) == (0.9, 0.6, "up", "better")
         assert (requests["before"], requests["trend"], requests["verdict"]) == (100, "down", None)
+
+
+async def test_scores_of_customers_are_kept_current_and_have_their_history(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        kpis = Catalog.load().kpis
+        whole = replace(stage, catalog=Catalog({name: kpis[name] for name in ("churn_risk", "health", "requests")}))
+        now = stage.clock.now_us()
+        async with stage.pool.acquire() as connection:
+            told = [Told("acme", "status", "active", now - 60 * DAY), Told("acme", "signal.merger", "true", now - 2 * DAY)]
+            await tell(connection, stage.tenant, *told)
+        await stage.requests([(now, "200", 9), (now - 3 * DAY, "200", 1)])
+        await whole.live("longer").once(stage.pool, stage.owner, stage.lease)
+        rows = await stage.pool.fetch(
+            "select statistic, dims, value from kpi_latest where kpi = 'churn_risk' and \"window\" = '30d'"
+        )
+        found = {(row["statistic"], row["dims"]): row["value"] for row in rows}
+        # 20 for no use in a month, 10 for the merger.
+        assert (found["", '{"account": "acme"}'], found["", "{}"], found["yellow", "{}"]) == (30, 30, 1)
+        assert (
+            await stage.pool.fetchval("select value from kpi_latest where kpi = 'health' and statistic = '' and dims = '{}'") > 0
+        )
+        await whole.closing().once(stage.pool, stage.owner, stage.lease, watermark_us=now)
+        history = await stage.pool.fetch(
+            "select value from kpi_history where kpi = 'churn_risk' and statistic = '' and \"window\" = 'day'"
+            ' and dims = \'{"account": "acme"}\' order by end_at desc limit 3'
+        )
+        assert [row["value"] for row in history] == [30, 30, 20][: len(history)]
+        async with speaking(app_of(whole)) as client:
+            text = (await client.get("/metrics/kpis")).text
+        assert 'tidegauge_churn_risk{account="acme",tenant="acme",window="30d"} 30.0' in text
