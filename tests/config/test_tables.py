@@ -210,6 +210,10 @@ def test_json_has_the_files_own_form() -> None:
     assert parse(config.to_json(), form="json") == config
 
 
+def test_a_null_in_json_is_as_good_as_left_out() -> None:
+    assert parse('{"features": null, "programme": null, "activity": {"wau_window": null}}', form="json") == parse("")
+
+
 def test_a_date_in_json_is_the_midnight_that_begins_it() -> None:
     config = parse('{"valid_from": "2027-01-04", "tenant": {"timezone": "America/New_York"}}', form="json")
     assert config.valid_from is not None

@@ -75,12 +75,12 @@ def _read_json(text: str) -> dict[str, Any]:
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    """The members of an object but its nulls; raises ValueError for one that stands twice."""
+    if len(dict(pairs)) < len(pairs):
         names = [name for name, _ in pairs]
         again = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"{again!r} stands twice in the same object: write it once")
-    return found
+    return {name: value for name, value in pairs if value is not None}
 
 
 def _refuse(constant: str) -> NoReturn:
