@@ -17,7 +17,7 @@ from service.aggregate.seen import SeenIds
 from service.clock import SECOND, Clock
 from service.domain.ids import Partition
 from service.errors import BatchStale, LeaseLost, LogUnavailable, TidegaugeError
-from service.eventlog.port import EventLog
+from service.eventlog.port import EventLog, Reached
 from service.store import progress
 from service.store.engine import FAILURES
 from service.telemetry import Telemetry
@@ -110,17 +110,17 @@ class Report:
         """Set the gauges of the partitions that are held, and of the watermark."""
         telemetry, now_us = self._telemetry, self._clock.now_us()
         held = set(self._holding.held)
-        extents = await self._log.extents(held)
         async with self._pool.acquire() as connection:
             stand = await progress.positions(connection, self._log.generation)
             gaps = await progress.gaps(connection, self._log.generation)
+        reached = {p: Reached(each.next_offset, each.events) for p, each in stand.items() if p in held}
+        lags = await self._log.lag(reached)
         # Several workers of a process show on one gauge: each adds its own.
         telemetry.leases.inc(len(held) - len(self._shown))
         for partition in self._shown - held:
             telemetry.lag_events.remove(str(partition))
             telemetry.lag_seconds.remove(str(partition))
-        for partition in held & extents.keys():
-            lag = max(0, extents[partition].events - stand[partition].events)
+        for partition, lag in lags.items():
             age_us = now_us - (stand[partition].reached_us or now_us) if lag else 0
             telemetry.lag_events.labels(str(partition)).set(lag)
             telemetry.lag_seconds.labels(str(partition)).set(max(0, age_us) / SECOND)

@@ -40,6 +40,15 @@ class Extent:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """How far one partition has been read."""
+
+    next: Offset
+    events: int
+    """Events of all records before it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Backlog:
     """What lies in one partition from a position on, as of one instant."""
 
@@ -87,6 +96,10 @@ class EventLog(Protocol):
 
     async def extents(self, of: Collection[Partition] | None = None) -> Mapping[Partition, Extent]:
         """What these partitions (None: all) hold at the moment."""
+        ...
+
+    async def lag(self, reached: Mapping[Partition, Reached]) -> Mapping[Partition, int]:
+        """Events from these positions on; about how many where counting them would mean reading a long backlog."""
         ...
 
     async def backlog(self, positions: Mapping[Partition, Offset]) -> Mapping[Partition, Backlog]:

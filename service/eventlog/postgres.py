@@ -9,7 +9,7 @@ import asyncpg
 from service.clock import Clock
 from service.domain.ids import Offset, Partition
 from service.errors import LogMismatch, LogSealed, LogUnavailable
-from service.eventlog.port import Backlog, Draft, EventLog, Extent, Stored
+from service.eventlog.port import Backlog, Draft, EventLog, Extent, Reached, Stored
 from service.eventlog.postgres_statements import (
     ADVANCE_STARTS,
     APPEND,
@@ -138,6 +138,11 @@ class PostgresLog(EventLog):
         async with self._connection() as connection:
             rows = await connection.fetch(EXTENTS, self._generation, None if of is None else list(of))
         return {row["partition"]: Extent(row["start_offset"], row["next_offset"], row["events"]) for row in rows}
+
+    async def lag(self, reached: Mapping[Partition, Reached]) -> Mapping[Partition, int]:
+        """Events from these positions on; raises LogUnavailable."""
+        found = await self.extents(reached)
+        return {p: max(0, found[p].events - each.events) for p, each in reached.items() if p in found}
 
     async def backlog(self, positions: Mapping[Partition, Offset]) -> Mapping[Partition, Backlog]:
         """What lies from these positions on, in one statement; raises OffsetOutOfRange, LogUnavailable and LogMismatch."""

@@ -8,7 +8,7 @@ import pytest
 
 from service.domain.ids import Offset, Partition
 from service.errors import LogMismatch, OffsetOutOfRange, RecordTooLarge
-from service.eventlog.port import MAX_RECORD_BYTES, Draft, EventLog, Stored
+from service.eventlog.port import MAX_RECORD_BYTES, Draft, EventLog, Reached, Stored
 from tests.eventlog.conftest import PARTITIONS, Adapter, MovableClock
 
 ALL = 64 * 1024 * 1024
@@ -168,6 +168,13 @@ async def test_extents_of_some_partitions_are_of_no_others(log: EventLog) -> Non
     found = {partition: (e.end, e.events) for partition, e in (await log.extents([Partition(1), Partition(2)])).items()}
     assert found == {1: (2, 5), 2: (0, 0)}
     assert dict(await log.extents([])) == {}
+
+
+async def test_the_lag_of_a_partition_is_what_lies_from_where_it_was_read_to(log: EventLog) -> None:
+    await log.append([draft(0, b"a", events=5), draft(0, b"b", events=2), draft(1, b"c", events=3)])
+    reached = {Partition(0): Reached(Offset(1), 5), Partition(1): Reached(Offset(1), 3), Partition(2): Reached(Offset(0), 0)}
+    assert dict(await log.lag(reached)) == {0: 2, 1: 0, 2: 0}
+    assert dict(await log.lag({})) == {}
 
 
 async def test_what_is_pending_is_counted_from_the_records(log: EventLog, clock: MovableClock) -> None:

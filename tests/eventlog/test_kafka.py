@@ -18,7 +18,8 @@ from service.errors import InvalidSettings, LogMismatch, LogUnavailable, RecordU
 from service.eventlog.codec import decode
 from service.eventlog.kafka import KafkaConnection, KafkaLog, TopicPlan
 from service.eventlog.kafka.group import GROUP
-from service.eventlog.port import Draft
+from service.eventlog.kafka.log import COUNTED_RECORDS
+from service.eventlog.port import Draft, Reached
 from service.settings import Settings
 from service.store.installation import ensure_installation
 from tests.broker import PASSWORD, USER, Broker
@@ -250,3 +251,14 @@ def test_certificates_that_cannot_be_read_are_named(kafka: Broker) -> None:
     settings = kafka_settings(kafka, kafka_security_protocol="SSL", kafka_ca_file="/nowhere/ca.pem")
     with pytest.raises(InvalidSettings, match=r"certificates for Kafka cannot be read .* TIDEGAUGE_KAFKA_CA_FILE"):
         KafkaConnection.of(settings)
+
+
+async def test_a_long_backlog_is_estimated_instead_of_read_twice(kafka: Broker, opened: Opener) -> None:
+    settings = kafka_settings(kafka)
+    await (await opened(settings)).append([draft(b"a", events=3) for _ in range(COUNTED_RECORDS + 100)])
+    reader = await opened(settings)
+    read = await reader.read({P0: Offset(0)}, max_bytes=50, wait_s=0)
+    reached = Reached(Offset(len(read)), 3 * len(read))
+    assert (await reader.lag({P0: reached}))[P0] == 3 * (COUNTED_RECORDS + 100 - len(read))
+    near = Reached(Offset(COUNTED_RECORDS), 3 * COUNTED_RECORDS)
+    assert (await reader.lag({P0: near}))[P0] == 300

@@ -66,6 +66,16 @@ class KafkaCounts:
         self._generation = generation
         self._known: dict[Partition, Counted] = {}
 
+    async def begin(self) -> None:
+        """Know how far was counted, so that what is read from there on counts on; once. Raises LogUnavailable."""
+        if not self._known:
+            await self._load()
+
+    async def keep(self, partitions: Iterable[Partition]) -> None:
+        """Note for all processes how far these were counted by what was read anyway. Raises LogUnavailable."""
+        await self._load()
+        await self._keep({partition: self._known[partition] for partition in partitions})
+
     def note(self, records: Iterable[Stored]) -> None:
         """Count what was read anyway, where it goes on from what is known."""
         for record in records:

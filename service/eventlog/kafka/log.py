@@ -13,8 +13,11 @@ from service.eventlog.kafka.offsets import KafkaOffsets
 from service.eventlog.kafka.reader import KafkaReader
 from service.eventlog.kafka.topic import TopicPlan, ensure_topic
 from service.eventlog.kafka.writer import KafkaWriter
-from service.eventlog.port import Backlog, Draft, EventLog, Extent, Stored
+from service.eventlog.port import Backlog, Draft, EventLog, Extent, Reached, Stored
 from service.eventlog.refusals import check_drafts, check_partition
+
+COUNTED_RECORDS = 1_000
+"""Up to so many records the events of a backlog are counted."""
 
 
 class KafkaLog(EventLog):
@@ -84,6 +87,7 @@ class KafkaLog(EventLog):
         self._check_partitions(positions)
         if not positions:
             return []
+        await self._counts.begin()
         records = await self._reader.read(positions, max_bytes=max_bytes, wait_s=wait_s)
         self._counts.note(records)
         return records
@@ -97,6 +101,22 @@ class KafkaLog(EventLog):
         starts = await self._offsets.starts(wanted)
         found = await self._counts.since(dict.fromkeys(wanted))
         return {partition: Extent(starts[partition], each.end, each.appended) for partition, each in sorted(found.items())}
+
+    async def lag(self, reached: Mapping[Partition, Reached]) -> Mapping[Partition, int]:
+        """Events from these positions on, counted from their records; of a long backlog as many a record as up to there.
+
+        Whoever works a backlog off reads it anyway: asked every second, counting it would be reading all of it twice.
+        Raises LogUnavailable and LogMismatch.
+        """
+        self._check_partitions(reached)
+        ends = await self._offsets.ends(reached)
+        records = {partition: max(0, ends[partition] - each.next) for partition, each in reached.items()}
+        if sum(records.values()) <= COUNTED_RECORDS:
+            found = await self.extents(reached)
+            return {partition: max(0, found[partition].events - each.events) for partition, each in reached.items()}
+        await self._counts.keep(reached)
+        events, before = sum(each.events for each in reached.values()), sum(each.next for each in reached.values())
+        return {partition: round(lacking * max(1.0, events / max(1, before))) for partition, lacking in records.items()}
 
     async def backlog(self, positions: Mapping[Partition, Offset]) -> Mapping[Partition, Backlog]:
         """What lies from these positions on, counted from the records. Raises OffsetOutOfRange, LogUnavailable, LogMismatch."""
