@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Final, get_type_hints
 
+import numpy as np
 import polars as pl
 
 from service.aggregate.batch import Batch
@@ -15,6 +16,7 @@ from service.aggregate.context import FoldContext
 from service.aggregate.deltas import RECEIPTS, Deltas
 from service.aggregate.folds.facts import fold_facts
 from service.aggregate.folds.versions import versions
+from service.aggregate.grouping import codes, grouped_rows
 from service.aggregate.policy import Outcome, Outcomes
 from service.aggregate.records.columns import HEAD, ROW_TYPES
 from service.clock import MINUTE, QUARTER, SECOND
@@ -26,17 +28,18 @@ _NS_PER_US: Final = 1_000
 _WORDS: Final = pl.Series(
     [each.name.lower() if each in {Outcome.STORED, Outcome.DUPLICATE} else "dead_lettered" for each in Outcome], dtype=pl.String
 )
-_SENT: Final = pl.Schema(
+_SUMS: Final = pl.Schema(
     {
         "tenant": pl.Int32(),
         "source": pl.String(),
-        "received_us": pl.Int64(),
-        "time_us": pl.Int64(),
         "backfill": pl.Boolean(),
         "outcome": pl.String(),
+        "received_us": pl.Int64(),
+        "n": pl.Int64(),
+        "newest_us": pl.Int64(),
     }
 )
-_RENAMED: Final = ("{}", "{}_us", "{}_ns", "{}_nano")
+_KEYS: Final = ["tenant", "source", "backfill", "outcome", "received_us"]
 
 
 def sent(batch: Batch, outcomes: Outcomes) -> pl.DataFrame:
@@ -44,16 +47,32 @@ def sent(batch: Batch, outcomes: Outcomes) -> pl.DataFrame:
 
     Gives tenant, source, backfill, outcome, received_us, n and newest_us, the newest time of these events.
     """
-    frames = [frame.select("tenant", "source", "received_us", "time_us", "backfill") for frame in batch.frames.values()]
-    refused = [(row.tenant, row.source, row.received_us, row.received_us, False, "dead_lettered") for _, row in batch.rejected]
-    rows = [pl.DataFrame(refused, schema=_SENT, orient="row")]
-    if frames:
-        rows.append(pl.concat(frames).with_columns(_WORDS.gather(outcomes).alias("outcome")).select(_SENT.names()))
-    return (
-        pl.concat(rows)
-        .group_by("tenant", "source", "backfill", "outcome", received_us=pl.col("received_us") // _MILLISECOND * _MILLISECOND)
-        .agg(pl.len().cast(pl.Int64).alias("n"), pl.col("time_us").max().alias("newest_us"))
-    )
+    start, sums = 0, [_refused(batch)]
+    for frame in batch.frames.values():
+        mine = outcomes[start : start + len(frame)]
+        start += len(frame)
+        told = frame.select(
+            "tenant", "source", *codes(frame, "source"), "backfill", pl.col("received_us") // _MILLISECOND * _MILLISECOND
+        )
+        keys, of_row = grouped_rows(told.with_columns(pl.Series("outcome", mine)))
+        newest_us = np.full(len(keys), np.iinfo(np.int64).min)
+        np.maximum.at(newest_us, of_row, frame["time_us"].to_numpy())
+        counted = np.bincount(of_row, minlength=len(keys))
+        sums.append(
+            keys.with_columns(_WORDS.gather(keys["outcome"]).alias("outcome"), n=counted, newest_us=newest_us).select(
+                _SUMS.names()
+            )
+        )
+    return pl.concat(sums).group_by(_KEYS).agg(pl.col("n").sum(), pl.col("newest_us").max())
+
+
+def _refused(batch: Batch) -> pl.DataFrame:
+    """The events that the door refused, one by one."""
+    rows = [
+        (row.tenant, row.source, False, "dead_lettered", row.received_us // _MILLISECOND * _MILLISECOND, 1, row.received_us)
+        for _, row in batch.rejected
+    ]
+    return pl.DataFrame(rows, schema=_SUMS, orient="row")
 
 
 def received(
@@ -119,16 +138,18 @@ def _present(family: str, frame: pl.DataFrame, context: FoldContext) -> Iterator
     if not fields:
         return
     valid = versions(frame["tenant"], frame["time_us"], context.configs)
-    asked = frame.with_columns(valid.series())
+    told = frame.select("tenant", "source", *codes(frame, "source"), time_us=pl.col("received_us") // MINUTE * MINUTE)
+    keys, of_row = grouped_rows(told)
     for field in fields:
-        declaring = [place for place, config in enumerate(valid.configs) if field in config.completeness.get(family, ())]
+        declaring = np.array([field in config.completeness.get(family, ()) for config in valid.configs])[valid.of_row]
         if field in known:
-            yield (
-                asked.filter(pl.col("version").is_in(declaring))
-                .group_by("tenant", "source", time_us=pl.col("received_us") // MINUTE * MINUTE)
-                .agg(pl.len().cast(pl.Int64).alias("n"), known[field].sum().cast(pl.Int64).alias("total"))
-                .with_columns(account=pl.lit(""), family=pl.lit(family), field=pl.lit(field))
-            )
+            there = frame.select(known[field]).to_series().to_numpy() & declaring
+            counts = {
+                "n": np.bincount(of_row[declaring], minlength=len(keys)),
+                "total": np.bincount(of_row[there], minlength=len(keys)),
+            }
+            named = keys.with_columns(account=pl.lit(""), family=pl.lit(family), field=pl.lit(field), **counts)
+            yield named.filter(pl.col("n") > 0)
 
 
 @cache
