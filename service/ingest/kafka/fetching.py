@@ -59,6 +59,8 @@ class Fetching:
         """Those that are not asked for before what they met is got over."""
         self._under_way: dict[int, asyncio.Task[None]] = {}
         """By broker."""
+        self._moves = 0
+        """How often partitions have moved: places that were known before are those of others now."""
         self._taken = asyncio.Event()
         self._came = asyncio.Event()
 
@@ -67,8 +69,9 @@ class Fetching:
         try:
             while True:
                 self._taken.clear()
+                moves = self._moves
                 for broker, wanted in (await self._wanted()).items():
-                    self._under_way[broker] = asyncio.create_task(self._fetch(broker, wanted), name="source-fetch")
+                    self._under_way[broker] = asyncio.create_task(self._fetch(broker, wanted, moves), name="source-fetch")
                 ending = [asyncio.create_task(self._taken.wait()), *self._under_way.values()]
                 try:
                     await asyncio.wait(ending, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
@@ -105,6 +108,7 @@ class Fetching:
 
     def forget(self) -> None:
         """Nothing of what is ready, or comes yet, is ours any more."""
+        self._moves += 1
         self._ready.clear()
         self._troubled.clear()
         for task in self._under_way.values():
@@ -119,15 +123,17 @@ class Fetching:
     async def _wanted(self) -> dict[int, dict[TopicPartition, int]]:
         """By broker, the partitions of which nothing is ready, and the offsets that come next."""
         client, found = self._consumer._client, defaultdict[int, dict[TopicPartition, int]](dict)  # noqa: SLF001  # no other way
+        # A broker answers one request at a time, and waits where it has nothing: what is ready would wait for that, too.
+        busy = self._under_way.keys() | {client.cluster.leader_for_partition(partition) for partition in self._ready}
         for partition in self._consumer.assignment() - self._ready.keys() - self._troubled:
             broker = client.cluster.leader_for_partition(partition)
             if broker is None or broker < 0:
                 client.force_metadata_update()
-            elif broker not in self._under_way and (place := await self._place_of(partition)) is not None:
+            elif broker not in busy and (place := await self._place_of(partition)) is not None:
                 found[broker][partition] = place
         return found
 
-    async def _fetch(self, broker: int, wanted: dict[TopicPartition, int]) -> None:
+    async def _fetch(self, broker: int, wanted: dict[TopicPartition, int], moves: int) -> None:
         topics = defaultdict[str, list[tuple[int, int, int]]](list)
         # A broker gives a batch that is larger than asked for only to the first partition that has one: each has its turn.
         for partition, place in sample(sorted(wanted.items()), len(wanted)):
@@ -141,7 +147,7 @@ class Fetching:
             await asyncio.sleep(_PAUSE_S)
             return
         failed = False
-        for topic, partitions in answer.topics:
+        for topic, partitions in answer.topics if moves == self._moves else ():
             for number, code, end, *rest in partitions:
                 partition = TopicPartition(topic, number)
                 if code:

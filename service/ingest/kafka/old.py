@@ -12,7 +12,7 @@ _STAMPED = 1
 
 
 def old_records(data: bytes, wanted: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], int | None]:
-    """Values of a message, or of those packed in it, from an offset on; their records' cells; when the broker stamped them, if so.
+    """Values of a message, or of those packed in it, from an offset on; their records' cells; when the broker stamped them.
 
     Raises NotUnpacked.
     """
