@@ -1,5 +1,7 @@
 """A year of one large tenant, made by SQL: a million users in 5,000 accounts, 50 features, every family."""
 
+from importlib import import_module
+
 import asyncpg
 
 from loadtests.reads_data import HASHED
@@ -75,6 +77,9 @@ select $1::int, 'user', m.name, user_id, 'account-' || ordinal / 200,
 from app_user cross join (values ('first_login', 0, 1), ('first_value', 500, 2), ('training_completed', 90000, 4)) m(name, after_s, each)
 where tenant = $1 and first_day is not null and ordinal % m.each = 0
 """
+# Who had reached what: as the migration makes it of what is there, in the order in which it is read.
+_MILESTONE_NAMES = "insert into name (tenant, kind, name) select distinct tenant, 'milestone', milestone from milestone where tenant = $1"
+_REACHED = import_module("migrations.versions.0009_reached")
 _REGIONS = """
 insert into segment (tenant, dimension, value, chunk, bits)
 select $1::int, 'region', r.value, c, pg_temp.hashed('region' || r.place || '/' || c) & ~coalesce(o.bits, repeat('0', 2048)::bit(2048))
@@ -202,6 +207,10 @@ async def make_year(connection: asyncpg.Connection, database: Database) -> int:
         await connection.execute(_ACTIVITY, tenant, population, features, DAYS, chunks, PATTERNS, timeout=1_800)
     for statement in (_USER_STATUS, _USER_MILESTONES):
         await connection.execute(statement, tenant)
+    await connection.execute(_MILESTONE_NAMES, tenant)
+    for statement in (_REACHED.BITS, _REACHED.MONTHS):
+        await connection.execute(statement, timeout=1_800)
+    await connection.execute("cluster reached using reached_pkey", timeout=1_800)
     await connection.execute(_REGIONS, tenant, user_chunks)
     for statement in (_ACCOUNTS, _ACCOUNT_MILESTONES):
         await connection.execute(statement, tenant, ACCOUNTS)

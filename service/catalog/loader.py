@@ -52,12 +52,17 @@ Relations it may read (those that it names are built):
   group under the group's (empty without that filter; `:only_feature` holds the names as they were asked for)
 - `seconds`, `probe_counts`: of components (relations_seconds.py)
 - `active`, `active_daily`, `anyone`, `counted_days`, `expected`, `feature_rows`, `eligible`: active users, split and filtered
-  as asked (relations_users.py); `newcomers`, `base`, `logged_in`, `achieved`: users one by one (relations_people.py)
-- `first_values`, `cases`, `incidents_asked`, `severities`: milestones and incidents (relations_cases.py)
+  as asked (relations_users.py); `base`, `logged_in`, `provisioned_users`, `licensed_users`, `activated_users`: as of the window's
+  end (relations_people.py); `newcomers`, `turnover`, `repeat_visits`, `user_cohorts` (relations_sets.py)
+- `known_accounts`, `milestone_times` (relations_activation.py), `funnel_steps`, `funnel_counts` (relations_funnel.py)
+- `cases`, `incidents_asked`, `severities`: incidents (relations_cases.py)
 - `accounts_at_start`, `accounts_at_end`, `customers_moved`, `cohorts`, `first_customers`, `contracts`, `renewals`: accounts as of
   the window's ends (relations_customers.py); `costs`, `burned`, `balances`, `elapsed_months` (relations_economics.py)
 - `answers`, `newest_answers`, `invitations`, `themed` (relations_feedback.py), `at_risk_cases`, `recovered_cases`,
   `recovered_money` (relations_recovery.py), `tracked` (relations_items.py)
+- `open_sessions` (relations_sessions.py), `adoption`, `used`, `power` (relations_features.py), `overdue` (relations_deliveries.py),
+  `freshness_minutes`, `source_ages` (relations_sources.py)
+A relation with an account column takes traits and bands of accounts by `Accounts` (accounts.py).
 Parameters: `:by` (text[], the dimensions asked for), `:statistics` (text[], those that
 are wanted), `:filters` (jsonb, dimension → list of values), for a
 dimension of the head `:only_NAME` (text[], null when not filtered) and every parameter of the head, `:days`.

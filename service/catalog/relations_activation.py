@@ -41,7 +41,7 @@ where m.time_us >= s.time_us and m.milestone <> c.start and not exists (
 
 
 def milestone_times(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
-    """`milestone_times(tenant, win, dims, duration)`: a row for each milestone that a user reached in the window, in nanoseconds."""
+    """`milestone_times(tenant, win, dims, duration)`: a row a milestone that a user reached in the window, in nanoseconds."""
     asked = Asked.of(by, filtered)
     accounts = Accounts(asked, "p.account")
     columns = {name: f"coalesce(t{number}.value, '')" for number, name in enumerate(asked.traits)} | accounts.columns

@@ -10,6 +10,8 @@ from service.store.reached import DAY, MONTH
 
 MAX_AGES: Final[Mapping[str, int]] = {"day": 60, "week": 104, "month": 60}
 """How old cohorts are shown to be at the most, in their own units."""
+RESURRECTED: Final = "resurrected_users"
+"""The one KPI that asks what was before the window before."""
 _EARLIER: Final = "rows between unbounded preceding and 1 preceding"
 
 
@@ -19,25 +21,20 @@ def newcomers(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
     return counted_sets(Asked.of(by, filtered), of, {"n": "known & ~before"})
 
 
-def turnover(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
-    """`turnover(tenant, win, dims, active, arrived, returned, resurrected, dormant, previous)`: users of a window and the one before.
+def turnover(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
+    """`turnover(tenant, win, dims, returned, resurrected, dormant, previous)`: users of a window and of the one before.
 
-    Whoever is active is new (`arrived`), was active in the window before (`returned`) or longer ago (`resurrected`);
-    whoever was active in the `previous` window returned or is dormant.
+    Whoever is active is new, was active in the window before (`returned`) or longer ago (`resurrected`); whoever was
+    active in the `previous` window returned or is dormant. Of these columns those are there that the KPI shows.
     """
     of = {
         "here": active("w.first_day", "w.last_day"),
         "earlier": active("w.before_first", "w.before_last"),
-        "known": up_to(FIRST_USES, "(w.first_day - 1)"),
     }
-    counts = {
-        "active": "here",
-        "arrived": "here & ~known",
-        "returned": "here & earlier",
-        "resurrected": "here & known & ~earlier",
-        "dormant": "earlier & ~here",
-        "previous": "earlier",
-    }
+    counts = {"returned": "here & earlier", "dormant": "earlier & ~here", "previous": "earlier"}
+    if head.id == RESURRECTED:
+        of["known"] = up_to(FIRST_USES, "(w.first_day - 1)")
+        counts = {"resurrected": "here & known & ~earlier"}
     return counted_sets(Asked.of(by, filtered), of, counts, wins="turns")
 
 
@@ -46,15 +43,26 @@ def repeat_visits(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> 
     asked = Asked.of(by, filtered)
     uses = "select chunk, bits, day from activity_day where {read} and feature = 0 and day between w.first_day and w.last_day"
     sets = Sets(asked, of={"active": Source(uses, day="day")})
-    whose, shown = ", ".join(sets.whose), "".join(f", {column}" for column in sets.shown)
-    earlier = f"bit_or(bits) over (partition by {whose} order by day {_EARLIER}) as earlier"
+    whose = ["tenant", "win", "part"] if sets.is_of_seats else sets.whose
+    keys, shown = ", ".join(whose), "".join(f", {column}" for column in sets.shown)
+    earlier = f"bit_or(bits) over (partition by {keys} order by day {_EARLIER}) as earlier"
+    made = (
+        f"  select {keys}, bit_or(bits) as n, coalesce(bit_or(bits & earlier), bit_or(bits # bits)) as again from (\n"
+        f"    select b.*, {earlier} from {'seen' if sets.is_of_seats else 'bits_of'} b\n"
+        f"  ) d group by {keys}"
+    )
+    dims = asked.dims(sets.columns())
+    if sets.is_of_seats:
+        counted = sets.in_blocks("made", ("n", "again"))
+        return (
+            f"with {sets.chunks()}, made as (\n{made}\n)\n"
+            f"select tenant, win, {dims} as dims, n, again from (\n{counted}\n) c where n > 0"
+        )
     return (
-        f"select tenant, win, {asked.dims(sets.columns())} as dims, n, again from (\n"
-        f"  select tenant, win{shown}, sum(bit_count(once)) as n, coalesce(sum(bit_count(twice)), 0) as again from (\n"
-        f"    select {whose}, bit_or(bits) as once, bit_or(bits & earlier) as twice from (\n"
-        f"      select b.*, {earlier} from (\n{sets.sql()}\n) b\n"
-        f"    ) d group by {whose}\n"
-        f"  ) s group by tenant, win{shown}\n) c where n > 0"
+        f"with bits_of as (\n{sets.sql()}\n), made as materialized (\n{made}\n)\n"
+        f"select tenant, win, {dims} as dims, n, again from (\n"
+        f"  select tenant, win{shown}, sum(bit_count(n)) as n, sum(bit_count(again)) as again from made\n"
+        f"  group by tenant, win{shown}\n) c where n > 0"
     )
 
 
@@ -111,29 +119,46 @@ def user_cohorts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> s
         "born": Source(births, day=day, label="'born:' || w.unit", wins="lanes"),
         "active": Source(uses.replace("chunk, bits", "chunk, bits, w.first as day"), "day", "'active:' || w.unit", "periods"),
     }
-    sets = Sets(asked, of=of)
-    whose = ", ".join(sets.whose)
-    columns = sets.columns() | {"cohort": "born::text", "age": "age::text"}
-    kept = [*sets.shown, *({"cohort": "born", "age": "age"}[name] for name in ("cohort", "age") if name in by)]
-    shown = "".join(f", {column}" for column in kept)
-    same = " and ".join(f"a.{column} = b.{column}" for column in sets.whose)
-    split = "".join(f", b.{column}" for column in sets.shown)
+    return _retained(asked, Sets(asked, of=of))
+
+
+def _retained(asked: Asked, sets: Sets) -> str:
+    """Cohorts and who of them is there, as bits, then counted; what one statistic shows at one age are sets apart."""
+    whose = ["tenant", "win", "part"] if sets.is_of_seats else sets.whose
+    keys = ", ".join(whose)
+    cells = ["statistic", "age", *(["born"] if "cohort" in asked.by else [])]
+    made = [*(f"b.{column}" for column in whose), "g.statistic", "g.n as age", *(["g.born"] if "born" in cells else [])]
+    same = " and ".join(f"a.{column} = b.{column}" for column in whose)
+    parts = sets.chunks() if sets.is_of_seats else f"bits_of as materialized (\n{sets.sql()}\n)"
+    bits = "seen" if sets.is_of_seats else "bits_of"
+    shown = "".join(f", {column}" for column in sets.shown)
+    counted = (
+        sets.in_blocks("made", ("n", "size"), cells)
+        if sets.is_of_seats
+        else f"select tenant, win, {', '.join(cells)}{shown}, sum(bit_count(n)) as n, sum(bit_count(size)) as size from made\n"
+        f"group by tenant, win, {', '.join(cells)}{shown}"
+    )
+    kept = [*sets.shown, *({"cohort": "born", "age": "age"}[name] for name in ("cohort", "age") if name in asked.by)]
+    split = "".join(f", {column}" for column in kept)
+    dims = asked.dims(sets.columns() | {"cohort": "born::text", "age": "age::text"})
     return (
-        "with lanes as (select tenant, win, unit, min(born) as born, max(grown) as grown from cohort_ages group by tenant, win, unit),\n"
+        "with lanes as (\n"
+        "  select tenant, win, unit, min(born) as born, max(grown) as grown from cohort_ages group by tenant, win, unit\n),\n"
         "periods as (select distinct tenant, win, unit, first, last from cohort_ages),\n"
-        f"bits_of as materialized (\n{sets.sql()}\n),\n"
-        "born_in as (\n"
-        f"  select {whose}, label, day, bits & ~coalesce(bit_or(bits) over (\n"
-        f"    partition by {whose}, label order by day {_EARLIER}), bits # bits) as bits\n"
-        "  from bits_of where label like 'born:%'\n)\n"
-        f"select tenant, win, {asked.dims(columns)} as dims, statistic, n, size from (\n"
-        f"  select tenant, win, statistic{shown}, sum(here) as n, sum(size) as size from (\n"
-        f"    select b.tenant, b.win, g.statistic, g.born, g.n as age{split},\n"
-        "      bit_count(b.bits) as size, coalesce(bit_count(b.bits & a.bits), 0) as here\n"
-        "    from cohort_ages g\n"
-        "    join born_in b on b.tenant = g.tenant and b.win = g.win and b.label = 'born:' || g.unit and b.day = g.born\n"
-        f"    left join bits_of a on a.label = 'active:' || g.unit and a.day = g.first and {same}\n"
-        f"  ) p group by tenant, win, statistic{shown}\n) c where size > 0"
+        f"{parts},\nborn_in as materialized (\n"
+        f"  select {keys}, label, day, bits & ~coalesce(bit_or(bits) over (\n"
+        f"    partition by {keys}, label order by day {_EARLIER}), bits # bits) as bits\n"
+        f"  from {bits} where label like 'born:%'\n), made as materialized (\n"
+        f"  select {', '.join(made)},\n"
+        "    bit_or(b.bits) as size, coalesce(bit_or(b.bits & a.bits), bit_or(b.bits # b.bits)) as n\n"
+        "  from cohort_ages g\n"
+        "  join born_in b on b.tenant = g.tenant and b.win = g.win and b.label = 'born:' || g.unit and b.day = g.born\n"
+        f"  left join {bits} a on a.label = 'active:' || g.unit and a.day = g.first and {same}\n"
+        f"  where bit_count(b.bits) > 0\n"
+        f"  group by {', '.join(str(place) for place in range(1, 1 + len(whose) + len(cells)))}\n)\n"
+        f"select tenant, win, {dims} as dims, statistic, n, size from (\n"
+        f"  select tenant, win, statistic{split}, sum(n) as n, sum(size) as size from (\n{counted}\n) p\n"
+        f"  group by tenant, win, statistic{split}\n) c where size > 0"
     )
 
 

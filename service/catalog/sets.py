@@ -5,12 +5,12 @@ by `label` (and by `day`, where a set is one of many of its kind), become users 
 cut and counted last, so that a user with several seats is one user in every set.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from service.catalog.asked import Asked
-from service.catalog.population import Population
+from service.catalog.population import BLOCK, CHUNK, Population
 from service.store.reached import DAY, FIRST_USE, GIVEN_STATUS, MONTH
 
 FIRST_USES: Final = str(FIRST_USE)
@@ -109,20 +109,58 @@ class Sets(Population):
         values = [f"value_{number}" for number in range(len(self.asked.traits))]
         return ["tenant", "win", *self._accounts.shown, *values, "part"]
 
+    @property
+    def is_of_seats(self) -> bool:
+        """Whether each account's users are counted as the seats that they are, without becoming anything else."""
+        return self.with_account and not self.expands
+
+    def in_blocks(self, made: str, counts: Collection[str], by: Collection[str] = ()) -> str:
+        """`tenant, win[, by], what is split by` and a column a count: bits of seats in `made(…, part, counts)`, by account.
+
+        Sets are cut with each other before they are cut into accounts: once for all of a chunk's 32 blocks.
+        """
+        accounts = self._accounts
+        kept = ["m.tenant", "m.win", *(f"m.{name}" for name in by)]
+        shown = "".join(f", {column} as {name}" for name, column in accounts.shown.items())
+        place = f"b.block % {CHUNK // BLOCK} * {BLOCK} + 1 for {BLOCK}"
+        numbers = ", ".join(f"sum(bit_count(substring(m.{name} from {place}))) as {name}" for name in counts)
+        conditions = "".join(f" and {condition}" for condition in accounts.conditions())
+        places = ", ".join(str(number) for number in range(1, 1 + len(kept) + len(accounts.shown)))
+        return (
+            f"select {', '.join(kept)}{shown}, {numbers}\n"
+            f"from {made} m{accounts.join('m')}\njoin blocks b on b.tenant = m.tenant and b.part = m.part{conditions}\n"
+            f"group by {places}"
+        )
+
+    def chunks(self) -> str:
+        """The parts that come before what is cut into accounts: which blocks there are, and `seen`, the sets by chunk."""
+        return "blocks as (\n{}\n), seen as (\n{}\n)".format(*(body for _, body in self._parts()[:2]))
+
 
 def counted_sets(asked: Asked, of: Mapping[str, Source], counts: Mapping[str, str], *, wins: str = "wins") -> str:
     """`tenant, win, dims` and a column a count: how many users are in what an expression over the sets' names makes."""
     sets = Sets(asked, of=of, wins=wins)
-    whose, shown = ", ".join(sets.whose), "".join(f", {column}" for column in sets.shown)
+    shown = "".join(f", {column}" for column in sets.shown)
     columns = ",\n    ".join(
         # Bits of a set with itself taken away are none, as many as the others have.
         f"coalesce(bit_or(bits) filter (where label = '{name}'), bit_or(bits # bits)) as {name}"
         for name in of
     )
+    wanted = f"where {' or '.join(f'{name} > 0' for name in counts)}"
+    dims = asked.dims(sets.columns())
+    if sets.is_of_seats:
+        made = ", ".join(f"{expression} as {name}" for name, expression in counts.items())
+        return (
+            f"with {sets.chunks()}, made as materialized (\n"
+            f"  select tenant, win, part, {made} from (\n"
+            f"    select tenant, win, part,\n    {columns}\n    from seen group by tenant, win, part\n  ) s\n)\n"
+            f"select tenant, win, {dims} as dims, {', '.join(counts)} from (\n{sets.in_blocks('made', counts)}\n) c {wanted}"
+        )
+    whose = ", ".join(sets.whose)
     numbers = ", ".join(f"sum(bit_count({expression})) as {name}" for name, expression in counts.items())
     return (
-        f"select tenant, win, {asked.dims(sets.columns())} as dims, {', '.join(counts)} from (\n"
+        f"select tenant, win, {dims} as dims, {', '.join(counts)} from (\n"
         f"  select tenant, win{shown}, {numbers} from (\n"
         f"    select {whose},\n    {columns}\n    from (\n{sets.sql()}\n) b group by {whose}\n"
-        f"  ) s group by tenant, win{shown}\n) c where {' or '.join(f'{name} > 0' for name in counts)}"
+        f"  ) s group by tenant, win{shown}\n) c {wanted}"
     )

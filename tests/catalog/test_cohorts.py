@@ -150,8 +150,10 @@ async def test_retention_is_of_the_cohorts_whose_age_falls_into_the_window(
     last = date(2025, 12, 31) if name == "quarter" else MONDAY + timedelta(days=6)
     for by, filters in QUESTIONS:
         sets = Sets(Oracle(uses, traits), by, filters)
-        found = await asked(catalog, connection, "retention", tenant, name, by=by, filters=filters, parameters={"n": "2"})
-        for statistic, unit, n in (("", "day", 2), ("d1", "day", 1), ("d7", "day", 7), ("w1", "week", 1), ("m1", "month", 1)):
+        question = {"by": by, "filters": filters}
+        for statistic, unit, n in (("", "day", 2), ("d1", "day", 1), ("d7", "day", 7), ("", "week", 1), ("", "month", 1)):
+            parameters = {} if statistic else {"n": str(n), "unit": unit}
+            found = await asked(catalog, connection, "retention", tenant, name, **question, parameters=parameters)
             wanted: dict[Dims, list[int]] = defaultdict(lambda: [0, 0])
             for start, end in spans(unit, first, last):
                 active = sets.active(start, end)

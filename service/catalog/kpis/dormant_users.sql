@@ -11,4 +11,4 @@
 -- default_window = "7d"
 -- [live]
 -- windows = ["7d", "28d"]
-select tenant, win, dims, '' as statistic, dormant as numerator, null::numeric as denominator from turnover
+select tenant, win, dims, '' as statistic, dormant as numerator, null::numeric as denominator from turnover where dormant > 0
