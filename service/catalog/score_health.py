@@ -1,10 +1,10 @@
 """Health: the KPIs that each tenant weighs, measured for all of it or for every customer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from service.catalog.kpi import MAIN, Kpi
-from service.catalog.scores import ByAccount, Place, Scene
+from service.catalog.scores import NOBODY, ByAccount, Place, Scene
 from service.catalog.value import Value
 from service.catalog.windows import Window
 from service.domain.config import TenantConfig
@@ -42,14 +42,17 @@ async def healths(scene: Scene, *, split: bool) -> dict[Place, dict[str, Health]
     customers = await scene.customers() if split else {}
     found: dict[Place, dict[str, Health]] = {}
     for window in scene.windows:
-        place = (window.tenant, window.key)
+        place, goals = (window.tenant, window.key), _Goals(scene.config(window.tenant), window)
         accounts = [one.account for one in customers.get(place, ())] if split else [""]
         if split and not accounts:
             accounts = sorted({name for each in weighed.values() for name in each.by_account.get(place, ())})
         found[place] = {
             account: health(
                 {
-                    category: [_measure(scene, weighed[text], text, weight, window, account) for text, weight in weights.items()]
+                    category: [
+                        Measure(text, weight, weighed[text].value(place, account), goals.of(weighed[text], account))
+                        for text, weight in weights.items()
+                    ]
                     for category, weights in declared[window.tenant].items()
                 }
             )
@@ -88,10 +91,27 @@ def _window(kpi: Kpi, window: Window) -> str:
     return window.name if kpi.takes(window.name) else kpi.head.default_window
 
 
-def _measure(scene: Scene, of: _Weighed, text: str, weight: float, window: Window, account: str) -> Measure:
-    value = of.value((window.tenant, window.key), account)
-    goal = None if of.kpi is None else _goal(scene.config(window.tenant), of.kpi, of.selector, window, account)
-    return Measure(text, weight, value, goal)
+@dataclass(slots=True)
+class _Goals:
+    """What values of a window are measured by: the same for all accounts but those that a target names."""
+
+    config: TenantConfig
+    window: Window
+    known: dict[tuple[str, str], Goal | None] = field(default_factory=dict)
+    named: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def of(self, weighed: _Weighed, account: str) -> Goal | None:
+        """The goal of a KPI for an account; "": for the whole."""
+        if weighed.kpi is None:
+            return None
+        text = str(weighed.selector)
+        if text not in self.named:
+            targets = self.config.targets_by_kpi.get((weighed.kpi.id, weighed.selector.statistic), ())
+            self.named[text] = frozenset(name for each in targets for name in each.selector.where.get("account", ()))
+        key = text, account if not account or account in self.named[text] else NOBODY
+        if key not in self.known:
+            self.known[key] = _goal(self.config, weighed.kpi, weighed.selector, self.window, key[1])
+        return self.known[key]
 
 
 def _goal(config: TenantConfig, kpi: Kpi, selector: Selector, window: Window, account: str) -> Goal | None:

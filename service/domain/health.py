@@ -120,14 +120,11 @@ def _share(value: Fraction, target: Fraction) -> Fraction:
 
 def _category(name: str, measures: Sequence[Measure]) -> Category:
     scores = [None if one.value is None or one.goal is None else score_of(one.value, one.goal) for one in measures]
+    if all(score is None for score in scores):
+        return Category(name, None, tuple(_scored(one, None, Fraction(0)) for one in measures))
     weights = [Fraction(one.weight) for one in measures]
     whole = sum(weight for weight, score in zip(weights, scores, strict=True) if score is not None)
-    kpis = tuple(
-        _scored(one, score, weight / whole if whole else Fraction(0))
-        for one, score, weight in zip(measures, scores, weights, strict=True)
-    )
-    if not whole:
-        return Category(name, None, kpis)
+    kpis = tuple(_scored(one, score, weight / whole) for one, score, weight in zip(measures, scores, weights, strict=True))
     mean = sum((weight * score for weight, score in zip(weights, scores, strict=True) if score is not None), Fraction(0)) / whole
     return Category(name, _rounded(mean * CATEGORY_POINTS, "0.1"), kpis)
 
