@@ -23,6 +23,8 @@ CHAPTERS = (
     "Scores",
 )
 _OF_FACTS = {"meter": "measurement", "session": "usage"}
+_OF_EVERY = frozenset({"receipt", "delay", "source_quarter"})
+"""Facts and rollups that every event fills, whatever its family."""
 _OF_TABLES = (
     ("activity_day", "usage"),
     ("app_user", "usage"),
@@ -65,7 +67,7 @@ def page(kpi: Kpi) -> str:
         ("unit", _unit(head.unit)),
         ("formula", f"`{head.formula}`") if head.formula else ("kind", _KINDS.get(head.kind, "a distribution")),
         ("better", {"neither": "neither higher nor lower"}.get(head.better, head.better)),
-        ("computed from", ", ".join(f"`{name}`" for name in families_of(kpi)) + " events"),
+        ("computed from", "events of every family" if _is_of_every(kpi) else f"{_listed(families_of(kpi))} events"),
         ("split and filtered by", _listed(kpi.dimensions) or "nothing"),
         ("windows", _windows(kpi)),
         ("usual target", _target(kpi)),
@@ -108,10 +110,18 @@ def _needed(kpi: Kpi) -> set[str]:
         return {name for one in kpi.formula.kpis.values() for name in _needed(one)}
     if kpi.head.kind == "score":
         return {"account"} | {name for one in READS[kpi.id] if one in kpi.beside for name in _needed(kpi.beside[one])}
+    if kpi.head.facts is not None and kpi.head.facts.kind in _OF_EVERY:
+        return {family.name for family in FAMILIES}
     facts = {_OF_FACTS.get(kpi.head.facts.kind, kpi.head.facts.kind)} if kpi.head.facts is not None else set()
     text = statement(kpi, (), frozenset()).text
     words = set(re.findall(r"[a-z_]+", text))
+    if words & _OF_EVERY:
+        return {family.name for family in FAMILIES}
     return facts | {family for table, family in _OF_TABLES if table in words} | set(_SHARED.findall(text))
+
+
+def _is_of_every(kpi: Kpi) -> bool:
+    return len(families_of(kpi)) == len(FAMILIES)
 
 
 def _notes(kpi: Kpi) -> list[str]:
@@ -150,7 +160,7 @@ def _query(kpi: Kpi) -> str:
 
 
 def _examples(kpi: Kpi) -> Iterable[str]:
-    needed = families_of(kpi)
+    needed = families_of(kpi)[:1] if _is_of_every(kpi) else families_of(kpi)
     for family in FAMILIES:
         if family.name in needed:
             yield f"```json\n{json.dumps(dict(family.example), indent=2, ensure_ascii=False)}\n```"
