@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from service import settings as environment
-from service import wiring
 from service.cli.connect import database_url
 from service.ingest.importing import Bookmark, Importer
 from service.ingest.importing import Progress as Imported
 from service.settings import Settings
 from service.store.tenants import tenant_by_name
 from service.telemetry import configure_logging
+from service.wiring import base as wiring
 
 BROKEN_OFF = 130
 """The exit code of a command that Ctrl-C ended, as shells have it."""

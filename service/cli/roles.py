@@ -1,14 +1,14 @@
-"""One role a process: `tidegauge api`, `aggregate`, `evaluate`, `source`; and `migrate`."""
+"""One role a process: `tidegauge api`, `aggregate`, `evaluate`, `source`; and `migrate`. A role imports only what it runs."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from importlib import import_module
 from typing import Any
 
 import structlog
 import uvloop
 
 from service import settings as environment
-from service import sourcing, wiring
 from service.cli.connect import database_url
 from service.errors import TidegaugeError
 from service.lifecycle import die_with_parent
@@ -21,22 +21,22 @@ log = structlog.get_logger(__name__)
 
 def api() -> None:
     """Take events in and answer queries (needs TIDEGAUGE_DATABASE_URL or a running `up`)."""
-    _run(wiring.run_api)
+    _run("api")
 
 
 def aggregate() -> None:
     """Turn the log into rollups; any number of these may run."""
-    _run(wiring.run_aggregate)
+    _run("aggregate")
 
 
 def evaluate() -> None:
     """Keep live values and look after the database; others stand by."""
-    _run(wiring.run_evaluate)
+    _run("evaluate")
 
 
 def source() -> None:
     """Read events from teams' own Kafka topics; any number of these may run."""
-    _run(sourcing.run_source)
+    _run("source")
 
 
 def migrate() -> None:
@@ -53,8 +53,9 @@ def _prepare() -> Settings:
     return settings
 
 
-def _run(role: Callable[[Settings, str], Coroutine[Any, Any, None]]) -> None:
+def _run(name: str) -> None:
     settings = _prepare()
+    role: Callable[[Settings, str], Coroutine[Any, Any, None]] = getattr(import_module(f"service.wiring.{name}"), f"run_{name}")
     try:
         uvloop.run(role(settings, database_url(settings)))
     except TidegaugeError as error:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from service import wiring
 from service.ingest.kafka import fetching as fetching_of
 from service.ingest.kafka import intake, session
 from service.ingest.kafka.haul import Haul
@@ -15,6 +14,7 @@ from service.ingest.kafka.intake import Intake
 from service.ingest.kafka.polling import Poller
 from service.lifecycle import cancel
 from service.store.sources import Binding
+from service.wiring import base as wiring
 from tests.broker import Broker
 from tests.ingest.events import encoded, usage_event
 from tests.ingest.topics import PATIENCE_S, Reading, Topic, events, installed, reading, until

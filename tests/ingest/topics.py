@@ -11,7 +11,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.record.util import calc_crc32c
 
-from service import sourcing, wiring
 from service.domain.families.rows import RejectedRow, Row
 from service.domain.ids import Offset, Partition
 from service.eventlog.codec import FAMILIES, decode
@@ -21,6 +20,8 @@ from service.ingest.kafka import KafkaSource
 from service.settings import Settings
 from service.store.config import apply_config
 from service.store.tenants import Tenant, create_tenant
+from service.wiring import base as wiring
+from service.wiring.source import kafka_source
 from tests.broker import Broker
 from tests.ingest.events import encoded, usage_event
 
@@ -208,7 +209,7 @@ async def installed(database_url: str, kafka: Broker, **settings: Any) -> AsyncI
 @contextlib.asynccontextmanager
 async def reading(made: Reading) -> AsyncIterator[KafkaSource]:
     """A source at work; stopped cleanly at the end."""
-    source, stop = sourcing.kafka_source(made.base, made.door, made.backlog), asyncio.Event()
+    source, stop = kafka_source(made.base, made.door, made.backlog), asyncio.Event()
     running = asyncio.create_task(source.run(stop))
     try:
         yield source

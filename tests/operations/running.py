@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 
-from service import wiring
 from service.aggregate.worker import Worker
 from service.expose import readiness
 from service.ingest.backlog import LogBacklog
@@ -17,6 +16,8 @@ from service.store import ledger
 from service.store.keys import create_key
 from service.store.partitions import ensure_partitions
 from service.store.tenants import Tenant, create_tenant
+from service.wiring import base as wiring
+from service.wiring.api import api
 from tests.http.serving import serving
 
 CONSUMED_TIMEOUT_S = 20.0
@@ -74,7 +75,7 @@ async def running(database_url: str, settings: Settings) -> AsyncIterator[Runnin
             keys = {name: (await create_key(connection, tenant, wanted))[1] for name, wanted in scopes.items()}
         door, waiting = wiring.appender(base), wiring.backlog(base)
         tasks = [asyncio.create_task(door.run())]
-        app = wiring.api(base, await wiring.catalog_for(base), door, waiting, {"appender": readiness.appender(tasks[0], waiting.check)})
+        app = api(base, await wiring.catalog_for(base), door, waiting, {"appender": readiness.appender(tasks[0], waiting.check)})
         worker = Worker(
             log=base.event_log,
             pool=base.pool,

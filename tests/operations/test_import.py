@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from service import wiring
 from service.cli.connect import database_url
 from service.errors import InvalidArgument
 from service.ingest import importing
 from service.ingest.append import Appender
 from service.ingest.importing import Bookmark, Importer, Progress
 from service.settings import load
+from service.wiring import base as wiring
 from tests.operations.commands import tidegauge
 from tests.operations.events import SOURCE, minutes_ago, usage
 from tests.operations.running import Running

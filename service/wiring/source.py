@@ -3,7 +3,6 @@
 import asyncio
 from typing import Final
 
-from service import wiring
 from service.errors import InvalidSettings
 from service.eventlog.kafka import KafkaConnection
 from service.expose import readiness
@@ -16,6 +15,7 @@ from service.ingest.kafka.intake import Intake
 from service.lifecycle import cancel
 from service.settings import Settings
 from service.store.installation import Installation
+from service.wiring.base import Base, appender, backlog, base, decoder, operations
 
 CONNECTIONS: Final = 3
 
@@ -26,14 +26,14 @@ async def run_source(settings: Settings, url: str) -> None:
 
 
 async def _source_on(settings: Settings, url: str) -> Installation | None:
-    async with wiring.base(settings, url, role="source", connections=CONNECTIONS) as made:
-        door, waiting = wiring.appender(made), wiring.backlog(made)
+    async with base(settings, url, role="source", connections=CONNECTIONS) as made:
+        door, waiting = appender(made), backlog(made)
         source = kafka_source(made, door, waiting)
         appending = asyncio.create_task(door.run(), name="appender")
         looking = asyncio.create_task(waiting.keep(), name="backlog")
         checks = {"topics": readiness.topics(lambda: source.standing)}
         try:
-            async with wiring.operations(made, "source", checks), until_stopped_or_moved(made.pool, made.installation) as ending:
+            async with operations(made, "source", checks), until_stopped_or_moved(made.pool, made.installation) as ending:
                 # Without its appender nothing that was read would ever arrive.
                 appending.add_done_callback(lambda _: ending.stop.set())
                 await source.run(ending.stop)
@@ -44,7 +44,7 @@ async def _source_on(settings: Settings, url: str) -> Installation | None:
     return ending.next
 
 
-def kafka_source(made: wiring.Base, door: Appender, waiting: LogBacklog) -> KafkaSource:
+def kafka_source(made: Base, door: Appender, waiting: LogBacklog) -> KafkaSource:
     """The reader of the bound topics; raises InvalidSettings where no brokers are named."""
     brokers = made.settings.source_bootstrap
     if brokers is None:
@@ -55,7 +55,7 @@ def kafka_source(made: wiring.Base, door: Appender, waiting: LogBacklog) -> Kafk
         silence_s=made.settings.lease_s,
         bindings=Bindings(made.pool, made.clock, log_prefix=made.settings.kafka_topic_prefix),
         intake=Intake(
-            wiring.decoder(made),
+            decoder(made),
             made.clock,
             made.telemetry,
             max_record_events=made.settings.max_request_events,

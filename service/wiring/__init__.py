@@ -1,0 +1,1 @@
+"""Where everything is built and passed in: a module a role."""

@@ -1,0 +1,42 @@
+"""The role `evaluate`, built: live values, the database's upkeep, reports on schedule."""
+
+from service.evaluate.evaluator import Evaluator
+from service.evaluate.upkeep import Upkeep
+from service.expose import readiness
+from service.following import follow, until_stopped_or_moved
+from service.reports.making import Maker
+from service.reports.schedule import Schedule
+from service.settings import Settings
+from service.store.engine import QUERIES
+from service.store.installation import Installation
+from service.wiring.base import base, catalog_for, operations
+
+CONNECTIONS = 8
+
+
+async def run_evaluate(settings: Settings, url: str) -> None:
+    """The role `evaluate`: keeps live values and the database until it is asked to stop."""
+    await follow(lambda current: _evaluate_on(current, url), settings)
+
+
+async def _evaluate_on(settings: Settings, url: str) -> Installation | None:
+    async with base(settings, url, role="evaluate", connections=CONNECTIONS, session=QUERIES) as made:
+        catalog = await catalog_for(made)
+        schedule = Schedule(made.pool, Maker(made.pool, catalog, made.clock), made.clock, made.telemetry)
+        evaluator = Evaluator(
+            pool=made.pool,
+            catalog=catalog,
+            upkeep=Upkeep(made.pool, made.event_log, made.clock, settings, made.installation),
+            clock=made.clock,
+            settings=settings,
+            installation=made.installation,
+            telemetry=made.telemetry,
+            others=[schedule.task()],
+        )
+        checks = {
+            "evaluator": readiness.evaluator(made.pool, lambda: evaluator.holds_lease),
+            "kpis": readiness.kpis(catalog.refused),
+        }
+        async with operations(made, "evaluate", checks), until_stopped_or_moved(made.pool, made.installation) as ending:
+            await evaluator.run(ending.stop)
+    return ending.next
