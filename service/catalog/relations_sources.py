@@ -41,6 +41,8 @@ def freshness_minutes(head: Head, by: tuple[str, ...], filtered: frozenset[str])
         "    from source_quarter cross join lateral unnest(newest) with ordinality as u(newest, place)\n"
         "    where tenant = l.tenant and source = l.source and u.newest is not null\n"
         "      and bucket >= l.start_at - l.limit_s * interval '1 second' - interval '30 minutes' and bucket < l.ends_at\n"
+        # Kept apart, so that it is looked up by key whatever is guessed of the limits.
+        "    offset 0\n"
         "  ) t where t.at < l.ends_at\n"
         "  union all select l.*, l.start_at, null from limits l\n"
         "),\nrunning as (\n"

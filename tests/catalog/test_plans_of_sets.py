@@ -13,8 +13,21 @@ from tests.catalog.test_plans import nodes, plan
 
 NOW = SystemClock().now_us()
 TENANTS = 40
-GUARDED = ("activity_day", "reached", "probe_quarter", "state_history", "step", "milestone")
+GUARDED = (
+    "activity_day",
+    "reached",
+    "probe_quarter",
+    "session_quarter",
+    "source_quarter",
+    "user_feature_week",
+    "tracked_delivery",
+    "state_history",
+    "step",
+    "milestone",
+)
 DECLARED = {
+    "features": {"f1": {"frequency": True}, "*": {"frequency": True}},
+    "freshness": {"/s1": {"limit_s": 600}},
     "funnel": [
         {"name": "alone", "steps": [{"name": "known", "accounts": "known"}, {"name": "come", "users": "provisioned"}]},
         {
@@ -23,7 +36,7 @@ DECLARED = {
             "within": "7d",
             "steps": [{"name": "f1", "users": "milestone:first_login"}, {"name": "f2", "users": "milestone:first_value"}],
         },
-    ]
+    ],
 }
 FILL = """
 insert into tenant (name, timezone) select 't' || g, 'UTC' from generate_series(1, 40) g;
@@ -61,6 +74,26 @@ select t, f, 'i' || i, extract(epoch from now() - i * interval '1 hour') * 10000
   jsonb_build_object('action', a, 'severity', 'P1', 'outage', true)
 from generate_series(1, 40) t, unnest(array['incident', 'ticket']) f, generate_series(0, 60) i,
   unnest(array['opened', 'detected', 'resolved', 'false_positive']) a;
+insert into milestone (tenant, kind, milestone, who, account, time_us, source, id)
+select t, 'account', '~known', 'a' || a, 'a' || a, 1700000000000000, '/s', 'k'
+from generate_series(1, 40) t, generate_series(0, 30) a;
+insert into name (tenant, kind, name) select t, 'source', '/s' || s from generate_series(1, 40) t, generate_series(1, 5) s;
+insert into source_quarter
+select t, '/s' || s, date_bin('15 min', now(), 'epoch') - q * interval '15 min', array_fill(1700000000000000, array[15])
+from generate_series(1, 40) t, generate_series(1, 5) s, generate_series(0, 300) q;
+insert into session_quarter
+select t, c.scope, c.account, date_bin('15 min', now(), 'epoch') - q * interval '15 min',
+  array_fill(1, array[15]), array_fill(0, array[15])
+from generate_series(1, 40) t, generate_series(0, 300) q,
+  (values ('all', ''), ('account', 'a1'), ('account', 'a2')) as c(scope, account);
+insert into user_feature_week
+select n.tenant, f, date_trunc('week', current_date)::date - 7 * w, 'a' || u / 64, u, 7000000000
+from (select tenant, array_agg(id) || 0::bigint as features from name where kind = 'feature' group by tenant) n,
+  unnest(n.features) f, generate_series(0, 6) w, generate_series(0, 60) u;
+insert into tracked_delivery
+select t, 'd' || d, extract(epoch from now() - d * interval '1 hour') * 1000000, '/s', 'e', 'a1', 'sap', 'inbound', 60000000000,
+  false, case when d % 10 > 0 then extract(epoch from now() - d * interval '59 minutes') * 1000000 end
+from generate_series(1, 40) t, generate_series(0, 600) d;
 analyze;
 """
 
@@ -82,6 +115,8 @@ def questions(kpi: Kpi) -> list[Question]:
     splits = [name.replace("*", "region") for name in kpi.head.dimensions]
     asked = [Question(filters=needed), *(Question((name,), needed) for name in splits)]
     asked += [Question(kpi.head.required)] if kpi.head.required else []
+    if "account" in kpi.head.dimensions:
+        asked += [Question((name,), needed) for name in ("account.region", "account.tier", "band.mrr", "band.meter:seats")]
     return [*asked, Question(filters=needed | {"account": ("a1",)}), Question(filters=needed | {"account": ("a1", "a2")})]
 
 
