@@ -14,12 +14,6 @@ from service.catalog.kpi import Head
 
 DATED: Final = ("status", "tier", "phase", "size")
 """What accounts have beside their traits, each with its date."""
-DEFAULTS: Final[Mapping[str, tuple[str, str]]] = {
-    "mrr": ("[100000, 1000000]", '["low", "medium", "high"]'),
-    "size": ("[50, 250]", '["small", "medium", "large"]'),
-    "tenure_months": ("[3, 6, 12]", '["0-3", "3-6", "6-12", "12+"]'),
-}
-"""Edges and names of a band that is not declared; a meter has no band then."""
 _UNTIL = "(extract(epoch from e.until_at) * 1000000)::bigint"
 _KNOWN = "from milestone k"
 _OF_TENANT = "where k.tenant = e.tenant and k.kind = 'account' and k.milestone = '~known'"
@@ -113,14 +107,13 @@ def _band(asked: Asked, dimension: str, name: str) -> str:
     else:
         meter = f"substr({asked.trait(dimension)}, 7)"
         numbers = f"select n.account as who, n.value as number from ({_METER.format(name=meter)}) n"
-    edges, names = DEFAULTS.get(name, ("[]", "[]"))
     declared = f"e.config #> array['bands', {asked.trait(dimension)}]"
     return (
         "select coalesce(jsonb_object_agg(n.who, b.names ->> width_bucket(n.number, b.edges)), '{}')\n"
         f"  from ({numbers}) n\n"
         "  cross join lateral (\n"
-        f"    select coalesce({declared} -> 'names', '{names}') as names,\n"
-        f"      array(select x::numeric from jsonb_array_elements_text(coalesce({declared} -> 'edges', '{edges}')) x\n"
+        f"    select coalesce({declared} -> 'names', '[]') as names,\n"
+        f"      array(select x::numeric from jsonb_array_elements_text(coalesce({declared} -> 'edges', '[]')) x\n"
         "        order by 1) as edges\n"
         "  ) b"
     )
