@@ -7,7 +7,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from service.errors import ReportUnavailable
-from service.reports.charts import to_svg
 from service.reports.model import Picture, Report
 
 _TEMPLATE = "report.html.j2"
@@ -35,6 +34,8 @@ def _nothing_from_outside(url: str, *_: object, **__: object) -> dict[str, objec
 
 
 def _picture(picture: Picture) -> Markup:
+    from service.reports.charts import to_svg  # noqa: PLC0415  # what draws takes long to load, and few processes draw
+
     return Markup(to_svg(picture))  # noqa: S704  # drawn by vl-convert, which escapes the texts in it
 
 
