@@ -78,7 +78,9 @@ from app_user cross join (values ('first_login', 0, 1), ('first_value', 500, 2),
 where tenant = $1 and first_day is not null and ordinal % m.each = 0
 """
 # Who had reached what: as the migration makes it of what is there, in the order in which it is read.
-_MILESTONE_NAMES = "insert into name (tenant, kind, name) select distinct tenant, 'milestone', milestone from milestone where tenant = $1"
+_MILESTONE_NAMES = (
+    "insert into name (tenant, kind, name) select distinct tenant, 'milestone', milestone from milestone where tenant = $1"
+)
 _REACHED = import_module("migrations.versions.0009_reached")
 _REGIONS = """
 insert into segment (tenant, dimension, value, chunk, bits)

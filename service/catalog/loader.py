@@ -60,8 +60,8 @@ Relations it may read (those that it names are built):
   the window's ends (relations_customers.py); `costs`, `burned`, `balances`, `elapsed_months` (relations_economics.py)
 - `answers`, `newest_answers`, `invitations`, `themed` (relations_feedback.py), `at_risk_cases`, `recovered_cases`,
   `recovered_money` (relations_recovery.py), `tracked` (relations_items.py)
-- `open_sessions` (relations_sessions.py), `adoption`, `used`, `power` (relations_features.py), `overdue` (relations_deliveries.py),
-  `freshness_minutes`, `source_ages` (relations_sources.py)
+- `open_sessions` (relations_sessions.py), `adoption`, `used`, `power` (relations_features.py), `overdue`
+  (relations_deliveries.py), `freshness_minutes`, `source_ages` (relations_sources.py)
 A relation with an account column takes traits and bands of accounts by `Accounts` (accounts.py).
 Parameters: `:by` (text[], the dimensions asked for), `:statistics` (text[], those that
 are wanted), `:filters` (jsonb, dimension → list of values), for a

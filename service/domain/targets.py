@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from service.domain.config import Target, TenantConfig
-from service.domain.config.target import Op
+from service.domain.config.about import Op
 
 Range = tuple[float, float]
 
