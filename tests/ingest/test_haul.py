@@ -13,6 +13,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 
 from service.domain.reasons import Reason
+from service.errors import EventRefused
 from service.ingest.kafka.batches import OFFSET, PLAIN, VALUE, VALUE_BYTES
 from service.ingest.kafka.crc import crc32c
 from service.ingest.kafka.haul import Haul, Run, Unreadable
@@ -52,7 +53,8 @@ def old_batch(base: int, values: list[bytes | None], magic: int, packing: int = 
     builder = LegacyRecordBatchBuilder(magic=magic, compression_type=packing, batch_size=10**6)
     for number, value in enumerate(values):
         assert builder.append(base + number, 1_000, None, value)
-    return bytes(builder.build())
+    # A broker gives what is packed the offset of its last message.
+    return struct.pack(">q", base + len(values) - 1 if packing else base) + bytes(builder.build())[8:]
 
 
 def taken_apart(data: bytes, offset: int = 0, most: int = 10**6) -> tuple[list[Record], list[Unreadable], list[int]]:
@@ -149,6 +151,103 @@ def test_a_batch_that_cannot_be_read_is_told_by_its_offsets_and_those_around_it_
     lost = set(range(8, 14)) - {at for at, _, _ in found}
     assert lost <= set(range(bad.offset, bad.following))
     assert [at for at, _, _ in found] == sorted(at for at, _, _ in found)
+
+
+def varint(value: int) -> bytes:
+    left, found = value << 1 if value >= 0 else (-value << 1) - 1, b""
+    while left > 127:
+        found, left = found + bytes((left & 127 | 128,)), left >> 7
+    return found + bytes((left,))
+
+
+def record(value: bytes, delta: int = 0, size: int | None = None, length: int | None = None, headers: bytes = b"\0") -> bytes:
+    """A record that says what it is told to say of its sizes."""
+    inside = b"\0\0" + varint(delta) + varint(-1) + varint(len(value) if size is None else size) + value + headers
+    return varint(len(inside) if length is None else length) + inside
+
+
+def batch_of(base: int, records: list[bytes], last: int, attributes: int = 0, stamp_ms: int = 0, producer: int = -1) -> bytes:
+    """A batch with a checksum that is right, whatever it holds; `last` is how far its last offset lies behind its first."""
+    fields = (attributes, last, stamp_ms, stamp_ms, producer, -1, -1, len(records))
+    behind = struct.pack(">hiqqqhii", *fields) + b"".join(records)
+    return sealed(struct.pack(">qiiBi", base, len(behind) + CRC_AT + 4 - 12, 0, 2, 0) + behind)
+
+
+LARGEST = 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    "lying",
+    [
+        varint(LARGEST) + b"\0\0\0" + varint(LARGEST - 200) + bytes(20),
+        *(varint(LARGEST) + b"\0\0\0\1" + varint(LARGEST - less) + bytes(20) for less in (0, 20, 200, 2**40)),
+        *(record(b"{}", length=length) for length in (-1, 0, 5, 100, 2**31, 2**62, LARGEST, -LARGEST)),
+        *(record(b"{}", size=size) for size in (-2, 9, 2**31, 2**62, LARGEST, -LARGEST)),
+        *(record(b"{}", delta=delta) for delta in (-1, 0, 3, 2**31, LARGEST, -LARGEST)),
+        b"\xff" * 40,
+    ],
+)
+@pytest.mark.parametrize("packing", [NONE, ZSTD])
+def test_a_record_that_lies_about_itself_is_told_and_costs_no_other(lying: bytes, packing: int) -> None:
+    records = [record(b'{"n": 1}'), lying, record(b'{"n": 3}', 2)]
+    data = batch_of(10, records, 2)
+    if packing:
+        data = batch_of(10, [codec.zstd_encode(b"".join(records))], 2, packing)
+        data = sealed(data[:COUNT_AT] + struct.pack(">i", 3) + data[RECORDS_AT:])
+    found, [bad], followings = taken_apart(batch(8, [(b"{}", [])] * 2) + data + batch(13, [(b"{}", [])]), 8)
+    assert [at for at, _, _ in found] == [8, 9, 10, 13]
+    assert (bad.offset, bad.following, followings) == (11, 13, sorted(followings) if packing else followings)
+
+
+def test_no_record_lies_outside_of_its_batch_or_before_one_that_was_read() -> None:
+    """Offsets that are committed follow records: one that says another than its own would lead past others."""
+    for deltas, sound in (([0, 5], [10]), ([0, 0], [10]), ([1, 0], [11]), ([-1, 0], []), ([0, 2**40], [10])):
+        data = batch_of(10, [record(b"{}", delta) for delta in deltas], 1) + batch(12, [(b"{}", [])])
+        found, [bad], _ = taken_apart(data, 10)
+        assert ([at for at, _, _ in found], bad.following) == ([*sound, 12], 12)
+
+
+def test_a_compacted_topic_has_gaps_that_are_no_loss() -> None:
+    emptied = batch_of(20, [], 9)
+    data = batch_of(10, [record(b"{}", 3), record(b"{}", 7)], 9) + emptied + batch(30, [(b"{}", [])])
+    found, bad, followings = taken_apart(data, 10)
+    assert ([at for at, _, _ in found], bad, followings[-1]) == ([13, 17, 30], [], 31)
+    assert taken_apart(emptied, 25)[2] == [30]
+
+
+@pytest.mark.parametrize("marker", [record(b"", 0), b"\0" * 7, b"\xff" * 30, b""])
+def test_a_marker_ends_an_abortion_whatever_it_holds(marker: bytes) -> None:
+    transactional, control = 0x10, 0x30
+    aborted = batch_of(0, [record(b"{}")], 0, transactional, producer=7)
+    data = aborted + batch_of(1, [marker], 0, control, producer=7) + batch_of(2, [record(b"{}")], 0, transactional, producer=7)
+    haul = Haul(PLACE, 0, data, 3, [(7, 0)])
+    parts = list(haul.parts(Unpacker(1)))
+    assert [int(at) for part in parts if isinstance(part, Run) for at in part.cells[:, OFFSET]] == [2]
+    assert not any(isinstance(part, Unreadable) for part in parts)
+    assert haul.following == 3
+
+
+@pytest.mark.parametrize("stamp_ms", [-1, -2, -3, -4, -(2**63)])
+def test_a_broker_that_stamps_records_before_1970_does_not_stamp_them(stamp_ms: int) -> None:
+    stamped = batch_of(0, [record(b"{}")], 0, 0x08, stamp_ms)
+    data = stamped + batch(1, [(b"{}", [])], ZSTD) + batch(2, [(b"{}", [])])
+    parts = list(Haul(PLACE, 0, data, 3, ()).parts(Unpacker(10**6)))
+    assert [part.stamp_ms for part in parts if isinstance(part, Run)] == [None] * 3
+    assert [int(at) for part in parts if isinstance(part, Run) for at in part.cells[:, OFFSET]] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("magic", "packing"), [(0, GZIP), (0, SNAPPY), (1, GZIP), (1, SNAPPY), (1, LZ4)])
+def test_an_old_message_that_unpacks_to_more_than_the_limit_is_refused(magic: int, packing: int) -> None:
+    data = old_batch(7, [b"[" + b" " * 100_000] * 5, magic, packing) + batch(12, [(b"{}", [])])
+    assert len(taken_apart(data, 7)[0]) == 6
+    found, [bad], _ = taken_apart(data, 7, most=400_000)
+    assert ([at for at, _, _ in found], bad.reason) == ([12], Reason.TOO_LARGE)
+
+
+@pytest.mark.parametrize("packed", [varint(2**35), b"\xff" * 200_000, varint(1) + b"\xff" * 100_000, varint(-1) + b"\0"])
+def test_headers_that_lie_about_themselves_are_refused_at_once(packed: bytes) -> None:
+    with pytest.raises(EventRefused):
+        headers_in(packed)
 
 
 @pytest.mark.parametrize("packing", [GZIP, SNAPPY, LZ4, ZSTD])

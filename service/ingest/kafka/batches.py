@@ -85,29 +85,33 @@ def _varint(place: int) -> tuple[int, int]:
 
 
 @compiled
-def records_of(begin: int, end: int, count: int, base: int, wanted: int, into: int) -> tuple[int, bool]:
+def records_of(begin: int, end: int, count: int, base: int, behind: int, wanted: int, into: int) -> tuple[int, bool]:
     """Note the records of a batch whose offsets are `wanted` or more; how many, and whether that is all of them.
 
-    Not all: from there on they are not of this form, or the batch does not hold what it says.
+    Not all: from there on they are not of this form, or the batch does not hold what it says. Offsets grow, and stay from
+    `base` on and before `behind`: what is committed follows them.
     """
-    found, place = 0, begin
+    found, place, before = 0, begin, -1
     for _ in range(count):
         if place + LEAST_RECORD > end:
             return found, False
         length, place = _varint(place)
-        after = place + length
-        if length < LEAST_RECORD - 1 or after > end:
+        # Lengths are held against what is left: added to a place, a large one would come out below it.
+        if length < LEAST_RECORD - 1 or length > end - place:
             return found, False
+        after = place + length
         _, place = _varint(place + 1)
         delta, place = _varint(place)
-        size, place = _varint(place)
-        place += max(size, 0)
-        if size < -1 or place >= after:
+        if delta <= before or delta >= behind - base:
             return found, False
+        before = delta
         size, place = _varint(place)
+        if size < -1 or max(size, 0) >= after - place:
+            return found, False
+        size, place = _varint(place + max(size, 0))
+        if size < -1 or max(size, 0) >= after - place:
+            return found, False
         headers = place + max(size, 0)
-        if size < -1 or headers >= after:
-            return found, False
         if base + delta >= wanted:
             row = into + found * RECORD_CELLS * 8
             put_word(row + 8 * VALUE, place)
@@ -132,9 +136,10 @@ def records_of_several(data: int, table: int, batches: int, wanted: int, into: i
     for number in range(batches):
         row = table + number * BATCH_CELLS * 8
         begin = data + word_at(row + 8 * PLACE)
-        base, count = word_at(row + 8 * BASE), word_at(row + 8 * COUNT)
+        base, behind, count = word_at(row + 8 * BASE), word_at(row + 8 * NEXT), word_at(row + 8 * COUNT)
         place = into + found * RECORD_CELLS * 8
-        more, all_of_them = records_of(begin + BATCH_HEAD, begin + word_at(row + 8 * SIZE), count, base, wanted, place)
+        end = begin + word_at(row + 8 * SIZE)
+        more, all_of_them = records_of(begin + BATCH_HEAD, end, count, base, behind, wanted, place)
         found += more
         if not all_of_them:
             return number, found

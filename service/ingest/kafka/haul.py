@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from aiokafka import TopicPartition
-from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
-from aiokafka.record.default_records import DefaultRecordBatch
 
 from service.compiled.memory import SPARE
 from service.domain.reasons import Reason
@@ -117,7 +115,7 @@ class Haul:
             yield self._unreadable(self.offset, self.following, 0, self.size, "holds no whole batch of records")
             return
         plain = (self._table[:, MAGIC] == FORMAT) & (self._table[:, SOUND] == 1) & (self._table[:, ATTRIBUTES] & _INVOLVED == 0)
-        stamps = np.where(self._table[:, ATTRIBUTES] & _STAMPED, self._table[:, STAMP_MS], -1)
+        stamps = np.where(self._table[:, ATTRIBUTES] & _STAMPED, self._table[:, STAMP_MS].clip(-1), -1)
         kinds = np.where(plain, stamps, -2 - np.arange(len(plain)))
         cuts = [0, *(np.flatnonzero(np.diff(kinds)) + 1).tolist(), len(kinds)]
         for first, last in pairwise(cuts):
@@ -148,7 +146,7 @@ class Haul:
             why = "is of a newer format than this release reads" if row[MAGIC] > FORMAT else "has another checksum than it says"
             yield self._rest(row, max(row[BASE], self.offset), why)
         elif row[MAGIC] < FORMAT:
-            yield from self._old(row)
+            yield from self._old(row, unpacker)
         elif self._is_left_out(row):
             yield Run(self._data, _room(0, 0), None, max(row[NEXT], self.offset), 0)
         else:
@@ -166,17 +164,19 @@ class Haul:
             read = np.frombuffer(bytes(unpacked) + bytes(SPARE), dtype=np.uint8)[: len(unpacked)]
         cells = _room(row[COUNT], len(read))
         begin = read.ctypes.data
-        found, whole = batches.records_of(begin, begin + len(read), max(0, row[COUNT]), row[BASE], self.offset, cells.ctypes.data)
+        found, whole = batches.records_of(
+            begin, begin + len(read), max(0, row[COUNT]), row[BASE], row[NEXT], self.offset, cells.ctypes.data
+        )
         after = int(cells[found - 1, batches.OFFSET]) + 1 if found else max(row[BASE], self.offset)
         yield Run(read, cells[:found], _stamp_of(row), max(row[NEXT], self.offset) if whole else after, len(read))
         if not whole:
             yield self._rest(row, after, "holds records of another form than it says")
 
-    def _old(self, row: Row) -> Iterator[Run | Unreadable]:
+    def _old(self, row: Row, unpacker: Unpacker) -> Iterator[Run | Unreadable]:
         try:
-            read, cells, stamp_ms = old_records(self._bytes_of(row), self.offset)
+            read, cells, stamp_ms = old_records(self._bytes_of(row), self.offset, unpacker)
         except NotUnpacked as error:
-            yield self._rest(row, self.offset, str(error))
+            yield self._rest(row, self.offset, str(error), error.reason)
             return
         yield Run(read, cells, stamp_ms, max(row[NEXT], self.offset), row[SIZE])
 
@@ -185,10 +185,8 @@ class Haul:
         while self._aborted and self._aborted[0][1] <= row[BASE]:
             self._aborting.add(self._aborted.pop(0)[0])
         if row[ATTRIBUTES] & _CONTROL:
-            batch: Any = DefaultRecordBatch(self._bytes_of(row))
-            marker = next(iter(batch), None)
-            if marker is not None and ControlRecord.parse(marker.key) == ABORT_MARKER:
-                self._aborting.discard(row[PRODUCER])
+            # Whatever it says: the next marker behind an aborted record of a producer is that of the abortion.
+            self._aborting.discard(row[PRODUCER])
             return True
         return bool(row[ATTRIBUTES] & _TRANSACTIONAL) and row[PRODUCER] in self._aborting
 
@@ -211,12 +209,12 @@ def _room(records: int, size: int) -> Ints:
 
 
 def _stamp_of(row: Row) -> int | None:
-    return row[STAMP_MS] if row[ATTRIBUTES] & _STAMPED else None
+    return row[STAMP_MS] if row[ATTRIBUTES] & _STAMPED and row[STAMP_MS] >= 0 else None
 
 
 def prepare() -> None:
     """Have everything compiled: some seconds once an installation, then tenths of one a process."""
     row, cells = np.zeros(BATCH_CELLS, dtype=np.int64), _room(0, 0)
     Haul(TopicPartition("", 0), 0, b"", 0, ())
-    batches.records_of(row.ctypes.data, row.ctypes.data, 0, 0, 0, cells.ctypes.data)
+    batches.records_of(row.ctypes.data, row.ctypes.data, 0, 0, 0, 0, cells.ctypes.data)
     batches.records_of_several(row.ctypes.data, row.ctypes.data, 0, 0, cells.ctypes.data)

@@ -16,6 +16,8 @@ from service.ingest.media import BATCH, CHARSETS, MAX_ATTRIBUTES, PLAIN, STRUCTU
 OBJECT = b"{"
 Headers = Iterable[tuple[str, bytes | None]]
 
+_LENGTH_BITS = 35
+"""Of an integer of 32 bits, seven a byte."""
 _PREFIX = "ce_"
 _CLOUDEVENTS = "application/cloudevents"
 _WHOLE = {STRUCTURED, BATCH}
@@ -53,13 +55,14 @@ def headers_in(packed: bytes) -> list[tuple[str, bytes | None]]:
     def integer() -> int:
         nonlocal place
         value = shift = 0
-        while True:
+        while shift < _LENGTH_BITS:
             byte = packed[place]
             place += 1
             value |= (byte & 0x7F) << shift
             shift += 7
             if not byte & 0x80:
                 return value >> 1 ^ -(value & 1)
+        raise IndexError
 
     def piece() -> bytes | None:
         nonlocal place
