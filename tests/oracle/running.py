@@ -15,10 +15,8 @@ import asyncpg
 from service.catalog import Kept, declared_of
 from service.clock import SECOND, to_us
 from service.domain.config import TenantConfig
-from service.domain.families.rows import RejectedRow, Row
 from service.eventlog.opening import log_kind, open_log
 from service.ingest.append import Appender
-from service.ingest.batch import PackedRows
 from service.ingest.decode import Decoder, Form, Limits, Stamp
 from service.settings import Settings
 from service.store.config import apply_config, load_configs
@@ -70,17 +68,12 @@ class Running:
         return Rollups(self.site.pool, {tenant: declared_of(config) for tenant, config in self.configs.items()}, self.kept)
 
     async def send(self, batches: Mapping[int, Sequence[Sequence[Sent]]]) -> None:
-        """Append batch by batch, those of several tenants together; a batch comes by as many requests as it has stamps."""
+        """Append batch by batch, the tenants in turn; a batch comes by as many requests as it has stamps, one after another."""
         for together in zip_longest(*batches.values(), fillvalue=()):
-            rows: dict[str, list[Row | RejectedRow]] = {}
-            packed: list[PackedRows] = []
             for tenant, batch in zip(batches, together, strict=True):
                 for stamp, events in requests(tenant, batch):
                     decoded = self.decoder.decode(json.dumps(events).encode(), Form.ARRAY, stamp)
-                    for family, several in decoded.rows.items():
-                        rows.setdefault(family, []).extend(several)
-                    packed += decoded.packed
-            await self.appender.append(rows, packed)
+                    await self.appender.append(decoded.rows, decoded.packed)
 
 
 async def declare(
@@ -103,11 +96,11 @@ def requests(tenant: int, batch: Sequence[Sent]) -> Iterator[tuple[Stamp, list[d
 
 
 def in_log_order(batches: Sequence[Sequence[Sent]]) -> list[Sent]:
-    """The events as they lie in the log: batch by batch, family by family, request by request."""
+    """The events as they lie in the log: batch by batch, request by request, family by family."""
     ordered = []
     for batch in batches:
         stamps = list(dict.fromkeys((sent.received_us, sent.backfill) for sent in batch))
-        ordered += sorted(batch, key=lambda sent: (FAMILIES.index(sent.family), stamps.index((sent.received_us, sent.backfill))))
+        ordered += sorted(batch, key=lambda sent: (stamps.index((sent.received_us, sent.backfill)), FAMILIES.index(sent.family)))
     return ordered
 
 
