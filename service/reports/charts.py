@@ -13,6 +13,8 @@ RED = "#b42318"
 WIDTH = 620
 ROW_HEIGHT = 26
 LINE_HEIGHT = 180
+PADDING = {"left": 24, "right": 24, "top": 6, "bottom": 6}
+"""Room for labels whose font here is wider than the one that the picture was measured with."""
 _FONT = "Inter, Helvetica, Arial, sans-serif"
 
 
@@ -27,7 +29,7 @@ def to_svg(picture: Picture) -> str:
             chart = _heat(picture)
         case "lines":
             chart = _lines(picture)
-    styled = chart.configure(font=_FONT, background="transparent").configure_view(stroke=None)
+    styled = chart.configure(font=_FONT, background="transparent", padding=PADDING).configure_view(stroke=None)
     return vl_convert.vegalite_to_svg(styled.to_json())
 
 

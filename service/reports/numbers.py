@@ -22,7 +22,8 @@ def readable(value: float | None, unit: str) -> str:
         return f"{_trimmed(value, 0 if abs(value) >= 10 else 2)} ms"  # noqa: PLR2004
     if len(unit) == _CURRENCY_CHARACTERS and unit.isupper():
         return _money(value, unit)
-    return f"{_trimmed(value, 2)} {unit}".strip()
+    counted = unit.removesuffix("s") if value == 1 and len(unit) > _CURRENCY_CHARACTERS else unit
+    return f"{_trimmed(value, 2)} {counted}".strip()
 
 
 def target_text(op: str | None, target: float | Sequence[float] | None, unit: str) -> str:

@@ -26,6 +26,8 @@ from service.reports.numbers import change_text, readable, target_text
         (1_234_567.0, "KWD", "1,234.567 KWD"),
         (163_000.0, "requests", "163,000 requests"),
         (7.2, "", "7.2"),
+        (1.0, "users", "1 user"),
+        (1.0, "USD", "0.01 USD"),
     ],
 )
 def test_a_value_reads_as_people_write_it(value: float | None, unit: str, text: str) -> None:
