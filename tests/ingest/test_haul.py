@@ -207,6 +207,29 @@ def test_no_record_lies_outside_of_its_batch_or_before_one_that_was_read() -> No
         assert ([at for at, _, _ in found], bad.following) == ([*sound, 12], 12)
 
 
+def moved(data: bytes, base: int) -> bytes:
+    return struct.pack(">q", base) + data[8:]
+
+
+@pytest.mark.parametrize("base", [0, -1, -(2**63), 5, 13, 500, 2**40, 2**62 + 1, 2**63 - 1])
+@pytest.mark.parametrize("crc", ["right", "wrong"])
+def test_a_batch_that_says_another_place_than_its_own_costs_no_other(base: int, crc: str) -> None:
+    first, second, third = (batch(at, [(b"{}", [])] * 2) for at in (8, 10, 12))
+    wrong = moved(second if crc == "right" else second[:-1] + b"x", base)
+    found, [bad], followings = taken_apart(first + wrong + third, 8)
+    assert [at for at, _, _ in found] == [8, 9, 12, 13]
+    assert (bad.offset, bad.following, followings[-1]) == (10, 12, 14)
+
+
+@pytest.mark.parametrize("base", [0, 2**40, 2**62 + 1, 2**63 - 1])
+def test_a_damaged_batch_leads_nobody_past_the_end_of_the_topic(base: int) -> None:
+    data = batch(8, [(b"{}", [])] * 2) + moved(batch(10, [(b"{}", [])])[:-1] + b"x", base)
+    haul = Haul(PLACE, 8, data, 11, ())
+    *_, bad = haul.parts(Unpacker(1))
+    assert isinstance(bad, Unreadable)
+    assert (bad.offset, bad.following, haul.following) == (10, 11, 11)
+
+
 def test_a_compacted_topic_has_gaps_that_are_no_loss() -> None:
     emptied = batch_of(20, [], 9)
     data = batch_of(10, [record(b"{}", 3), record(b"{}", 7)], 9) + emptied + batch(30, [(b"{}", [])])
