@@ -30,6 +30,7 @@ from service.ingest.kafka.batches import (
     SOUND,
     STAMP_MS,
 )
+from service.ingest.kafka.doubts import settle
 from service.ingest.kafka.old import old_records
 from service.ingest.kafka.unpacking import CODECS, NotUnpacked, Unpacker
 
@@ -38,8 +39,6 @@ _TRANSACTIONAL: Final = 0x10
 _CONTROL: Final = 0x20
 """Bits of a batch's attributes: stamped by the broker when it was appended (LogAppendTime), of a transaction, a marker."""
 _INVOLVED: Final = CODECS | _TRANSACTIONAL | _CONTROL
-_LAST_BASE: Final = 2**62
-"""More than any topic reaches: from here on sums of offsets stay within 64 bits."""
 MAX_KEPT_BYTES: Final = 64 * 1024
 """Of a batch that cannot be read."""
 
@@ -91,8 +90,7 @@ class Haul:
         begin = self._data.ctypes.data
         found = batches.batches_in(begin, begin + len(data), self._table.ctypes.data)
         self._table = self._table[:found]
-        self._misplaced()
-        self._doubt(end)
+        settle(self._table, offset, end)
         self._aborted = sorted(aborted, key=lambda each: each[1])
         self._aborting: set[int] = set()
 
@@ -102,26 +100,6 @@ class Haul:
         if not len(self._table):
             return self.offset + (self.size > 0)
         return max(int(self._table[-1, NEXT]), self.offset + (not self._table[-1, SOUND]))
-
-    def _misplaced(self) -> None:
-        """Find batches that cannot lie where they say: no checksum covers their first offset."""
-        table = self._table
-        table[(table[:, BASE] < 0) | (table[:, BASE] > _LAST_BASE), SOUND] = 0
-        for number in np.flatnonzero(table[:-1, NEXT] > table[1:, BASE]).tolist():
-            if table[number, SOUND] and table[number + 1, SOUND]:
-                before = table[number - 1, NEXT] if number else self.offset
-                table[number if table[number + 1, BASE] >= before else number + 1, SOUND] = 0
-
-    def _doubt(self, end: int) -> None:
-        """Batches that are not sound may say of themselves that they reach anywhere: they reach from the last to the next one."""
-        for number in np.flatnonzero(self._table[:, SOUND] == 0).tolist():
-            before = int(self._table[number - 1, NEXT]) if number else self.offset
-            base = int(self._table[number, BASE])
-            behind = int(self._table[number + 1, BASE]) if number + 1 < len(self._table) else int(self._table[number, NEXT])
-            known = before < behind <= end
-            base = base if before <= base < (behind if known else end) else before
-            self._table[number, BASE] = base
-            self._table[number, NEXT] = behind if known else base + 1
 
     def parts(self, unpacker: Unpacker) -> Iterator[Run | Unreadable]:
         """Everything in it, in its order; a part without records only moves on."""
