@@ -1,5 +1,6 @@
 """Rows that compiled loops make are those that the decoder makes, byte for byte, whatever the events are."""
 
+import dataclasses
 import hashlib
 import json
 import random
@@ -11,11 +12,12 @@ import numpy as np
 import pytest
 
 from service.clock import SECOND
-from service.domain.families.rows import RejectedRow, Row
+from service.domain.families.rows import RejectedRow, Row, UsageRow
 from service.domain.identity import HASH_BYTES, IdHasher
 from service.ingest.decode import Decoder, Form, Limits, Stamp
 from service.ingest.plain.blake2b import digest, keyed_state
 from service.ingest.plain.packer import Packer
+from service.settings import Settings
 from tests.ingest.batches import rows_of
 
 Rows = dict[str, list[Row | RejectedRow]]
@@ -236,6 +238,28 @@ def test_an_array_that_is_no_json_is_left_to_the_decoder_or_has_events_that_are_
                 assert any(not _is_json(found.event(number)) for number in found.others()), body
             else:
                 assert pieces == expected
+
+
+def test_the_largest_event_that_can_be_allowed_has_room_in_a_record() -> None:
+    """An append that can never succeed would hold up a source for ever."""
+    largest = 450_000
+    assert Settings(max_event_bytes=largest).max_event_bytes == largest
+    with pytest.raises(ValueError, match="max_event_bytes"):
+        Settings(max_event_bytes=largest + 1)
+    decoder = Decoder(IdHasher(KEY), dataclasses.replace(LIMITS, max_event_bytes=largest))
+    long = {"subject": "u" * 256, "account": "a" * 128, "source": "/" + "s" * 511, "id": "i" * 256}
+    filled = {f"{n:0100}": "v" * 256 for n in range(10)}
+    event: dict[str, Any] = {"specversion": "1.0", "type": "io.tidegauge.usage.v1", "time": "1999-12-31T23:59:59Z", **long}
+    event["data"] = {"feature": "f" * 100, "session": "s" * 256, "properties": filled}
+    for character in ("x", "\u00e9"):
+        event["x"] = ""
+        less = largest - len(json.dumps(event, ensure_ascii=False).encode())
+        event["x"] = character * (less // len(character.encode()))
+        raw = json.dumps(event, ensure_ascii=False).encode()
+        assert largest - 1 <= len(raw) <= largest
+        [row] = rows_of(decoder.decode(raw, Form.NDJSON, STAMP))["usage"]
+        assert isinstance(row, UsageRow)
+        assert row.raw == raw
 
 
 def _is_json(text: bytes) -> bool:
