@@ -85,7 +85,7 @@ class Settings(BaseSettings):
         256_000_000, ge=1_000, description="Request bodies held in memory at the same time before 503 is answered"
     )
     max_request_events: int = Field(10_000, ge=1, description="Most events in a request")
-    max_event_bytes: int = Field(256_000, ge=1_000, le=450_000, description="Largest single event")
+    max_event_bytes: int = Field(256_000, ge=1_000, le=450_000, description="Largest single event, 450,000 at the most")
     max_depth: int = Field(32, ge=4, le=200, description="Deepest nesting of JSON")
     key_requests_per_s: float = Field(2_000.0, gt=0, description="Requests a second and key before 429 is answered")
     key_refresh_s: float = Field(5.0, gt=0, le=10, description="How old a cached key may be; a revoked one stops within it")

@@ -2,6 +2,7 @@
 
 import random
 import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -265,6 +266,25 @@ def test_an_old_message_that_unpacks_to_more_than_the_limit_is_refused(magic: in
     assert len(taken_apart(data, 7)[0]) == 6
     found, [bad], _ = taken_apart(data, 7, most=400_000)
     assert ([at for at, _, _ in found], bad.reason) == ([12], Reason.TOO_LARGE)
+
+
+@pytest.mark.parametrize("magic", [0, 1])
+@pytest.mark.parametrize("size", [-2, -(2**31), 3, 2**31 - 1])
+@pytest.mark.parametrize("place", ["key", "value", "packed", "inner"])
+def test_an_old_message_that_lies_about_its_sizes_is_told_and_costs_no_other(magic: int, size: int, place: str) -> None:
+    key_at = 26 if magic else 18
+    data = old_batch(7, [b"{}"], magic, NONE)
+    at = {"key": key_at, "value": key_at + 4, "packed": key_at + 4, "inner": 8}[place]
+    data = data[:at] + struct.pack(">i", size) + data[at + 4 :]
+    if place in {"packed", "inner"}:
+        packed = codec.gzip_encode(data)
+        data = old_batch(7, [packed], magic, NONE)
+        data = data[:17] + bytes((GZIP,)) + data[18:]
+    data = data[:12] + zlib.crc32(data[16:]).to_bytes(4, "big") + data[16:]
+    found, bad, followings = taken_apart(data + batch(8, [(b"{}", [])]), 7)
+    assert [at for at, _, _ in found][-1] == 8
+    assert len(found) + len(bad) == 2
+    assert followings[-2:] == [8, 9]
 
 
 @pytest.mark.parametrize("packed", [varint(2**35), b"\xff" * 200_000, varint(1) + b"\xff" * 100_000, varint(-1) + b"\0"])

@@ -1,24 +1,38 @@
-"""Messages of the formats before Kafka 0.11, which have no headers: read by the client's own reader."""
+"""Messages of the formats before Kafka 0.11, which have no headers.
+
+Message sets: kafka.apache.org/documentation, "Message Format", "Old Message Format". Kafka's client is of no help here: its
+compiled reader follows sizes without looking at where the bytes end.
+"""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Final
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
-from aiokafka.record.memory_records import MemoryRecords
 
 from service.compiled.memory import SPARE
 from service.ingest.kafka.batches import HEADERS, HEADERS_END, OFFSET, RECORD_CELLS, VALUE, VALUE_BYTES
 from service.ingest.kafka.unpacking import CODECS, NotUnpacked, Unpacker
 
-_STAMPED = 1
-_OFFSET = struct.Struct(">q")
-_SIZE = struct.Struct(">i")
-_ATTRIBUTES_AT = 17
-_KEY_AT = (18, 26)
-"""Where the size of a message's key stands, by its format: the later one has a timestamp before it."""
+_STAMPED: Final = 0x08
+_HEAD: Final = struct.Struct(">qiIBB")
+_STAMP: Final = struct.Struct(">q")
+_SIZE: Final = struct.Struct(">i")
+_SIZE_END: Final = 12
+_CRC_END: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    offset: int
+    attributes: int
+    stamp_ms: int
+    """-1 where the format has none."""
+    value: memoryview | None
 
 
 def old_records(data: bytes, wanted: int, unpacker: Unpacker) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], int | None]:
@@ -26,49 +40,61 @@ def old_records(data: bytes, wanted: int, unpacker: Unpacker) -> tuple[npt.NDArr
 
     Raises NotUnpacked.
     """
-    try:
-        batch = MemoryRecords(data).next_batch()
-        sound = batch.validate_crc()
-        if sound and (codec := data[_ATTRIBUTES_AT] & CODECS):
-            # The client's reader knows no limit: it comes after one that does.
-            unpacker.unpacked(_packed_in(data), codec)
-        every = list(batch) if sound else []
-    except NotUnpacked:
-        raise
-    except Exception as error:
-        # Whatever it is, these bytes cannot be read, and those behind them can.
-        raise NotUnpacked(f"cannot be unpacked: {str(error) or type(error).__name__}") from error
-    if not sound:
+    if crc32(data[_CRC_END:]) != int.from_bytes(data[_SIZE_END:_CRC_END], "big"):
         raise NotUnpacked("has another checksum than it says")
-    offsets = [-1, *(each.offset for each in every)]
-    if offsets[-1] > _OFFSET.unpack_from(data)[0] or any(after <= before for before, after in pairwise(offsets)):
+    try:
+        [outer] = _messages(memoryview(data))
+        found = _inside(outer, unpacker) if outer.attributes & CODECS else [(outer.offset, outer.value)]
+    except struct.error:
+        raise NotUnpacked("cannot be unpacked: it ends too early") from None
+    offsets = [-1, *(offset for offset, _ in found)]
+    if offsets[-1] > outer.offset or any(after <= before for before, after in pairwise(offsets)):
         # What is committed follows them.
         raise NotUnpacked("holds messages of other offsets than it says")
-    records = [each for each in every if each.offset >= wanted]
-    values = [each.value for each in records]
-    read = np.frombuffer(b"".join(value or b"" for value in values) + bytes(1 + SPARE), dtype=np.uint8)
+    records = [(offset, value) for offset, value in found if offset >= wanted]
+    read = np.frombuffer(b"".join(value or b"" for _, value in records) + bytes(1 + SPARE), dtype=np.uint8)
     cells = np.zeros((len(records), RECORD_CELLS), dtype=np.int64)
-    sizes = np.array([len(value or b"") for value in values], dtype=np.int64)
+    sizes = np.array([len(value or b"") for _, value in records], dtype=np.int64)
     cells[:, VALUE] = read.ctypes.data + np.cumsum(sizes) - sizes
-    cells[:, VALUE_BYTES] = [-1 if value is None else len(value) for value in values]
-    cells[:, OFFSET] = [each.offset for each in records]
+    cells[:, VALUE_BYTES] = [-1 if value is None else len(value) for _, value in records]
+    cells[:, OFFSET] = [offset for offset, _ in records]
     # No headers: as of a record whose number of headers is the zero behind all values.
     cells[:, HEADERS] = read.ctypes.data + int(sizes.sum())
     cells[:, HEADERS_END] = cells[:, HEADERS] + 1
-    return read, cells, _stamp_of(records)
+    return read, cells, outer.stamp_ms if outer.attributes & _STAMPED and outer.stamp_ms >= 0 else None
 
 
-def _packed_in(data: bytes) -> memoryview:
-    """The value of a message; raises NotUnpacked or struct.error where it is not all there."""
-    place = _KEY_AT[data[_ATTRIBUTES_AT - 1]]
-    place += _SIZE.size + max(_SIZE.unpack_from(data, place)[0], 0)
-    size = _SIZE.unpack_from(data, place)[0]
-    place += _SIZE.size
-    if not 0 <= size <= len(data) - place:
+def _inside(outer: _Message, unpacker: Unpacker) -> list[tuple[int, memoryview | None]]:
+    """Offsets and values of what is packed in a message; raises NotUnpacked, and struct.error where it ends too early."""
+    unpacked = unpacker.unpacked(outer.value or memoryview(b""), outer.attributes & CODECS)
+    messages = list(_messages(memoryview(bytes(unpacked))))
+    if any(each.attributes & CODECS for each in messages):
+        raise NotUnpacked("cannot be unpacked: it is packed twice")
+    # With timestamps came offsets that count from the first message; the outer one has the last one's.
+    ahead = outer.offset - messages[-1].offset if messages else 0
+    return [(each.offset + ahead, each.value) for each in messages]
+
+
+def _messages(data: memoryview) -> Iterator[_Message]:
+    """Messages that follow one another; raises NotUnpacked, and struct.error where they end too early."""
+    place = 0
+    while place < len(data):
+        offset, size, _, magic, attributes = _HEAD.unpack_from(data, place)
+        end = place + _SIZE_END + size
+        if magic > 1 or not place + _HEAD.size <= end <= len(data):
+            raise NotUnpacked("cannot be unpacked: it holds something else than messages")
+        inside, place, stamp_ms = data[place + _HEAD.size : end], end, -1
+        if magic:
+            stamp_ms, inside = _STAMP.unpack_from(inside)[0], inside[_STAMP.size :]
+        _, inside = _piece(inside)
+        value, _ = _piece(inside)
+        yield _Message(offset, attributes, stamp_ms, value)
+
+
+def _piece(data: memoryview) -> tuple[memoryview | None, memoryview]:
+    """A key or a value behind its size, None for none; and what follows it."""
+    size: int = _SIZE.unpack_from(data)[0]
+    if not -1 <= size <= len(data) - _SIZE.size:
         raise NotUnpacked("cannot be unpacked: it holds less than it says")
-    return memoryview(data)[place : place + size]
-
-
-def _stamp_of(records: Sequence[Any]) -> int | None:
-    stamps = (each.timestamp for each in records if each.timestamp_type == _STAMPED and each.timestamp >= 0)
-    return max(stamps, default=None)
+    end = _SIZE.size + max(size, 0)
+    return (None if size < 0 else data[_SIZE.size : end]), data[end:]
