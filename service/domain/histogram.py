@@ -12,7 +12,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 Ints = npt.NDArray[np.int64]
 
@@ -44,23 +43,13 @@ def _bounds() -> tuple[int, ...]:
 BOUNDS: Final = _bounds()
 """The least integer of each positive bin (where two are equal, the first of the two bins is empty)."""
 _NARROW: Final = np.array([bound for bound in BOUNDS if bound < 1 << 63], dtype=np.int64)
-_WIDE: Final = pl.Series(BOUNDS, dtype=pl.Int128)
-_INT64_MAX: Final = (1 << 63) - 1
 
 
 def bin_of(values: Ints) -> Ints:
-    """Bins of int64 values, any sign, in their order (the least int64 has no mirror: take `bin_of_wide`)."""
+    """Bins of int64 values, any sign, in their order (the least int64 has no mirror: take `columns.bin_of_wide`)."""
     if values.size and values.min() < 0:
         return np.sign(values) * np.searchsorted(_NARROW, np.abs(values), side="right")
     return np.searchsorted(_NARROW, values, side="right").astype(np.int64, copy=False)
-
-
-def bin_of_wide(values: pl.Series) -> Ints:
-    """Bins of an Int128 series, any sign, in its order."""
-    if not ((values > _INT64_MAX) | (values < -_INT64_MAX)).any():
-        return bin_of(values.cast(pl.Int64).to_numpy())
-    found = _WIDE.search_sorted(values.abs(), side="right").cast(pl.Int64)
-    return (found * values.sign().cast(pl.Int64)).to_numpy()
 
 
 def edges(number: int) -> tuple[int, int]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import asyncpg
 import msgspec
-from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.responses import Response
 
 from service.errors import (
@@ -95,10 +94,8 @@ DATABASE_AWAY = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
-    InterfaceError,
-    OperationalError,
 )
-"""What the drivers raise when the database is away (a TimeoutError is an OSError)."""
+"""What the driver raises when the database is away (a TimeoutError is an OSError)."""
 _KINDS: dict[type[Exception], Kind] = {
     InvalidQuery: Kind.INVALID_QUERY,
     InvalidText: Kind.INVALID_QUERY,
@@ -111,7 +108,7 @@ _KINDS: dict[type[Exception], Kind] = {
 
 
 def of(error: Exception) -> Problem | None:
-    """The problem that an error of the tree (or of the database's drivers) is; None: nothing that a caller can mend."""
+    """The problem that an error of the tree (or of the database's driver) is; None: nothing that a caller can mend."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, Overloaded):

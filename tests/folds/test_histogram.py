@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.domain.columns import bin_of_wide
 from service.domain.histogram import (
     BOUNDS,
     MANY_ENTRIES,
     MAX_COUNT,
     bin_of,
-    bin_of_wide,
     edges,
     merge,
     pack,

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.clock import DAY, HOUR, MINUTE
-from service.domain.localtime import EPOCH, bounds_us, day_of, first_day, local_days, next_first_day, start_of_day_us
+from service.domain.columns import local_days
+from service.domain.localtime import EPOCH, bounds_us, day_of, first_day, next_first_day, start_of_day_us
 from tests.folds.oracle import local_day
 
 ZONES = [

@@ -26,7 +26,7 @@ from service.aggregate.folds.tally import (
 from service.aggregate.folds.versions import versions
 from service.aggregate.grouping import codes, grouped_rows
 from service.clock import MINUTE, QUARTER
-from service.domain import histogram
+from service.domain.columns import bin_of_wide
 
 PAIRS = ".*"
 """A column `NAME.*` holds maps (`pairs_text`): each of its keys K is a dimension `NAME.K`."""
@@ -101,8 +101,8 @@ def _observations(observed: pl.DataFrame, ranks: Ints | None) -> Tally:
     if ranks is not None:
         measures["newest"] = ranks
     if there.all():
-        return Tally(row, measures, Bins(row, histogram.bin_of_wide(value), count.to_numpy()))
-    return Tally(row, measures, Bins(row[there], histogram.bin_of_wide(value.drop_nulls()), count.to_numpy()[there]))
+        return Tally(row, measures, Bins(row, bin_of_wide(value), count.to_numpy()))
+    return Tally(row, measures, Bins(row[there], bin_of_wide(value.drop_nulls()), count.to_numpy()[there]))
 
 
 def _days(tenant: pl.Series, quarters: _Grain, context: FoldContext) -> Ints:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import polars as pl
 
 from service.aggregate.folds.tally import dense
+from service.domain.columns import local_days
 from service.domain.foldconfig import FoldConfig, TenantFoldConfig
-from service.domain.localtime import local_days
 
 
 @dataclass(frozen=True, slots=True)
