@@ -22,6 +22,7 @@ from service.store.live import Shown
 BASE_UNITS: Mapping[str, tuple[str, float]] = {
     "ms": ("_seconds", 1e-3),
     "s": ("_seconds", 1.0),
+    "days": ("_seconds", 86_400.0),
     "ratio": ("_ratio", 1.0),
     "bytes": ("_bytes", 1.0),
 }
@@ -103,7 +104,8 @@ def _family(catalog: Catalog, kpi_id: str, statistic: str, named: dict[str, Gaug
 def metric_name(kpi: Kpi, statistic: str) -> tuple[str, float]:
     """The Prometheus name of a statistic and the factor to its base unit."""
     suffix, factor = BASE_UNITS.get(kpi.statistics[statistic].unit, ("", 1.0))
-    name = f"tidegauge_{kpi.id}"
+    # A name that speaks of another unit than the one it is in would mislead, and promtool refuses it.
+    name = f"tidegauge_{kpi.id.replace('days_', 'time_')}" if suffix == "_seconds" else f"tidegauge_{kpi.id}"
     return (name if suffix and name.endswith(suffix) else name + suffix), factor
 
 

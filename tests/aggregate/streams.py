@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from service.clock import DAY, HOUR, SECOND
+from service.clock import DAY, HOUR, SECOND, SystemClock
 from service.domain.families.rows import (
     AccountRow,
     DeliveryRow,
@@ -24,6 +24,7 @@ from service.domain.families.rows import (
 from tests.aggregate.conftest import Site
 from tests.aggregate.events import Events
 
+BEGAN_US = SystemClock().now_us()
 FAMILY_OF = {
     UsageRow: "usage",
     UserRow: "user",
@@ -44,7 +45,8 @@ def stream(site: Site, seed: int, count: int) -> list[Row]:
     """Events of the last two days, a tenth of them too late, in the future or without a time; a quarter are copies."""
     pick = random.Random(seed)
     events = Events(site)
-    now = site.clock.now_us() // HOUR * HOUR
+    # The hour in which the run began: a stream that is made again after the hour has struck is still the same.
+    now = (BEGAN_US + site.clock.ahead_us) // HOUR * HOUR
     rows: list[Row] = []
     for _ in range(count):
         if rows and pick.random() < 0.25:

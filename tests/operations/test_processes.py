@@ -26,6 +26,7 @@ ABSENT_WHILE_ALL_IS_WELL = {
     "tidegauge_flush_failures",
     "tidegauge_names_over_limit",
     "tidegauge_evaluation_failures",
+    "tidegauge_report_failures",
 }
 
 
