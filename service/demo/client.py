@@ -25,7 +25,8 @@ def _may_succeed_later(error: BaseException) -> bool:
 class Client:
     """Talks to one tidegauge with a key for writing and one for reading."""
 
-    def __init__(self, address: str, *, write_key: str, read_key: str) -> None:
+    def __init__(self, address: str, *, write_key: str, read_key: str, give_up_s: float = GIVE_UP_S) -> None:
+        self._give_up_s = give_up_s
         self._http = httpx.Client(base_url=address, timeout=TIMEOUT_S, trust_env=False)
         self._write = {"authorization": f"Bearer {write_key}", "content-type": "application/cloudevents-batch+json"}
         self._read = {"authorization": f"Bearer {read_key}"}
@@ -70,7 +71,7 @@ class Client:
         for attempt in Retrying(
             retry=retry_if_exception(_may_succeed_later),
             wait=wait_exponential_jitter(multiplier=0.1, max=5.0),
-            stop=stop_after_delay(GIVE_UP_S),
+            stop=stop_after_delay(self._give_up_s),
             reraise=True,
         ):
             with attempt:

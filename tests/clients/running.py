@@ -58,7 +58,7 @@ class Site:
     def counted_once(self, sent: Iterable[Event]) -> int:
         """The KPIs are those of the events, each once, and the ledger is right; gives back how many copies there were."""
         unique = {(event["source"], event["id"]): event["data"] for event in sent}
-        self.client.settle(timeout_s=60, poll_s=0.05)
+        self.client.settle(timeout_s=300, poll_s=0.05)
         bounds = {"start": f"{datetime.now(UTC) - timedelta(hours=20):%FT%H:00:00Z}"}
         latency = self.client.get("/v1/kpis/request_latency", **bounds, stat="count,min,max,mean")["statistics"]
         values = [data["latency_ms"] for data in unique.values()]
@@ -75,7 +75,7 @@ class Site:
 
     def counted(self, number: int) -> None:
         """So many events are counted, and the ledger is right."""
-        self.client.settle(timeout_s=60, poll_s=0.05)
+        self.client.settle(timeout_s=300, poll_s=0.05)
         assert self.client.get("/v1/kpis/requests", window="24h")["value"] == self.stored() == number
         assert self.client.get("/v1/ledger")["installation"]["balanced"]
 

@@ -119,7 +119,8 @@ class Installation:
     def tenant(self, name: str, timezone: str = "UTC", *, scopes: str = "ingest,backfill") -> Client:
         """A new tenant, and a client that may write and read."""
         self.run("tenants", "create", name, "--timezone", timezone)
-        client = Client(self.address, write_key=self.key(name, scopes), read_key=self.key(name, "read"))
+        keys = {"write_key": self.key(name, scopes), "read_key": self.key(name, "read")}
+        client = Client(self.address, **keys, give_up_s=READY_TIMEOUT_S)
         self._clients.append(client)
         return client
 

@@ -44,7 +44,7 @@ async def test_what_waits_in_kafka_is_seen_and_consumed_and_the_usual_tools_show
     operations = free_port()
     on_kafka.start("aggregate", ops_port=str(operations))
     on_kafka.start("evaluate")
-    client.settle(timeout_s=60, poll_s=0.05)
+    client.settle(timeout_s=300, poll_s=0.05)
     assert client.get("/v1/kpis/requests", window="1h")["value"] == EVENTS
     assert f"stored {EVENTS} " in on_kafka.run("check").stdout
     address = f"http://127.0.0.1:{operations}"

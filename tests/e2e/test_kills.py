@@ -110,11 +110,11 @@ def sending(installation: Installation, seed: int) -> Iterator[tuple[Client, lis
     sender = Sender(client, events)
     sender.start()
     yield client, events
-    sender.join(120)
+    sender.join(600)
     assert not sender.is_alive()
     assert sender.error is None
     installation.wait_until_ready()
-    client.settle(timeout_s=60, poll_s=0.1)
+    client.settle(timeout_s=300, poll_s=0.1)
 
 
 def kill_and_restart(installation: Installation, seed: int, victims: Iterable[str]) -> None:

@@ -55,7 +55,7 @@ def ask(
             file = installation.directory / "week.ndjson"
             file.write_bytes(b"".join(msgspec.json.encode(event) + b"\n" for event in events))
             installation.run("import", "--tenant", "pilot", str(file))
-            client.settle(timeout_s=60, poll_s=0.05)
+            client.settle(timeout_s=300, poll_s=0.05)
 
         def get(path: str, **parameters: str) -> dict[str, Any]:
             whole = {"window": "week", "end": END} | parameters

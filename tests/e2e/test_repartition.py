@@ -52,7 +52,7 @@ def test_another_number_of_partitions_loses_nothing_and_roles_go_on_by_themselve
         assert "Set TIDEGAUGE_PARTITIONS=7" in said
         assert "generation 2 of the log is in Postgres, 7 partitions already" in repartition(running, "--partitions", "7")
     client.send(events)
-    client.settle(timeout_s=60, poll_s=0.1)
+    client.settle(timeout_s=300, poll_s=0.1)
     counted_once(running, client, events)
     assert running.stop("aggregate-1") == 0
     assert running.stop("api") == 0
@@ -77,7 +77,7 @@ def test_on_kafka_the_command_and_roles_are_killed_and_it_still_counts_each_even
             running_on_kafka.start(victim.partition("-")[0], victim)
         repartition(running_on_kafka, "--partitions", "5")
     client.send(events)
-    client.settle(timeout_s=60, poll_s=0.1)
+    client.settle(timeout_s=300, poll_s=0.1)
     counted_once(running_on_kafka, client, events)
     assert "5 partitions already" in repartition(running_on_kafka, "--partitions", "5")
 
@@ -106,7 +106,7 @@ def test_a_log_moves_from_postgres_to_kafka_and_back_and_an_api_that_slept_appen
         del installation.environment[name]
     restarted(installation)
     client.send(events)
-    client.settle(timeout_s=60, poll_s=0.1)
+    client.settle(timeout_s=300, poll_s=0.1)
     counted_once(installation, client, events)
 
 
@@ -150,5 +150,5 @@ def test_while_a_log_is_sealed_events_are_answered_with_503_and_queries_with_fig
     assert draining.wait(240) == 0
     draining.communicate()
     client.send([event | {"id": "after", "data": {"feature": "a"}}])
-    client.settle(timeout_s=60, poll_s=0.1)
+    client.settle(timeout_s=300, poll_s=0.1)
     assert running.run("check").stdout.endswith("the ledger is right\n")
