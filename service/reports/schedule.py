@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from cronsim import CronSim
 
 from service.clock import Clock, to_datetime
 from service.domain.config import TenantConfig
+from service.domain.config.versions import TenantConfigs
 from service.errors import TidegaugeError
 from service.evaluate.upkeep import Task
 from service.reports.layouts import LAYOUTS
@@ -69,6 +71,7 @@ class Schedule:
         self._clock = clock
         self._late = telemetry.reports_late
         self._failed = telemetry.report_failures
+        self._configs: dict[int, TenantConfigs] = {}
 
     def task(self) -> Task:
         """For the evaluator."""
@@ -93,7 +96,7 @@ class Schedule:
         found: list[Due] = []
         async with self._pool.acquire() as connection:
             tenants = [each for each in await list_tenants(connection) if each.config_version]
-            configs = await load_configs(connection, [each.id for each in tenants])
+            configs = await self._current(connection, tenants)
             for tenant in tenants:
                 config = configs[tenant.id].at(now_us)
                 if config.reports:
@@ -101,6 +104,15 @@ class Schedule:
                     wanted = await _wanted(connection, tenant, config, to_datetime(now_us))
                     found += [each for each in wanted if kept.get((each.report, each.account), each.at - LOOK_BACK) < each.at]
         return found
+
+    async def _current(self, connection: Connection, tenants: Sequence[Tenant]) -> Mapping[int, TenantConfigs]:
+        """What these tenants declare; read again only where there is a new version, for a look comes every few seconds."""
+        kept = {each.id: self._configs[each.id] for each in tenants if each.id in self._configs}
+        changed = [each.id for each in tenants if each.id not in kept or kept[each.id].version != each.config_version]
+        if changed:
+            kept |= await load_configs(connection, changed)
+        self._configs = kept
+        return kept
 
     async def _make(self, due: Due) -> None:
         wish = Wish(due.report, due.account)

@@ -88,6 +88,16 @@ async def test_a_report_of_one_account_is_made_for_each_customer(told: Told) -> 
     assert "impactfirst" not in found
 
 
+async def test_a_schedule_that_is_declared_later_is_seen_by_who_looks_already(told: Told) -> None:
+    schedule = Schedule(told.site.pool, told.maker, told.clock, Telemetry("evaluate"))
+    await schedule.once()
+    assert await kept(told) == []
+    await told.declare("valid_from = 2025-11-24T06:00:00Z\n" + pilot.configuration() + WEEKLY)
+    told.clock.us += HOUR
+    await schedule.once()
+    assert [each.due_at for each in await kept(told)] == [MONDAY_AFTER]
+
+
 async def test_a_copy_stays_as_it_was_when_late_events_come(told: Told) -> None:
     schedule = await declared(told)
     await schedule.once()
