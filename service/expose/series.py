@@ -16,7 +16,7 @@ from service.expose.answers import PLAIN, Body, grouped, judged, with_statistics
 from service.expose.asking import Asked, Asker, read_question, read_window
 from service.expose.ground import Ground
 from service.expose.moments import rfc3339
-from service.expose.tables import FIGURE_COLUMNS
+from service.expose.tables import FIGURE_COLUMNS, column_of
 from service.settings import Settings
 from service.store.engine import Connection
 
@@ -94,12 +94,18 @@ async def answer(connection: Connection, of: AskedSeries, ground: Ground, *, max
 def table(body: Body, by: tuple[str, ...]) -> tuple[list[str], list[dict[str, Any]]]:
     """The columns and lines of a series: a line a point and statistic."""
     lines = [
-        {"start": point["start"], "end": point["end"], **row.get("dims", {}), "statistic": name, **figure}
+        {
+            "start": point["start"],
+            "end": point["end"],
+            **{column_of(each): value for each, value in row.get("dims", {}).items()},
+            "statistic": name,
+            **figure,
+        }
         for row in body.get("rows", [body])
         for point in row["points"]
         for name, figure in point.get("statistics", {point.get("statistic") or PLAIN: point}).items()
     ]
-    return ["start", "end", *by, "statistic", *FIGURE_COLUMNS], lines
+    return ["start", "end", *map(column_of, by), "statistic", *FIGURE_COLUMNS], lines
 
 
 def _points(of: AskedSeries, values: list[Value], ground: Ground, gone: frozenset[Hashable]) -> list[Body]:

@@ -11,6 +11,7 @@ from service.errors import InvalidQuery
 
 MEDIA_TYPE = "text/csv; charset=utf-8"
 FIGURE_COLUMNS = ("value", "numerator", "denominator", "unit", "op", "target", "limit", "status", "reason", "note")
+_TAKEN = frozenset({*FIGURE_COLUMNS, "statistic", "start", "end"})
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -23,6 +24,11 @@ def wants_csv(request: Request) -> bool:
     if named not in {"csv", "json"}:
         raise InvalidQuery("format", f"{named!r} is neither json nor csv")
     return named == "csv"
+
+
+def column_of(dimension: str) -> str:
+    """The column of a dimension: its name, after `by.` where a figure has a column of that name (`by.status`)."""
+    return f"by.{dimension}" if dimension in _TAKEN else dimension
 
 
 def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:

@@ -13,7 +13,7 @@ from service.expose.asking import Asked
 from service.expose.comparing import CHANGE_COLUMNS, Compared, comparand_body, compared
 from service.expose.cursors import write_cursor
 from service.expose.ground import Ground
-from service.expose.tables import FIGURE_COLUMNS
+from service.expose.tables import FIGURE_COLUMNS, column_of
 from service.store.engine import Connection
 
 NOT_ADDED_UP = "not_added_up"
@@ -38,13 +38,14 @@ def table(body: Body, by: Sequence[str]) -> tuple[list[str], list[dict[str, Any]
     changes = CHANGE_COLUMNS if "compared_with" in body else ()
     lines = []
     for row in body["rows"] if by else [body]:
-        dims = row.get("dims", {})
+        dims = {column_of(name): value for name, value in row.get("dims", {}).items()}
         for name, figure in row.get("statistics", {row.get("statistic") or PLAIN: row}).items():
             shown = {each: figure.get(each) for each in FIGURE_COLUMNS}
             change = {each: (figure.get("change") or {}).get(each) for each in changes}
             lines.append({**dims, "statistic": name, **shown, **change, **bounds})
-    apart = sorted({name for line in lines for name in line} - {*by, "statistic", *FIGURE_COLUMNS, *changes, *bounds})
-    return [*by, *apart, "statistic", *FIGURE_COLUMNS, *changes, *bounds], lines
+    split = [column_of(name) for name in by]
+    apart = sorted({name for line in lines for name in line} - {*split, "statistic", *FIGURE_COLUMNS, *changes, *bounds})
+    return [*split, *apart, "statistic", *FIGURE_COLUMNS, *changes, *bounds], lines
 
 
 async def _whole(connection: Connection, asked: Asked, ground: Ground) -> Body:

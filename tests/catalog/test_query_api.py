@@ -423,6 +423,16 @@ async def test_a_rate_of_an_open_window_is_never_taken_for_unchanged(api: Api) -
     assert second.status_code == 200
 
 
+async def test_a_dimension_named_like_a_column_of_figures_keeps_its_values_in_csv(api: Api) -> None:
+    for path in ("/v1/kpis/requests", "/v1/kpis/requests/series"):
+        answer = await api.client.get(path, params={"window": "28d", "by": "status", "stat": "value", "format": "csv"})
+        found: dict[str, float] = {}
+        for line in csv.DictReader(io.StringIO(answer.text)):
+            assert line["status"] == "none"
+            found[line["by.status"]] = found.get(line["by.status"], 0) + float(line["value"])
+        assert found == {"200": 13, "500": 2}
+
+
 async def test_the_same_as_csv(api: Api) -> None:
     answer = await api.client.get("/v1/kpis/requests", params={"window": "28d", "by": "service"}, headers={"accept": "text/csv"})
     assert answer.headers["content-type"].startswith("text/csv")
