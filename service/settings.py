@@ -16,6 +16,7 @@ from service.errors import InvalidSettings
 
 KAFKA_PARTITIONS = 12
 _OF_TENANT = re.compile(r"[a-z0-9-]{1,63}:[^,\s]+")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,}")
 _BROKER = re.compile(r"[^\s,:/]+:[0-9]{1,5}|\[[0-9a-fA-F:.]+\]:[0-9]{1,5}")
 
 
@@ -104,6 +105,9 @@ class Settings(BaseSettings):
         None, description="Directory of the installation's own KPIs, a .sql file each; read at start"
     )
     metrics_max_series: int = Field(2_000, ge=1, description="Most series a tenant on /metrics/kpis")
+    metrics_token: SecretStr = Field(
+        SecretStr(""), description="Bearer token that shows /metrics/kpis of all tenants to a Prometheus on another machine"
+    )
     minute_retention_days: int = Field(
         8, ge=2, le=32, description="Days that facts by the minute are kept (max lateness and one)"
     )
@@ -140,6 +144,15 @@ class Settings(BaseSettings):
         if not all(_OF_TENANT.fullmatch(each.strip()) for each in listed.get_secret_value().split(",") if each.strip()):
             raise PydanticCustomError("secrets", "write TENANT:SECRET, several with commas between")
         return listed
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _is_hard_to_guess(cls, token: SecretStr) -> SecretStr:
+        if token and not _TOKEN.fullmatch(token.get_secret_value()):
+            raise PydanticCustomError(
+                "token", "a token is 32 letters, digits, - or _ at the least: `openssl rand -hex 32` makes one"
+            )
+        return token
 
     @field_validator("database_url")
     @classmethod
@@ -207,7 +220,7 @@ def _unknown(name: str, known: Sequence[str]) -> str:
 
 def _wrong(field: str, value: object, trouble: str) -> str:
     """What is wrong with a value; what is secret is not shown, nor an address, for it may hold a password."""
-    shown = "" if field.endswith(("url", "secrets", "password")) else f"={value}"
+    shown = "" if field.endswith(("url", "secrets", "password", "token")) else f"={value}"
     described = Settings.model_fields[field]
     default = "" if described.default in {None, ""} else f"; {described.default} by default"
     return f"{PREFIX}{field.upper()}{shown}: {trouble[:1].lower()}{trouble[1:]} ({described.description}{default})"

@@ -1,5 +1,6 @@
 """/metrics/kpis: the live KPIs of all tenants, named and labelled by Prometheus's own conventions."""
 
+import hmac
 import ipaddress
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -33,15 +34,18 @@ _NO_LABEL = re.compile(r"[^a-zA-Z0-9_]")
 STATUS_NUMBERS: Mapping[str, int] = {"none": 0, "green": 1, "yellow": 2, "red": 3}
 
 
-def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, max_series: int) -> APIRouter:
-    """`/metrics/kpis`, open to this machine, and to others with a key of the scope `metrics` (its tenant's series)."""
+def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, max_series: int, token: str = "") -> APIRouter:
+    """`/metrics/kpis`, open to this machine and to whoever has the installation's `token` ("": nobody has it).
+
+    Others need a key with the scope `metrics`, and see its tenant's series.
+    """
     made = APIRouter(tags=["operations"])
     owners = Owners(catalog)
 
     @made.get("/metrics/kpis", summary="Live KPIs of all tenants, for Prometheus")
     async def kpis(request: Request) -> Response:
         tenant: int | None = None
-        if not _is_local(request) or "authorization" in request.headers:
+        if not _sees_all(request, token):
             keyring: Keyring = request.app.state.keyring
             principal = await keyring.authenticate(request.headers.get("authorization"))
             principal.need(("metrics",))
@@ -139,6 +143,14 @@ def _label(name: str, taken: Collection[str]) -> str:
     while label in taken:
         label += "_"
     return label
+
+
+def _sees_all(request: Request, token: str) -> bool:
+    """Whether a request comes with the token, or with nothing and from this machine; keys are for the keyring."""
+    given = request.headers.get("authorization")
+    if given is None:
+        return _is_local(request)
+    return bool(token) and hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
 
 
 def _is_local(request: Request) -> bool:

@@ -82,7 +82,13 @@ def api(made: Base, catalog: Catalog, door: Appender, waiting: LogBacklog, check
         customers.router(made.pool, clock=made.clock),
         configuration.router(made.pool, catalog, clock=made.clock, settings=settings),
         reports.router(Maker(made.pool, catalog, made.clock)),
-        live.router(made.pool, catalog, clock=made.clock, max_series=settings.metrics_max_series),
+        live.router(
+            made.pool,
+            catalog,
+            clock=made.clock,
+            max_series=settings.metrics_max_series,
+            token=settings.metrics_token.get_secret_value(),
+        ),
         process.router(made.telemetry.registry, role="api", checks=checks, siblings=process.siblings_from(settings.siblings)),
     ]
     return create_app(title="tidegauge", routers=routers, telemetry=made.telemetry, keyring=keyring)

@@ -28,8 +28,8 @@ def lint(text: str) -> str:
     return done.stdout + done.stderr
 
 
-def app_of(stage: Stage, *, max_series: int = 1_000) -> FastAPI:
-    router = live.router(stage.pool, stage.catalog, clock=stage.clock, max_series=max_series)
+def app_of(stage: Stage, *, max_series: int = 1_000, token: str = "") -> FastAPI:
+    router = live.router(stage.pool, stage.catalog, clock=stage.clock, max_series=max_series, token=token)
     return create_app(
         title="test", routers=[router], telemetry=Telemetry("test"), keyring=Keyring(stage.pool, stage.clock, refresh_s=5)
     )
@@ -94,6 +94,21 @@ async def test_others_than_this_machine_need_a_key_with_the_scope(database_url: 
             assert refused.status_code == 403
             answer = await client.get("/metrics/kpis", headers=elsewhere | {"authorization": f"Bearer {metrics}"})
         assert 'tidegauge_requests{tenant="acme",window="5m"} 10.0' in answer.text
+
+
+async def test_the_installations_token_shows_all_tenants_to_another_machine_and_nothing_else_does(database_url: str) -> None:
+    elsewhere, token = {"x-forwarded-for": "192.0.2.1"}, "0123456789abcdef" * 2
+    async with staged(database_url) as stage:
+        await some_values(stage)
+        async with speaking(app_of(stage, token=token)) as client:
+            answer = await client.get("/metrics/kpis", headers=elsewhere | {"authorization": f"Bearer {token}"})
+            assert 'tidegauge_requests{tenant="acme",window="5m"} 10.0' in answer.text
+            for wrong in (f"Bearer {token[:-1]}", "Bearer", f"Basic {token}"):
+                refused = await client.get("/metrics/kpis", headers=elsewhere | {"authorization": wrong})
+                assert refused.status_code == 401, wrong
+        async with speaking(app_of(stage)) as client:
+            refused = await client.get("/metrics/kpis", headers=elsewhere | {"authorization": "Bearer"})
+            assert refused.status_code == 401
 
 
 async def test_one_page_shows_all_processes_and_promtool_likes_it() -> None:

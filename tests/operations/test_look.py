@@ -106,6 +106,7 @@ async def test_no_form_of_an_address_shows_its_password(monkeypatch: pytest.Monk
         ("TIDEGAUGE_FLUSH_EVENT", "5", "TIDEGAUGE_FLUSH_EVENT is no setting: did you mean TIDEGAUGE_FLUSH_EVENTS?"),
         ("TIDEGAUGE_COLOUR", "red", "TIDEGAUGE_COLOUR is no setting: `tidegauge settings` lists those that there are"),
         ("TIDEGAUGE_DATABASE_URL", "mysql://a:secret@b/c", "TIDEGAUGE_DATABASE_URL: an address begins with postgresql://"),
+        ("TIDEGAUGE_METRICS_TOKEN", "secret", "TIDEGAUGE_METRICS_TOKEN: a token is 32 letters, digits, - or _ at the least"),
     ],
 )
 def test_a_wrong_environment_is_refused_with_a_sentence(
