@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests use beside Python: promtool (Debian package prometheus), openssl, a Kafka broker (Java, jars by Maven), Pango for
+# What the tests use beside Python: Prometheus with promtool, Alertmanager with amtool, openssl, a Kafka broker (Java, jars by Maven), Pango for
 # reports on paper, and what the examples for clients run on: kcat, Node with the CloudEvents SDK, k6. Never starts a service.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,6 +11,7 @@ k6=build/k6/k6-$K6_VERSION
 missing=()
 need() { command -v "$1" >/dev/null || missing+=("$2"); }
 need promtool prometheus
+need amtool prometheus-alertmanager
 need openssl openssl
 need java openjdk-17-jre-headless
 need kcat kcat
@@ -29,8 +30,18 @@ library libharfbuzz-subset.so.0 libharfbuzz-subset0
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     export DEBIAN_FRONTEND=noninteractive
+    # Packages of servers start them, now and at each boot; nobody asked for that here.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+      trap 'rm -f "$policy"' EXIT
+      printf '#!/bin/sh\nexit 101\n' >"$policy"
+      chmod 755 "$policy"
+    fi
     apt-get update -qq >/dev/null
     apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+    for package in "${missing[@]}"; do
+      case $package in prometheus*) systemctl disable --quiet "$package" >/dev/null 2>&1 || true ;; esac
+    done
   else
     echo "The tests need ${missing[*]}: install these packages of your system (Debian, Ubuntu: sudo apt-get install --no-install-recommends ${missing[*]})." >&2
     exit 1
