@@ -50,11 +50,14 @@ rootLogger.appenderRef.file.ref = file
 
 
 class Broker:
-    """One broker in a directory of its own; it keeps its port and its data from start to start."""
+    """One broker in a directory of its own; it keeps its port and its data from start to start.
 
-    def __init__(self, directory: Path) -> None:
+    A directory that a broker had before is gone on with.
+    """
+
+    def __init__(self, directory: Path, *, port: int | None = None) -> None:
         self.directory = directory
-        self.port = _free_port()
+        self.port = port or _free_port()
         self.guarded_port = _free_port()
         self.ca_file = directory / "ca.pem"
         self._process: subprocess.Popen[bytes] | None = None
@@ -70,12 +73,21 @@ class Broker:
         self._make_certificate()
         options = ["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Dlog4j.configurationFile={logging}"]
         self._java = [java, *options, "-cp", f"{JARS}/*"]
+        if not (directory / "data" / "meta.properties").exists():
+            self._format()
+
+    def _format(self) -> None:
         identity = str(uuid.uuid4())
         words = ["kafka.tools.StorageTool", "format", "-t", identity, "-c", str(self._properties)]
         words += ["--add-scram", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"]
         made = subprocess.run([*self._java, *words], check=False, capture_output=True, text=True, timeout=START_TIMEOUT_S)
         if made.returncode:
             raise RuntimeError(f"the broker's directory cannot be made: {made.stdout}{made.stderr}")
+
+    @property
+    def command(self) -> list[str]:
+        """What runs it."""
+        return [*self._java, "kafka.Kafka", str(self._properties)]
 
     @property
     def bootstrap(self) -> str:
@@ -90,8 +102,7 @@ class Broker:
     def start(self) -> None:
         """Start, and wait until the port answers."""
         with (self.directory / "output.log").open("ab") as output:
-            command = [*self._java, "kafka.Kafka", str(self._properties)]
-            self._process = subprocess.Popen(command, stdout=output, stderr=output)
+            self._process = subprocess.Popen(self.command, stdout=output, stderr=output)
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
