@@ -23,8 +23,8 @@ COMMAND = (sys.executable, "-m", "service.cli")
 class Installation:
     """An installation on a database of its own: roles are started, killed and stopped by name."""
 
-    def __init__(self, database_url: str, directory: Path, *, port: int | None = None, **settings: str) -> None:
-        self.port = port or free_port()
+    def __init__(self, database_url: str, directory: Path, **settings: str) -> None:
+        self.port = int(settings.get("port") or free_port())
         self.address = f"http://127.0.0.1:{self.port}"
         self.directory = directory
         self.environment = {

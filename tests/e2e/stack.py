@@ -70,7 +70,7 @@ class Stack:
         self.installation = Installation(
             self.postgres.url,
             directory,
-            port=ports["api-1"],
+            port=str(ports["api-1"]),
             kafka_bootstrap=self.broker.bootstrap,
             allow_single_broker="true",
             metrics_token=token,
