@@ -6,6 +6,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
     Identity,
     Integer,
@@ -65,6 +66,11 @@ config_version = Table(
     Column("source", Text, nullable=False),
     Column("parsed", JSONB, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # What views of the schema `grafana` read; the rest of a configuration is nobody's there, for it has addresses of webhooks.
+    *(
+        Column(name, JSONB, Computed(f"parsed -> '{name}'", persisted=True))
+        for name in ("scorecard", "funnel", "items", "freshness")
+    ),
     comment="What a tenant declared: the TOML as it came and as checked; the first reaches back for ever",
 )
 
