@@ -44,6 +44,10 @@ tools: # what tests use beside Python: promtool, and a Kafka broker
 soak: $(VENV)/.dev tools ## kill everything at random moments, for longer than `make test` does (ARGS="--seed 7 --kills 500")
 	$(BIN)/python -m pytest -s tests/e2e/test_chaos.py --kills 200 --seed $$RANDOM $(ARGS)
 
+.PHONY: stack
+stack: $(VENV)/.dev tools ## Kafka, Postgres, Prometheus, Alertmanager, two APIs, two aggregators, an evaluator (ARGS="--shift 10000")
+	@exec $(BIN)/python -m tests.e2e.run_stack $(ARGS)
+
 check: $(VENV)/.dev ## style, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

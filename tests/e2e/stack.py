@@ -113,6 +113,8 @@ class Stack:
         if not self.postgres.running():
             asyncio.run(self.postgres.start())
             ended.append("postgres")
+        if ended:
+            self._tell()
         return ended
 
     def stop(self) -> None:
@@ -139,8 +141,14 @@ class Stack:
             self.children[name].start()
         for child in self.children.values():
             child.wait_until_ready()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say in `stack.json` where everything is."""
         state = {"addresses": {name: self.address(name) for name in self.ports if name != "kafka"}, "pids": self.pids}
-        (self.directory / "stack.json").write_text(json.dumps(state, indent=2) + "\n")
+        unfinished = self.directory / "stack.json.unfinished"
+        unfinished.write_text(json.dumps(state, indent=2) + "\n")
+        unfinished.rename(self.directory / "stack.json")
 
     def _role(self, name: str) -> Child:
         role = name.partition("-")[0]
