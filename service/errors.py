@@ -17,6 +17,7 @@ TidegaugeError
     ├── InvalidText         a selector or an amount, as a person wrote it, that cannot be read
     ├── InvalidQuery        a query's parameter is wrong (names it, its limit, the way out)
     ├── NotFound            no such tenant, key, KPI, scorecard …
+    ├── NotLive             a figure that no series on /metrics/kpis shows (says what there is instead)
     ├── LogMismatch         kind, generation or partition count differ from the installation's
     ├── OffsetOutOfRange    an offset before the log's start or past its end
     ├── RecordUnreadable    a record that this version cannot decode
@@ -135,6 +136,10 @@ class InvalidQuery(Permanent):
 
 class NotFound(Permanent):
     """There is no such thing."""
+
+
+class NotLive(Permanent):
+    """No live series shows what a selector means; the message says what there is instead."""
 
 
 class LogMismatch(Permanent):

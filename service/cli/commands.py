@@ -37,6 +37,7 @@ COMMANDS = {
     "repartition": Place("repartition", "start"),
     "settings": Place("look", "show_settings"),
     "kpi-docs": Place("kpi_docs", "write"),
+    "rules": Place("rules", "write"),
 }
 
 

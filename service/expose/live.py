@@ -117,7 +117,7 @@ def _labels(one: Shown, known: dict[tuple[str, ...], tuple[str, ...]]) -> dict[s
     """Labels of a series; `known` remembers those of dimensions, which series share."""
     names = tuple(sorted(one.dims))
     if names not in known:
-        known[names] = _dimension_labels(names)
+        known[names] = dimension_labels(names)
     labels = {"tenant": one.tenant, "window": one.window}
     if one.statistic:
         labels["stat"] = one.statistic
@@ -126,7 +126,8 @@ def _labels(one: Shown, known: dict[tuple[str, ...], tuple[str, ...]]) -> dict[s
     return labels
 
 
-def _dimension_labels(names: Sequence[str]) -> tuple[str, ...]:
+def dimension_labels(names: Sequence[str]) -> tuple[str, ...]:
+    """The labels that dimensions are shown by, in their order."""
     taken = {"tenant", "window", *_RESERVED}
     labels = []
     for name in names:

@@ -1,0 +1,87 @@
+"""`tidegauge rules`: files of recording and alerting rules for Prometheus, from the catalog and what tenants declare."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service import settings as environment
+from service.catalog import Catalog
+from service.catalog.guests import load_catalog
+from service.cli.config_file import mistakes_told
+from service.cli.connect import database
+from service.clock import SystemClock
+from service.domain.config import TenantConfig, parse
+from service.errors import InvalidArgument
+from service.rules import Links, rule_files
+from service.rules.files import OF_TENANTS
+from service.rules.links import GRAFANA, RUNBOOKS
+from service.store.config import load_configs
+from service.store.tenants import list_tenants, tenant_by_name
+
+Output = Annotated[
+    Path, typer.Option(help="Where the files go; those of tenants that there are no more are removed", file_okay=False)
+]
+TenantName = Annotated[str | None, typer.Option("--tenant", help="Only the file of this tenant; all by default")]
+File = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="The tenant's configuration, a TOML file, in place of the one that counts", exists=True, dir_okay=False
+    ),
+]
+Runbooks = Annotated[str, typer.Option(help="Address that runbooks lie under")]
+Grafana = Annotated[str, typer.Option(help="Address of Grafana")]
+
+
+def write(
+    output: Output,
+    tenant: TenantName = None,
+    config: File = None,
+    runbooks: Runbooks = RUNBOOKS,
+    grafana: Grafana = GRAFANA,
+) -> None:
+    """Write rules for Prometheus: of the installation, and a file a tenant, as it is declared now."""
+    if config is not None and tenant is None:
+        raise InvalidArgument("--config is of one tenant: name it with --tenant")
+    if config is not None:
+        with mistakes_told(config):
+            catalog, tenants = _of_file(tenant or "", config)
+    else:
+        catalog, tenants = asyncio.run(_of_database(tenant))
+    made = rule_files(catalog, tenants, Links(runbooks, grafana), shared=tenant is None)
+    output.mkdir(parents=True, exist_ok=True)
+    if tenant is None:
+        for file in output.glob(f"{OF_TENANTS}*.yml"):
+            if file.name not in made.files:
+                file.unlink()
+    for name, text in made.files.items():
+        _replace(output / name, text)
+    for sentence in made.untold:
+        typer.echo(f"warning: {sentence}", err=True)
+    typer.echo(f"{len(made.files)} files in {output}")
+
+
+def _of_file(tenant: str, file: Path) -> tuple[Catalog, Mapping[str, TenantConfig]]:
+    catalog = Catalog.load()
+    return catalog, {tenant: parse(file.read_text(encoding="utf-8-sig"), known_kpis=catalog.shapes())}
+
+
+async def _of_database(tenant: str | None) -> tuple[Catalog, Mapping[str, TenantConfig]]:
+    settings = environment.load()
+    now_us = SystemClock().now_us()
+    async with database(settings) as connection:
+        catalog = await load_catalog(connection, settings.kpi_directory)
+        tenants = [await tenant_by_name(connection, tenant)] if tenant else await list_tenants(connection)
+        configs = await load_configs(connection, [each.id for each in tenants])
+    return catalog, {each.name: configs[each.id].at(now_us) for each in tenants}
+
+
+def _replace(path: Path, text: str) -> None:
+    """Prometheus may read at any instant: it gets the file of before or the new one."""
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return
+    part = path.with_name(f".{path.name}.new")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
