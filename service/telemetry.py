@@ -144,6 +144,16 @@ class Telemetry:
         self.evaluation_failures = Counter(
             "tidegauge_evaluation_failures", "KPIs that could not be evaluated", ["kpi"], registry=live
         )
+        self.evaluator_active = Gauge(
+            "tidegauge_evaluator_active",
+            "1 while this process holds the lease and evaluates, and does not stand by",
+            registry=live,
+        )
+        self.ledger_mistakes = Gauge(
+            "tidegauge_ledger_mistakes",
+            "What did not add up when the ledger was last looked at, every five minutes",
+            registry=live,
+        )
         self.kpis_refused = Gauge("tidegauge_kpi_files_refused", "Files of KPIs that were refused at start", registry=shown)
         self.pool_connections = Gauge(
             "tidegauge_database_pool_connections",

@@ -59,6 +59,7 @@ class Evaluator:
         self._telemetry = telemetry
         self._member = Member(uuid4(), EVALUATE_LEASE, socket.gethostname(), os.getpid())
         self._lease: Lease | None = None
+        telemetry.evaluator_active.set_function(lambda: float(self.holds_lease))
 
     @property
     def holds_lease(self) -> bool:

@@ -14,7 +14,7 @@ from service.domain.config.versions import TenantConfigs
 from service.store.engine import Connection
 from service.store.sources import bound_elsewhere
 
-WAITING: Final[Mapping[str, str]] = {"[[alert]]": "alerts", "[[slo]]": "slos"}
+WAITING: Final[Mapping[str, str]] = {"[[slo]]": "slos"}
 """Tables that are checked and stored and that nothing acts on yet, with their fields."""
 
 # Whether Postgres knows a time zone: it has names of its own, and a query would fail on one that only we know.

@@ -1,7 +1,10 @@
 """The role `evaluate`, built: live values, the database's upkeep, reports on schedule."""
 
+from service.evaluate.audit import Audit
 from service.evaluate.evaluator import Evaluator
 from service.evaluate.upkeep import Upkeep
+from service.eventlog.balance import LogCounts
+from service.eventlog.opening import POSTGRES
 from service.expose import readiness
 from service.following import follow, until_stopped_or_moved
 from service.reports.making import Maker
@@ -23,6 +26,8 @@ async def _evaluate_on(settings: Settings, url: str) -> Installation | None:
     async with base(settings, url, role="evaluate", connections=CONNECTIONS, session=QUERIES) as made:
         catalog = await catalog_for(made)
         schedule = Schedule(made.pool, Maker(made.pool, catalog, made.clock), made.clock, made.telemetry)
+        in_database = made.installation.log_kind == POSTGRES
+        audit = Audit(made.pool, None if in_database else LogCounts(made.event_log, from_records=False), made.telemetry)
         evaluator = Evaluator(
             pool=made.pool,
             catalog=catalog,
@@ -31,7 +36,7 @@ async def _evaluate_on(settings: Settings, url: str) -> Installation | None:
             settings=settings,
             installation=made.installation,
             telemetry=made.telemetry,
-            others=[schedule.task()],
+            others=[schedule.task(), audit.task()],
         )
         checks = {
             "evaluator": readiness.evaluator(made.pool, lambda: evaluator.holds_lease),

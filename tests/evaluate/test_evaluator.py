@@ -21,6 +21,7 @@ from service.store.migrate import migrate
 from service.telemetry import Telemetry
 
 SETTINGS = Settings(lease_s=2.0)
+TELEMETRY = Telemetry("test")
 
 
 @pytest.fixture
@@ -44,14 +45,15 @@ async def evaluator(pool: asyncpg.Pool) -> Evaluator:
     upkeep = Upkeep(pool, log, clock, SETTINGS, fixed)
     catalog = Catalog.load()
     return Evaluator(
-        pool=pool, catalog=catalog, upkeep=upkeep, clock=clock, settings=SETTINGS, installation=fixed, telemetry=Telemetry("test")
+        pool=pool, catalog=catalog, upkeep=upkeep, clock=clock, settings=SETTINGS, installation=fixed, telemetry=TELEMETRY
     )
 
 
 async def until(made: Evaluator, *, holds: bool) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while made.holds_lease is not holds:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
+    assert TELEMETRY.registry.get_sample_value("tidegauge_evaluator_active") == holds
 
 
 async def test_a_postgres_that_was_away_is_evaluated_again_and_one_that_stays_away_lets_it_stop(
@@ -69,7 +71,7 @@ async def test_a_postgres_that_was_away_is_evaluated_again_and_one_that_stays_aw
         await server.stop()
         await until(made, holds=False)
         stop.set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             await running
     finally:
         running.cancel()
