@@ -10,7 +10,7 @@
 -- default_window = "1h"
 -- [live]
 -- windows = ["1h"]
--- by = [[], ["severity"]]
+-- by = [[], ["severity"], ["kind"]]
 with rows as (
   select w.tenant, w.win, i.dims, 1 as n
   from wins w
