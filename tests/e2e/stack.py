@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import secrets
 import socket
 from collections.abc import Callable, Mapping
@@ -43,6 +44,7 @@ PORTS: Mapping[str, int] = {
     "alertmanager": 9093,
 }
 """Where everything listens on 127.0.0.1 if nothing else is said; Postgres has a Unix socket."""
+UNASSIGNED = range(20_000, 32_000)
 ROLES = ("api-1", "api-2", "aggregate-1", "aggregate-2", "evaluate")
 
 
@@ -167,12 +169,24 @@ class Stack:
 
 
 def free_ports() -> dict[str, int]:
-    """Ports of PORTS' names that nobody listens on at the moment, all of them different."""
+    """Ports of PORTS' names that nobody listens on at the moment, all of them different.
+
+    From below those that systems give to outgoing connections (from 32,768 on Linux), which come and go while we start.
+    """
     with contextlib.ExitStack() as held:
-        probes = {name: held.enter_context(socket.socket()) for name in PORTS}
-        for probe in probes.values():
-            probe.bind(("127.0.0.1", 0))
-        return {name: probe.getsockname()[1] for name, probe in probes.items()}
+        return {name: held.enter_context(_free()).getsockname()[1] for name in PORTS}
+
+
+def _free() -> socket.socket:
+    for port in random.sample(UNASSIGNED, len(UNASSIGNED)):
+        probe = socket.socket()
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            probe.close()
+        else:
+            return probe
+    raise AssertionError(f"no port of {UNASSIGNED} is free")
 
 
 def _listens(port: int) -> bool:
