@@ -62,6 +62,10 @@ format: $(VENV)/.dev ## bring the code into form
 kpi-docs: $(VENV)/.runtime ## write the pages of docs/kpis from the heads of the catalog
 	$(BIN)/tidegauge kpi-docs docs/kpis
 
+.PHONY: rules
+rules: $(VENV)/.runtime ## write Prometheus's rules of the installation to deploy/prometheus/rules (those of tenants: `tidegauge rules`)
+	$(BIN)/tidegauge rules --no-tenants --output deploy/prometheus/rules
+
 bench: $(VENV)/.runtime ## ingest and aggregate events per CPU-second, event-to-visible latency
 	$(BIN)/python -m loadtests.bench $(ARGS)
 

@@ -31,6 +31,7 @@ File = Annotated[
         "--config", help="The tenant's configuration, a TOML file, in place of the one that counts", exists=True, dir_okay=False
     ),
 ]
+NoTenants = Annotated[bool, typer.Option("--no-tenants", help="Only the files of the installation, which need no database")]
 Runbooks = Annotated[str, typer.Option(help="Address that runbooks lie under")]
 Grafana = Annotated[str, typer.Option(help="Address of Grafana")]
 
@@ -39,20 +40,19 @@ def write(
     output: Output,
     tenant: TenantName = None,
     config: File = None,
+    no_tenants: NoTenants = False,  # noqa: FBT002  # an option
     runbooks: Runbooks = RUNBOOKS,
     grafana: Grafana = GRAFANA,
 ) -> None:
     """Write rules for Prometheus: of the installation, and a file a tenant, as it is declared now."""
     if config is not None and tenant is None:
         raise InvalidArgument("--config is of one tenant: name it with --tenant")
-    if config is not None:
-        with mistakes_told(config):
-            catalog, tenants = _of_file(tenant or "", config)
-    else:
-        catalog, tenants = asyncio.run(_of_database(tenant))
+    if no_tenants and tenant is not None:
+        raise InvalidArgument("--no-tenants leaves out what --tenant asks for: give one of them")
+    catalog, tenants = _declared(tenant, config, no_tenants=no_tenants)
     made = rule_files(catalog, tenants, Links(runbooks, grafana), shared=tenant is None)
     output.mkdir(parents=True, exist_ok=True)
-    if tenant is None:
+    if tenant is None and not no_tenants:
         for file in output.glob(f"{OF_TENANTS}*.yml"):
             if file.name not in made.files:
                 file.unlink()
@@ -61,6 +61,16 @@ def write(
     for sentence in made.untold:
         typer.echo(f"warning: {sentence}", err=True)
     typer.echo(f"{len(made.files)} files in {output}")
+
+
+def _declared(tenant: str | None, config: Path | None, *, no_tenants: bool) -> tuple[Catalog, Mapping[str, TenantConfig]]:
+    """What the tenants asked for declare, and the catalog."""
+    if no_tenants:
+        return Catalog.load(), {}
+    if tenant is None or config is None:
+        return asyncio.run(_of_database(tenant))
+    with mistakes_told(config):
+        return _of_file(tenant, config)
 
 
 def _of_file(tenant: str, file: Path) -> tuple[Catalog, Mapping[str, TenantConfig]]:
