@@ -66,6 +66,17 @@ kpi-docs: $(VENV)/.runtime ## write the pages of docs/kpis from the heads of the
 rules: $(VENV)/.runtime ## write Prometheus's rules of the installation to deploy/prometheus/rules (those of tenants: `tidegauge rules`)
 	$(BIN)/tidegauge rules --no-tenants --output deploy/prometheus/rules
 
+.PHONY: dashboards
+dashboards: $(VENV)/.dev ## write Grafana's dashboards from the heads of the catalog
+	$(BIN)/python -m service.dashboards deploy/grafana/dashboards
+
+.PHONY: dashboards-types
+dashboards-types: $(VENV)/.dev ## hold every field of the dashboards against the types that Grafana publishes (needs npm)
+	mkdir -p build/grafana && cp deploy/grafana/schema/*.json build/grafana
+	npm ci --prefix build/grafana --no-audit --no-fund --loglevel=error
+	$(BIN)/python -m service.dashboards.typescript build/grafana
+	build/grafana/node_modules/.bin/tsc -p build/grafana
+
 bench: $(VENV)/.runtime ## ingest and aggregate events per CPU-second, event-to-visible latency
 	$(BIN)/python -m loadtests.bench $(ARGS)
 

@@ -37,7 +37,8 @@ TELLS_THE_TIME = {
     ("time", "localtime"),
     ("time", "gmtime"),
 }
-HOMES_OF_SQL = ("service/store/", "service/catalog/", "service/eventlog/")
+HOMES_OF_SQL = ("service/store/", "service/catalog/", "service/eventlog/", "service/dashboards/")
+"""What reads and writes, and what Grafana reads through views of its own."""
 SQL = re.compile(
     r"\s*(--[^\n]*\n\s*)*(select\s.+\sfrom\s|select\s+(true|1|pg_)|insert\s+into\s|update\s+\w+\s.*\bset\s|delete\s+from\s|"
     r"with\s+\w+\s*(\([^)]*\))?\s+as\s*\(|create\s+(table|index|temporary|function|view)\s)",

@@ -1,0 +1,93 @@
+"""Support and satisfaction: tickets and their limits, credits, and what users answered."""
+
+from grafana_foundation_sdk.models.dashboard import Panel, Threshold
+
+from service.catalog import Catalog
+from service.dashboards import kpis, links, views
+from service.dashboards.page import Page, Row
+from service.dashboards.panels import FULL, Said
+from service.dashboards.sources import sql
+from service.dashboards.tables import Column, table_of
+from service.dashboards.thresholds import GREEN, RED, YELLOW
+from service.dashboards.units import NAMED, SECONDS
+from service.dashboards.variables import Choice
+
+WINDOWS = ("28d",)
+_LEFT = [Threshold(color=RED), Threshold(value=0.0, color=YELLOW), Threshold(value=3_600.0, color=GREEN)]
+
+
+def page(catalog: Catalog) -> Page:
+    """The dashboard of support and of customer success."""
+    of = catalog.kpis
+    return Page(
+        uid=links.SUPPORT,
+        title="Support and satisfaction",
+        description="Tickets with what is left of their limits, attainment and credits, and NPS, CSAT and CES with their shares.",
+        choice=Choice(WINDOWS, grain="week"),
+        since="now-90d",
+        rows=[
+            Row(
+                "Support now",
+                [
+                    kpis.now(of["open_tickets"], WINDOWS),
+                    kpis.now(of["tickets"], WINDOWS),
+                    kpis.now(of["support_sla"], WINDOWS),
+                    kpis.now(of["first_response_time"], WINDOWS, "mean"),
+                    kpis.now(of["resolution_time"], WINDOWS, "mean"),
+                    kpis.now(of["first_contact_resolution"], WINDOWS),
+                ],
+            ),
+            Row(
+                "Tickets",
+                [
+                    _open(),
+                    kpis.split(of["tickets"], WINDOWS, "category"),
+                    kpis.split(of["tickets"], WINDOWS, "priority"),
+                    kpis.split(of["support_sla"], WINDOWS, "tier"),
+                    kpis.split(of["support_credits"], WINDOWS, "account"),
+                    kpis.history_by(of["tickets"], "category"),
+                    kpis.history(of["support_sla"]),
+                    kpis.history(of["ticket_escalation"]),
+                ],
+            ),
+            Row(
+                "Satisfaction",
+                [
+                    kpis.now(of["nps"], WINDOWS),
+                    *(kpis.now(of["nps"], WINDOWS, share) for share in ("promoters", "passives", "detractors")),
+                    kpis.now(of["csat"], WINDOWS),
+                    kpis.now(of["ces"], WINDOWS),
+                    kpis.history(of["nps"]),
+                    kpis.history_by(of["nps"], "tier"),
+                    kpis.history(of["csat"]),
+                    kpis.split(of["survey_response"], WINDOWS, "survey"),
+                    kpis.split(of["feedback_themes"], WINDOWS, "theme"),
+                    kpis.split(of["feedback_themes"], WINDOWS, "sentiment"),
+                    kpis.now(of["detractor_follow_up"], WINDOWS),
+                ],
+            ),
+            kpis.chapter(catalog, "Every KPI of support and satisfaction, by closed windows", {"Support", "Satisfaction"}),
+        ],
+    )
+
+
+def _open() -> Panel:
+    said = Said(
+        title="Open tickets",
+        description="Tickets that are not resolved, the most urgent first, with what is left until their limits for response and "
+        "resolution (below 0: too late, by the wall clock), by the rules of their tier and priority.",
+        unit=NAMED,
+        width=FULL,
+        height=9,
+    )
+    return table_of(
+        said,
+        sql(views.OPEN_TICKETS),
+        [
+            Column("opened", "dateTimeAsIso"),
+            Column("account", link=links.address(links.ACCOUNT, customer="${__value.raw}")),
+            Column("age", SECONDS),
+            Column("due", "dateTimeAsIso"),
+            Column("left", SECONDS, "judged", _LEFT),
+        ],
+    )
