@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     )
     max_lateness_days: int = Field(7, ge=1, le=30, description="Age up to which an event is taken; fixed at the first start")
     max_skew_s: int = Field(300, ge=0, le=3600, description="How far ahead of receipt an event's time may be")
+    slo_live_s: int = Field(
+        900, ge=60, le=86_400, description="Age up to which an event feeds the counters of SLOs; an older one repairs the budget alone"
+    )
     log_retention_h: int = Field(192, ge=1, description="Hours that consumed records stay in the log")
     gather_ms: float = Field(2.0, ge=0, le=100, description="How long a busy API gathers events for one append")
     max_log_backlog_events: int = Field(

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from service.clock import MINUTE
 from service.domain.foldconfig import TenantFoldConfig
 
 NEVER_US = 1 << 62
+LIVE_US = 15 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +23,5 @@ class FoldContext:
     minute_until_us: int = NEVER_US
     """Nor have minutes that begin at this or after it: only a clock that is days ahead gives such receipts."""
     quarter_until_us: int = NEVER_US
+    live_us: int = LIVE_US
+    """How old an event may be when it is received and still feed the counters of SLOs."""

@@ -150,7 +150,15 @@ RECEIPTS = pl.Schema(
         "newest_us": pl.Int64(),  # time of the newest stored event that came then
     }
 )
-
+SLOS = pl.Schema(
+    {
+        "tenant": pl.Int32(),
+        "slo": pl.String(),
+        "good": pl.Int64(),  # live events alone, as `total`
+        "total": pl.Int64(),
+    }
+)
+SLO_KEYS = ["tenant", "slo"]
 
 # Made once: a fold leaves most of them empty, and under low load making them would cost more than the fold.
 _NOTHING = {
@@ -167,6 +175,7 @@ _NOTHING = {
         "sessions": SESSIONS,
         "frequency": FREQUENCY,
         "tracked": TRACKED,
+        "slos": SLOS,
         "receipts": RECEIPTS,
     }.items()
 }
@@ -188,5 +197,7 @@ class Deltas:
     sessions: pl.DataFrame = field(default_factory=lambda: _NOTHING["sessions"])
     frequency: pl.DataFrame = field(default_factory=lambda: _NOTHING["frequency"])
     tracked: pl.DataFrame = field(default_factory=lambda: _NOTHING["tracked"])
+    slos: pl.DataFrame = field(default_factory=lambda: _NOTHING["slos"])
+    """What feeds the counters of SLOs."""
     receipts: pl.DataFrame = field(default_factory=lambda: _NOTHING["receipts"])
     """Made of the whole batch (receipts.py), by no fold."""

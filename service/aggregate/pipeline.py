@@ -26,7 +26,7 @@ from service.aggregate.records.columns import reading
 from service.aggregate.resolve import Resolved, Resolver
 from service.aggregate.seen import SeenIds
 from service.aggregate.stage import stage_deltas
-from service.clock import DAY, HOUR, Clock
+from service.clock import DAY, HOUR, SECOND, Clock
 from service.domain.foldconfig import FoldConfig, TenantFoldConfig
 from service.eventlog.port import Stored
 from service.settings import Settings
@@ -70,6 +70,8 @@ class Pipeline:
     admission: Admission
     resolver: Resolver
     seen: SeenIds
+    slo_live_us: int
+    """How old an event may be when it is received and still feed the counters of SLOs."""
     _moments: FirstMoments = field(default_factory=FirstMoments)
     _configs: Known[int, TenantFoldConfig] = field(default_factory=lambda: Known(KNOWN_CONFIGS))
     _kept_from: KeptFrom | None = None
@@ -84,7 +86,8 @@ class Pipeline:
         """Build a pipeline with empty caches."""
         admission = Admission(pool, Limits(names=settings.max_names, values=settings.max_values))
         seen = SeenIds(max_bytes=settings.dedupe_cache_mb * MEGABYTE)
-        return cls(pool, generation, partitions, policy, clock, admission, Resolver(pool, admission), seen)
+        resolver, live_us = Resolver(pool, admission), settings.slo_live_s * SECOND
+        return cls(pool, generation, partitions, policy, clock, admission, resolver, seen, live_us)
 
     async def prepare(self, records: Sequence[Stored]) -> Prepared:
         """Prepare a batch; its ids count as seen until `committed` or `reset`."""
@@ -184,7 +187,14 @@ class Pipeline:
             async with self.pool.acquire() as connection:
                 self._kept_from = await kept_from(connection)
         kept = self._kept_from
-        return FoldContext(configs, kept.minute_from_us, kept.quarter_from_us, kept.minute_until_us, kept.quarter_until_us)
+        return FoldContext(
+            configs,
+            kept.minute_from_us,
+            kept.quarter_from_us,
+            kept.minute_until_us,
+            kept.quarter_until_us,
+            live_us=self.slo_live_us,
+        )
 
     async def _derived(self, configs: Mapping[int, TenantFoldConfig]) -> list[tuple[int, str, bool, list[str]]]:
         """Milestones that are made of others, of any version: the flush derives them of what it brings."""

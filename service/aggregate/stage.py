@@ -42,6 +42,7 @@ def stage_deltas(deltas: Deltas, resolved: Resolved) -> Staged:
         "frequency": _of(deltas.frequency, lambda uses: frequency_rows(uses, resolved.users, resolved.features)),
         "receipts": _of(deltas.receipts, receipt_rows),
         "tracked": _of(deltas.tracked, lambda tracked: tracked.sort("tenant", "delivery")),
+        "slo": _of(deltas.slos, lambda slos: slos.sort("tenant", "slo")),
         "state": _of(deltas.states, lambda states: _states(states, dated=False)),
         "state_history": _of(deltas.states, lambda states: _states(states, dated=True)),
         "milestone": _of(deltas.milestones, lambda earliest: earliest.sort("tenant", "kind", "milestone", "who")),

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from service.domain.slo import Selection
+
 FIRST: Final = "~first:"
 """Begins the milestone under which a first use is kept that only a funnel asks for: of a feature, a group, or anything."""
 
@@ -52,6 +54,8 @@ class FoldConfig:
     """First uses that are kept, in the order of their names."""
     together: tuple[Together, ...] = ()
     """Milestones that are made of others, in the order of their names."""
+    slos: tuple[Selection, ...] = ()
+    """SLOs of events."""
 
 
 @dataclass(frozen=True, slots=True)

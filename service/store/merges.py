@@ -10,6 +10,7 @@ from typing import Final
 from service.store.derived import DERIVED, DERIVED_REACHED
 from service.store.merges_deliveries import TRACKED
 from service.store.merges_usage import FREQUENCY, RECEIPTS, SESSION
+from service.store.slo_counters import SLO
 
 # Ids of stored events: a run a batch; compaction makes one of many.
 IDS = """
@@ -204,6 +205,7 @@ MERGES: Final = (
     ("session", SESSION),
     ("frequency", FREQUENCY),
     ("tracked", TRACKED),
+    ("slo", SLO),
     ("receipts", RECEIPTS),
     ("state", SEGMENT_DIRTY),
     ("state", STATE),

@@ -53,6 +53,8 @@ STAGES: Final[Mapping[str, str]] = {
     # Deliveries whose acceptance is told.
     "tracked": """tenant int, delivery text, accepted_us bigint, source text, id text, account text, integration text,
         direction text, limit_ns bigint, is_excluded boolean, final_us bigint""",
+    # What feeds the counters of SLOs.
+    "slo": "tenant int, slo text, good bigint, total bigint",
     # Dated values: the newest of some, all of others.
     "state": _DATED,
     "state_history": _DATED,

@@ -32,6 +32,7 @@ QUERIES = {
         join app_user u on u.tenant = f.tenant and u.ordinal = f.user_ordinal""",
     "receipts": "select * from source_quarter",
     "tracked": "select * from tracked_delivery",
+    "slo": "select tenant, slo, good, total from slo_counter",
     "state": "select tenant, kind, who, account, field, time_us, source, id, value from state",
     "state_history": "select tenant, kind, who, account, field, time_us, source, id, value from state_history",
     "milestone": "select * from milestone",

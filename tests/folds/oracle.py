@@ -24,6 +24,7 @@ from service.domain.families.rows import (
     UserRow,
 )
 from service.domain.foldconfig import FoldConfig
+from tests.folds.slo_oracle import counts_for, is_live
 
 MINUTE, QUARTER, SECOND, WEEK = 60_000_000, 900_000_000, 1_000_000, 7 * 86_400_000_000
 NANO = 10**9
@@ -67,6 +68,8 @@ class Oracle:
     frequency: dict[tuple[Any, ...], int] = field(default_factory=dict)
     tracked: dict[tuple[int, str], tuple[tuple[Any, ...], int | None]] = field(default_factory=dict)
     """By delivery: the earliest acceptance as it was told, and the earliest final."""
+    slos: dict[tuple[int, str], tuple[int, int]] = field(default_factory=dict)
+    """By tenant and SLO: the live events that were good, and all of them."""
 
 
 def bin_of(value: int) -> int:
@@ -123,6 +126,18 @@ class Folding:
             key = (row.tenant, kind, row.account, text, grain, bucket)
             fact = self.made.facts.setdefault(key, Fact())
             fact.add(count, total if value is None else value * count, value, moment)
+        if kind != "slo":
+            self.slos(row, kind, dims, count, time_us=time_us, value=value)
+
+    def slos(self, row: Row, kind: str, dims: Mapping[str, str], count: int, *, time_us: int, value: int | None) -> None:
+        """By the version of the event's minute."""
+        config = self.config(row, time_us // MINUTE * MINUTE)
+        for name, excluded, good in counts_for(config, kind, row, dims, value):
+            of_good = count if good else 0
+            self.fact(row, "slo", {"slo": name, "excluded": excluded}, count, time_us=time_us, total=of_good)
+            if not excluded and is_live(row, time_us):
+                before = self.made.slos.get((row.tenant, name), (0, 0))
+                self.made.slos[row.tenant, name] = (before[0] + of_good, before[1] + count)
 
     def usage(self, row: UsageRow) -> None:
         time_us = time_of(row)

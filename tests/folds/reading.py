@@ -14,7 +14,19 @@ BITS = ("up", "down", "degraded", "planned", "excluded")
 
 
 def read(deltas: Deltas) -> Oracle:
-    for name in ("facts", "activity", "users", "states", "milestones", "steps", "probes", "sessions", "frequency", "tracked"):
+    for name in (
+        "facts",
+        "activity",
+        "users",
+        "states",
+        "milestones",
+        "steps",
+        "probes",
+        "sessions",
+        "frequency",
+        "tracked",
+        "slos",
+    ):
         assert getattr(deltas, name).schema == getattr(schemas, name.upper())
     made = Oracle(users=_set(deltas.users))
     seen = deltas.activity.rows()
@@ -37,6 +49,7 @@ def read(deltas: Deltas) -> Oracle:
     made.sessions = _by_key(deltas.sessions, 3)
     made.frequency = {key: uses for key, (uses,) in _by_key(deltas.frequency, 5).items()}
     made.tracked = {key: (told[:8], told[8]) for key, told in _by_key(deltas.tracked, 2).items()}
+    made.slos = {key: tuple(counts) for key, counts in _by_key(deltas.slos, 2).items()}
     for row in deltas.probes.iter_rows(named=True):
         key = tuple(row[k] for k in ("tenant", "account", "component", "monitor", "region", "bucket"))
         counts = {name: row[name] for name in ("probes", "probes_up") if row["probes"]}

@@ -25,6 +25,7 @@ from service.domain.families.rows import (
     UserRow,
 )
 from service.domain.foldconfig import FirstUse, FoldConfig, TenantFoldConfig
+from service.domain.slo import Selection
 from tests.columns import columns
 from tests.folds.oracle import expected
 from tests.folds.reading import read
@@ -44,8 +45,27 @@ EDGES_US = [
 ]
 
 
+SLOS = (
+    Selection("on-time", "delivery_on_time"),
+    Selection("benevity", "delivery_on_time", (("direction", frozenset({"inbound"})), ("integration", frozenset({"benevity"})))),
+    Selection("up", "request_success"),
+    Selection("acme-up", "request_success", (("account", frozenset({"acme"})),)),
+    Selection("quick", "request_latency", (("service", frozenset({"api"})),), "<=", 93),
+    Selection("quicker", "request_latency", (("route", frozenset({"", "a"})), ("status", frozenset({"200"}))), "<=", 0),
+    Selection("works", "usage", (("feature", frozenset({"export", "session"})),)),
+    Selection("lcp", "meter", (("meter", frozenset({"lcp"})),), "<", 10**9),
+    Selection("solvent", "meter", (("account", frozenset({""})), ("meter", frozenset({"cash"}))), ">=", -(10**24)),
+)
+LATER_SLOS = (
+    Selection("up", "request_success", (("service", frozenset({"web"})),)),
+    Selection("works", "usage", (("property.os", frozenset({"x"})),)),
+    Selection("on-time", "request_latency", (), "<=", 500_000_000),
+)
+"""What tenant 3 declares later: names stay, what they are about does not."""
+
+
 def _plain(zone: str) -> TenantFoldConfig:
-    return TenantFoldConfig(1, (EVER,), (FoldConfig(timezone=zone, limit_ns={"benevity": 500_000_000}),))
+    return TenantFoldConfig(1, (EVER,), (FoldConfig(timezone=zone, limit_ns={"benevity": 500_000_000}, slos=SLOS),))
 
 
 LORD_HOWE = "Australia/Lord_Howe"
@@ -61,6 +81,7 @@ CONTEXT = FoldContext(
                     timezone=LORD_HOWE,
                     properties={"plan": 20},
                     limit_ns={"benevity": 1},
+                    slos=SLOS,
                     frequency_features=frozenset({"export"}),
                     tracked=frozenset({"benevity"}),
                     first_uses=(
@@ -72,6 +93,7 @@ CONTEXT = FoldContext(
                     timezone=LORD_HOWE,
                     ignore_features=frozenset({"heartbeat"}),
                     properties={"plan": 20, "os": 5},
+                    slos=LATER_SLOS,
                     frequency_features=frozenset({"*", "heartbeat"}),
                     first_uses=(FirstUse("shared", frozenset({"heartbeat", "export"})), FirstUse("~first:")),
                 ),
@@ -111,9 +133,9 @@ def _head(draw: st.DrawFn) -> dict[str, Any]:
         "source": draw(st.sampled_from(["s", "t"])),
         "id": draw(st.sampled_from("abcdef")),
         "time_us": None if untimed else at,
-        "received_us": at,
+        "received_us": at + draw(st.sampled_from([0, 0, 15 * MINUTE, 15 * MINUTE + 1, -MINUTE])),
         "account": draw(st.sampled_from(["", "acme"])),
-        "backfill": False,
+        "backfill": draw(st.integers(0, 9)) == 0,
         "raw": None,
     }
 

@@ -1,11 +1,13 @@
 """Steps of deliveries under an SLA: outcomes, what was on time, and the latency of what was delivered."""
 
+from dataclasses import replace
+
 import polars as pl
 
 from service.aggregate.context import FoldContext
 from service.aggregate.deltas import Deltas
-from service.aggregate.folds.facts import fold_facts
 from service.aggregate.folds.fold import Fold
+from service.aggregate.folds.slo import judged_facts
 from service.aggregate.folds.tracked import tracked
 from service.aggregate.folds.versions import versions
 from service.aggregate.grouping import codes
@@ -42,9 +44,8 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
     )
     texts = {name: _said(name, when=True) for name in ("retried", "limited", "exhausted")}
     texts |= {"automated": _said("automated", when=False), "on_time": pl.col("on_time").cast(pl.String).fill_null("")}
-    return Deltas(
-        facts=fold_facts("delivery", observed, DIMS, context, texts=texts), tracked=tracked(events, limited, context.configs)
-    )
+    deltas = judged_facts("delivery", events, observed, DIMS, context, texts=texts)
+    return replace(deltas, tracked=tracked(events, limited, context.configs))
 
 
 def _limited(events: pl.DataFrame, context: FoldContext) -> pl.DataFrame:

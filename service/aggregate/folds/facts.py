@@ -34,12 +34,25 @@ NEWEST = ("newest_us", "newest_source", "newest_id", "newest_value")
 
 
 @dataclass(frozen=True, slots=True)
-class _Grain:
+class Grain:
     """A tally with its keys told apart: the series and the bucket (a minute's, quarter's or day's number)."""
 
     tally: Tally
     series: Ints
     bucket: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Minutes:
+    """Observations added up by series and minute: what all grains are made of."""
+
+    series: pl.DataFrame
+    """tenant, kind, account and dims of each series."""
+    of_row: Ints
+    """For each observation the key of its series and minute, as the tally has it."""
+    grain: Grain
+    newest: pl.DataFrame | None = None
+    """What the ranks of the newest stand for."""
 
 
 def fold_facts(
@@ -61,15 +74,27 @@ def fold_facts(
     """
     if observed.is_empty():
         return pl.DataFrame(schema=FACTS)
+    return facts_from(by_minute(kind, observed, dims, texts=texts, newest=newest), context)
+
+
+def by_minute(
+    kind: str, observed: pl.DataFrame, dims: Sequence[str], *, texts: Mapping[str, pl.Expr] | None = None, newest: bool = False
+) -> Minutes:
+    """The first half of `fold_facts`; `observed` is not empty."""
     series, of_row = grouped_rows(observed.select("tenant", "account", *dims, *codes(observed, "account", *dims)))
     minutes, starts = dense(observed["time_us"].to_numpy() // MINUTE)
     ordered, ranks = by_newness(observed.select("time_us", "source", "id", "value")) if newest else (None, None)
-    by_minute = _grain(regroup(_observations(observed, ranks), of_row * len(starts) + minutes), starts)
-    by_quarter = _roll(by_minute, by_minute.bucket // (QUARTER // MINUTE))
-    by_day = _roll(by_quarter, _days(series["tenant"], by_quarter, context))
+    keys = of_row * len(starts) + minutes
     kinds = pl.Series("kind", [kind]).new_from_index(0, len(series))
     described = pl.DataFrame([series["tenant"], kinds, series["account"], _dims(series, dims, texts)])
-    facts = _facts(described, by_minute, by_quarter, by_day, ordered)
+    return Minutes(described, keys, grain_of(regroup(_observations(observed, ranks), keys), starts), ordered)
+
+
+def facts_from(minutes: Minutes, context: FoldContext) -> pl.DataFrame:
+    """The second half: FACTS at all grains that are kept."""
+    by_quarter = _roll(minutes.grain, minutes.grain.bucket // (QUARTER // MINUTE))
+    by_day = _roll(by_quarter, _days(minutes.series["tenant"], by_quarter, context))
+    facts = _facts(minutes.series, minutes.grain, by_quarter, by_day, minutes.newest)
     grain, bucket = facts["grain"], facts["bucket"]
     kept = ((grain != "minute") | bucket.is_between(context.minute_from_us, context.minute_until_us, closed="left")) & (
         (grain != "quarter") | bucket.is_between(context.quarter_from_us, context.quarter_until_us, closed="left")
@@ -77,14 +102,15 @@ def fold_facts(
     return facts if kept.all() else facts.filter(kept)
 
 
-def _grain(tally: Tally, buckets: Ints) -> _Grain:
+def grain_of(tally: Tally, buckets: Ints) -> Grain:
+    """A tally whose keys are `series x len(buckets) + place of the bucket`."""
     width = len(buckets)
-    return _Grain(tally, tally.keys // width, buckets[tally.keys % width])
+    return Grain(tally, tally.keys // width, buckets[tally.keys % width])
 
 
-def _roll(fine: _Grain, bucket: Ints) -> _Grain:
+def _roll(fine: Grain, bucket: Ints) -> Grain:
     codes, buckets = dense(bucket)
-    return _grain(regroup(fine.tally, fine.series * len(buckets) + codes), buckets)
+    return grain_of(regroup(fine.tally, fine.series * len(buckets) + codes), buckets)
 
 
 def _observations(observed: pl.DataFrame, ranks: Ints | None) -> Tally:
@@ -105,7 +131,7 @@ def _observations(observed: pl.DataFrame, ranks: Ints | None) -> Tally:
     return Tally(row, measures, Bins(row[there], bin_of_wide(value.drop_nulls()), count.to_numpy()[there]))
 
 
-def _days(tenant: pl.Series, quarters: _Grain, context: FoldContext) -> Ints:
+def _days(tenant: pl.Series, quarters: Grain, context: FoldContext) -> Ints:
     """Local days of quarters: every zone's day begins on one."""
     start = pl.Series(quarters.bucket * QUARTER)
     days: Ints = versions(tenant.gather(quarters.series), start, context.configs).days(start).to_numpy().astype(np.int64)
@@ -136,7 +162,7 @@ def _member(key: str, value: str) -> str:
     return f"{msgspec.json.encode(key).decode()}:{msgspec.json.encode(value).decode()}"
 
 
-def _facts(described: pl.DataFrame, minutes: _Grain, quarters: _Grain, days: _Grain, newest: pl.DataFrame | None) -> pl.DataFrame:
+def _facts(described: pl.DataFrame, minutes: Grain, quarters: Grain, days: Grain, newest: pl.DataFrame | None) -> pl.DataFrame:
     grains = [(minutes, "minute", MINUTE), (quarters, "quarter", QUARTER), (days, "day", 1)]
     tally = together([grain.tally for grain, _, _ in grains])
     which = np.repeat(np.arange(len(grains)), [len(grain.series) for grain, _, _ in grains])

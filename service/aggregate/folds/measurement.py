@@ -4,9 +4,9 @@ import polars as pl
 
 from service.aggregate.context import FoldContext
 from service.aggregate.deltas import Deltas
-from service.aggregate.folds.facts import fold_facts
 from service.aggregate.folds.fold import Fold
 from service.aggregate.folds.pairs import pairs_text
+from service.aggregate.folds.slo import judged_facts
 
 NANO = 1_000_000_000
 DIMS = ("meter", "unit", "currency", "attribute.*")
@@ -28,7 +28,7 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
         n="count",
         value=_value(events),
     ).with_columns(pairs_text(events["attributes"]).alias("attribute.*"))
-    return Deltas(facts=fold_facts("meter", observed, DIMS, context, newest=True))
+    return judged_facts("meter", events, observed, DIMS, context, newest=True)
 
 
 def _value(events: pl.DataFrame) -> pl.Expr:

@@ -1,5 +1,6 @@
 """Deltas of several batches made one: every key once, whatever the order and the cuts."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from service.aggregate.deltas import ACTIVITY_KEYS, PROBES, Deltas
 from service.aggregate.folds.facts import NEWEST, facts_of
 from service.aggregate.folds.frequency import added_uses
 from service.aggregate.folds.sessions import added_sessions
+from service.aggregate.folds.slo import added_slos
 from service.aggregate.folds.tally import Bins, Exact, Tally, by_newness, narrowed, regroup
 from service.aggregate.folds.tracked import first_tracked
 from service.aggregate.grouping import grouped_rows, without_codes
@@ -27,11 +29,8 @@ def merge(deltas: Sequence[Deltas]) -> Deltas:
     """One set of deltas that changes the rollups as all of these do together; at least one is given."""
     if len(deltas) == 1:
         return deltas[0]
-    facts = [delta.facts for delta in deltas]
-    kinds = [kind for frame in facts for kind in frame["kind"].unique()]
     return Deltas(
-        # Folds of different families meet in no fact: those are only laid side by side.
-        facts=_united(facts, added_facts if len(set(kinds)) < len(kinds) else None),
+        facts=_united_facts([delta.facts for delta in deltas]),
         activity=_united([delta.activity for delta in deltas], counted_activity),
         users=_united([delta.users for delta in deltas], pl.DataFrame.unique),
         states=_united([delta.states for delta in deltas], newest_states),
@@ -41,7 +40,18 @@ def merge(deltas: Sequence[Deltas]) -> Deltas:
         sessions=_united([delta.sessions for delta in deltas], added_sessions),
         frequency=_united([delta.frequency for delta in deltas], added_uses),
         tracked=_united([delta.tracked for delta in deltas], first_tracked),
+        slos=_united([delta.slos for delta in deltas], added_slos),
     )
+
+
+def _united_facts(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """Facts with equal keys added up; of kinds that are in one frame alone none meet: those are only laid side by side."""
+    kinds = Counter(kind for frame in frames for kind in frame["kind"].unique())
+    shared = [kind for kind, times in kinds.items() if times > 1]
+    if not shared:
+        return _united(frames, None)
+    meets = pl.col("kind").is_in(shared)
+    return pl.concat([_united([frame.filter(~meets) for frame in frames], None), added_facts(pl.concat(frames).filter(meets))])
 
 
 def _united(frames: list[pl.DataFrame], reduce: Callable[[pl.DataFrame], pl.DataFrame] | None) -> pl.DataFrame:

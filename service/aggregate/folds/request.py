@@ -4,8 +4,8 @@ import polars as pl
 
 from service.aggregate.context import FoldContext
 from service.aggregate.deltas import Deltas
-from service.aggregate.folds.facts import fold_facts
 from service.aggregate.folds.fold import Fold
+from service.aggregate.folds.slo import judged_facts
 from service.aggregate.grouping import codes
 
 DIMS = ("service", "route", "method", "region", "status", "error_kind", "excluded")
@@ -29,7 +29,7 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
         n="count",
         value="latency_ns",
     )
-    return Deltas(facts=fold_facts("request", observed, DIMS, context, texts={"status": STATUS}))
+    return judged_facts("request", events, observed, DIMS, context, texts={"status": STATUS})
 
 
 REQUEST = Fold(

@@ -1,5 +1,7 @@
 """Uses of features: counts and quantities, sessions, and who was active on which local day."""
 
+from dataclasses import replace
+
 import polars as pl
 
 from service.aggregate.context import FoldContext
@@ -10,6 +12,7 @@ from service.aggregate.folds.fold import Fold
 from service.aggregate.folds.frequency import weekly_uses
 from service.aggregate.folds.pairs import declared_pairs_text
 from service.aggregate.folds.sessions import open_sessions
+from service.aggregate.folds.slo import judged_facts
 from service.aggregate.folds.versions import Versions, versions
 from service.aggregate.grouping import codes, first_rows
 
@@ -28,8 +31,10 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
     is_session = pl.col("feature") == SESSION
     uses = events.filter(~(is_session & (pl.col("phase") == "end")))
     valid = versions(uses["tenant"], uses["time_us"], context.configs)
-    return Deltas(
-        facts=pl.concat([_uses(uses, valid, context), _sessions(events.filter(is_session), context)]),
+    judged = _uses(uses, valid, context)
+    return replace(
+        judged,
+        facts=pl.concat([judged.facts, _sessions(events.filter(is_session), context)]),
         activity=_activity(uses, valid),
         users=events.filter(is_session & (pl.col("phase") == "end")).select(USERS.names()).unique(),
         milestones=first_uses(uses, valid),
@@ -38,7 +43,7 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
     )
 
 
-def _uses(uses: pl.DataFrame, valid: Versions, context: FoldContext) -> pl.DataFrame:
+def _uses(uses: pl.DataFrame, valid: Versions, context: FoldContext) -> Deltas:
     observed = uses.select(
         "tenant",
         "account",
@@ -49,7 +54,7 @@ def _uses(uses: pl.DataFrame, valid: Versions, context: FoldContext) -> pl.DataF
         _quantity(uses),
         *codes(uses, "account", "feature"),
     ).with_columns(_properties(uses, valid))
-    return fold_facts("usage", observed, DIMS, context, texts={"ok": OK})
+    return judged_facts("usage", uses, observed, DIMS, context, texts={"ok": OK})
 
 
 def _quantity(uses: pl.DataFrame) -> pl.Expr:

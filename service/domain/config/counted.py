@@ -26,7 +26,7 @@ def counted_with(config: TenantConfig) -> dict[str, object]:
         },
         "funnel": frozenset(each for funnel in config.funnels for each in _first_uses_of(config, funnel)),
         "completeness": {family: frozenset(fields) for family, fields in config.completeness.items() if fields},
-        "slo": frozenset(each.model_dump_json() for each in config.slos),
+        "slo": frozenset(filter(None, (each.selection(config.features_of) for each in config.slos))),
         "tenant.timezone": config.timezone,
     }
 

@@ -161,6 +161,7 @@ class TenantConfig(Table):
             completeness=self.completeness,
             first_uses=first_uses(self.milestones, self.funnels, self.features_of),
             together=together(self.milestones),
+            slos=tuple(filter(None, (each.selection(self.features_of) for each in self.slos))),
         )
 
     def in_zone(self, timezone: str) -> Self:

@@ -1,0 +1,116 @@
+"""Counters of SLOs: what flushes and the evaluator feed, and /metrics/kpis shows."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from service.store.engine import Connection
+
+# What a flush brings: live events, in the order of the key, in which the evaluator takes the rows too.
+SLO: Final = """
+insert into slo_counter as c (tenant, slo, good, total)
+select tenant, slo, good, total from flush_slo order by tenant, slo
+on conflict (tenant, slo) do update set good = c.good + excluded.good, total = c.total + excluded.total
+"""
+
+# The SLOs of these tenants as they are declared now; those that are not any more keep their counts, should they come back.
+_DECLARE = """
+with declared as (
+    select * from unnest($2::int[], $3::text[], $4::double precision[]) as d(tenant, slo, objective)
+), gone as (
+    update slo_counter c set objective = null
+    where c.tenant = any($1::int[]) and c.objective is not null
+        and not exists (select from declared d where d.tenant = c.tenant and d.slo = c.slo)
+)
+insert into slo_counter as c (tenant, slo, objective)
+select tenant, slo, objective from declared order by tenant, slo
+on conflict (tenant, slo) do update set objective = excluded.objective
+where c.objective is distinct from excluded.objective
+"""
+
+# How far the SLOs about time of these tenants have been counted.
+_FED = """
+select c.tenant, c.slo, c.fed_until_us
+from unnest($1::int[], $2::text[]) as wanted(tenant, slo)
+join slo_counter c on c.tenant = wanted.tenant and c.slo = wanted.slo
+"""
+
+# Seconds or minutes of a stretch that begins where the counter stands: a second time they change nothing.
+_FEED = """
+update slo_counter c
+set good = c.good + f.good, total = c.total + f.total, fed_until_us = f.until_us
+from (
+    select * from unnest($1::int[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+        as fed(tenant, slo, good, total, stood_us, until_us)
+    order by tenant, slo
+) f
+where c.tenant = f.tenant and c.slo = f.slo and c.fed_until_us is not distinct from f.stood_us
+"""
+
+# What /metrics/kpis shows: counters of SLOs that are declared, at most so many a tenant.
+_READ = """
+select t.name as tenant, c.slo, c.good, c.total, c.objective
+from (
+    select *, row_number() over (partition by tenant order by slo collate "C") as place
+    from slo_counter where objective is not null and ($1::int is null or tenant = $1)
+) c
+join tenant t on t.id = c.tenant
+where c.place <= $2
+order by t.name, c.slo collate "C"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """What a stretch of time adds to the counter of an SLO that is about time."""
+
+    tenant: int
+    slo: str
+    good: int
+    total: int
+    stood_us: int | None
+    """How far it had been counted; None: not at all."""
+    until_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """The counter of an SLO, and its objective as it is declared now."""
+
+    tenant: str
+    slo: str
+    good: int
+    total: int
+    objective: float
+
+
+async def declare(connection: Connection, tenants: Collection[int], slos: Collection[tuple[int, str, float]]) -> None:
+    """Make these the SLOs (tenant, name, objective) of these tenants: each has a counter, from 0 on where it is new."""
+    declared = sorted(slos)
+    await connection.execute(
+        _DECLARE, list(tenants), [each[0] for each in declared], [each[1] for each in declared], [each[2] for each in declared]
+    )
+
+
+async def fed_until(connection: Connection, slos: Sequence[tuple[int, str]]) -> dict[tuple[int, str], int | None]:
+    """How far each of these (tenant, name) has been counted; those that have no counter yet are left out."""
+    rows = await connection.fetch(_FED, [each[0] for each in slos], [each[1] for each in slos])
+    return {(row["tenant"], row["slo"]): row["fed_until_us"] for row in rows}
+
+
+async def feed(connection: Connection, stretches: Sequence[Fed]) -> None:
+    """Count stretches of time; those whose counter stands elsewhere by now are left out."""
+    await connection.execute(
+        _FEED,
+        [each.tenant for each in stretches],
+        [each.slo for each in stretches],
+        [each.good for each in stretches],
+        [each.total for each in stretches],
+        [each.stood_us for each in stretches],
+        [each.until_us for each in stretches],
+    )
+
+
+async def counters(connection: Connection, *, tenant: int | None, most: int) -> list[Counter]:
+    """The counters of one tenant or all, at most so many a tenant."""
+    return [Counter(**dict(row)) for row in await connection.fetch(_READ, tenant, most)]
