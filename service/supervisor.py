@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import secrets
 import socket
 import sys
 from asyncio.subprocess import Process
@@ -20,6 +21,8 @@ LONGEST_BACKOFF_S = 10.0
 HEALTHY_S = 30.0
 LOOK_INTERVAL_S = 0.5
 STOP_TIMEOUT_S = 20.0
+PORTS = range(15_000, 32_000)  # below those that systems give to outgoing connections
+PORT_TRIES = 1_000
 
 log = structlog.get_logger(__name__)
 
@@ -33,12 +36,27 @@ class Role:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
+def free_ports(count: int) -> list[int]:
+    """Different TCP ports of 127.0.0.1 that nobody uses, and that no outgoing connection is given meanwhile.
+
+    Raises OSError where so many are not free.
+    """
+    found: list[int] = []
+    with contextlib.ExitStack() as held:
+        for _ in range(PORT_TRIES):
+            if len(found) == count:
+                return found
+            port = PORTS.start + secrets.randbelow(len(PORTS))
+            probe = held.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                found.append(port)
+    raise OSError(f"{count} free ports of {PORTS.start}-{PORTS.stop - 1} were not found in {PORT_TRIES} tries")
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One such port."""
+    return free_ports(1)[0]
 
 
 class Supervisor:

@@ -9,6 +9,8 @@ import time
 import uuid
 from pathlib import Path
 
+from service.supervisor import free_ports
+
 JARS = Path(__file__).parent.parent / "build" / "kafka" / "lib"
 USER = "tidegauge"
 PASSWORD = "told-to-the-tests"  # noqa: S105
@@ -57,8 +59,8 @@ class Broker:
 
     def __init__(self, directory: Path, *, port: int | None = None) -> None:
         self.directory = directory
-        self.port = port or _free_port()
-        self.guarded_port = _free_port()
+        free, self.guarded_port, controller = free_ports(3)
+        self.port = port or free
         self.ca_file = directory / "ca.pem"
         self._process: subprocess.Popen[bytes] | None = None
         java = shutil.which("java")
@@ -68,7 +70,7 @@ class Broker:
         logging.write_text(_LOGGING.format(directory=directory))
         self._properties = directory / "server.properties"
         self._properties.write_text(
-            _PROPERTIES.format(port=self.port, guarded=self.guarded_port, controller=_free_port(), directory=directory)
+            _PROPERTIES.format(port=self.port, guarded=self.guarded_port, controller=controller, directory=directory)
         )
         self._make_certificate()
         options = ["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Dlog4j.configurationFile={logging}"]
@@ -141,10 +143,3 @@ class Broker:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -20,7 +20,7 @@ from service.settings import Settings
 from service.store.embedded import EmbeddedPostgres
 from service.store.engine import describe
 from service.store.migrate import migrate
-from service.supervisor import Role, Supervisor, free_port
+from service.supervisor import Role, Supervisor, free_ports
 from service.telemetry import configure_logging
 
 READY_TIMEOUT_S = 60.0
@@ -81,7 +81,7 @@ async def _postgres(settings: Settings, console: Console) -> AsyncIterator[tuple
 def _roles(settings: Settings, url: str) -> list[Role]:
     common = {"TIDEGAUGE_DATABASE_URL": url, "TIDEGAUGE_DATA": str(settings.data.resolve())}
     names = ["aggregate", "evaluate", *(["source"] if settings.source_bootstrap else [])]
-    others = {name: free_port() for name in names}
+    others = dict(zip(names, free_ports(len(names)), strict=True))
     siblings = ",".join(f"{name}=http://127.0.0.1:{port}/metrics" for name, port in others.items())
     roles = [
         Role(name, [name], common | {"TIDEGAUGE_OPS_PORT": str(port), "POLARS_MAX_THREADS": "1"}) for name, port in others.items()

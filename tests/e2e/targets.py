@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from service.store.embedded import EmbeddedPostgres
-from service.supervisor import free_port
+from service.supervisor import free_port, free_ports
 from tests.broker import Broker
 from tests.e2e.harness import Installation
 
@@ -47,7 +47,7 @@ class Targets:
         self.installation = installation
         self.chance = random.Random(0)
         """Decides which connection's process is meant."""
-        self.roles = {name: Role(name.partition("-")[0], free_port()) for name in roles}
+        self.roles = {name: Role(name.partition("-")[0], port) for name, port in zip(roles, free_ports(len(roles)), strict=True)}
         self.ended: list[str] = []
         """What ended by itself after it had been up, which nothing ever should."""
         self._postgres = postgres

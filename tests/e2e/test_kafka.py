@@ -48,8 +48,13 @@ async def test_what_waits_in_kafka_is_seen_and_consumed_and_the_usual_tools_show
     assert client.get("/v1/kpis/requests", window="1h")["value"] == EVENTS
     assert f"stored {EVENTS} " in on_kafka.run("check").stdout
     address = f"http://127.0.0.1:{operations}"
-    until(lambda: httpx.get(f"{address}/readyz", trust_env=False).is_success)
-    until(lambda: 'tidegauge_aggregate_lag_events{partition="2"} 0.0' in httpx.get(f"{address}/metrics", trust_env=False).text)
+    until(lambda: httpx.get(f"{address}/readyz", trust_env=False, timeout=60).is_success)
+    until(
+        lambda: (
+            'tidegauge_aggregate_lag_events{partition="2"} 0.0'
+            in httpx.get(f"{address}/metrics", trust_env=False, timeout=60).text
+        )
+    )
     for role in ("aggregate", "evaluate", "api"):
         assert on_kafka.stop(role) == 0, on_kafka.log(role)
     assert await committed(kafka, on_kafka.environment["TIDEGAUGE_KAFKA_TOPIC_PREFIX"]) > 0

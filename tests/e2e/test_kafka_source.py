@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from service.demo.client import Client
-from service.supervisor import free_port
+from service.supervisor import free_ports
 from tests.broker import Broker
 from tests.e2e import topics
 from tests.e2e.harness import Installation, kafka_settings
@@ -87,7 +87,7 @@ def until(true: Any, timeout_s: float = TIMEOUT_S) -> None:
 def read_by(port: int) -> float:
     """How many partitions a source reads, as its /metrics say."""
     try:
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False, timeout=60).text
     except httpx.HTTPError:
         return -1
     found = re.search(r"^tidegauge_source_partitions (\S+)$", text, re.MULTILINE)
@@ -96,7 +96,7 @@ def read_by(port: int) -> float:
 
 def ready(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).is_success
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False, timeout=60).is_success
     except httpx.HTTPError:
         return False
 
@@ -131,7 +131,7 @@ def test_two_sources_share_a_topic_and_hand_it_over_without_reading_anything_twi
 ) -> None:
     topic = topics.made(kafka, PARTITIONS)
     with running(database_url, tmp_path, topic) as (installation, client):
-        ports = {name: free_port() for name in ("source-1", "source-2")}
+        ports = dict(zip(("source-1", "source-2"), free_ports(2), strict=True))
         with Team(topic) as team:
             installation.start("source", "source-1", ops_port=str(ports["source-1"]))
             until(lambda: read_by(ports["source-1"]) == PARTITIONS)

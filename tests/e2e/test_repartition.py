@@ -135,7 +135,7 @@ def test_while_a_log_is_sealed_events_are_answered_with_503_and_queries_with_fig
     while True:
         number += 1
         body = event | {"id": f"n{number}", "data": {"feature": "a"}}
-        answer = httpx.post(f"{running.address}/v1/events", json=body, headers=headers, trust_env=False)
+        answer = httpx.post(f"{running.address}/v1/events", json=body, headers=headers, trust_env=False, timeout=60)
         if answer.status_code == 503:
             break
         assert answer.status_code == 202, answer.text

@@ -105,7 +105,9 @@ def test_a_first_start_replays_the_pilot_week_and_a_second_one_finds_it_again(up
     up.until(lambda: "curl -s" in up.said(), "the figures are shown again")
     assert "Replaying" not in up.said()
     reader = {"authorization": f"Bearer {demo['read_key']}"}
-    found = httpx.get(f"{up.address}/v1/kpis/dau/series?start={demo['monday']}&step=1d", headers=reader, trust_env=False).json()
+    found = httpx.get(
+        f"{up.address}/v1/kpis/dau/series?start={demo['monday']}&step=1d", headers=reader, trust_env=False, timeout=60
+    ).json()
     assert [point["value"] for point in found["points"]][:7] == pilot.expected()["dau"]
     assert up.stop() == 0
 

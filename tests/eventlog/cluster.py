@@ -9,6 +9,7 @@ import time
 import uuid
 from pathlib import Path
 
+from service.supervisor import free_ports
 from tests.broker import JARS
 
 NODES = (1, 2, 3)
@@ -42,10 +43,11 @@ class Cluster:
         if java is None or not JARS.is_dir():
             raise RuntimeError("these tests need a Kafka broker: run deploy/install-tools.sh, which fetches it, or `make tools`")
         self._java = [java, "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{JARS}/*"]
-        self._ports = {node: _free_port() for node in NODES}
+        ports = free_ports(2 * len(NODES))
+        self._ports = dict(zip(NODES, ports, strict=False))
         self._directories = {node: directory / str(node) for node in NODES}
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
-        controllers = {node: _free_port() for node in NODES}
+        controllers = dict(zip(NODES, ports[len(NODES) :], strict=True))
         voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in controllers.items())
         identity = str(uuid.uuid4())
         for node, place in self._directories.items():
@@ -99,10 +101,3 @@ class Cluster:
         with socket.socket() as probe:
             probe.settimeout(1.0)
             return probe.connect_ex(("127.0.0.1", self._ports[node])) == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -56,7 +56,7 @@ async def counters_held(connection: asyncpg.Connection) -> AsyncIterator[None]:
 
 async def backends_waiting(connection: asyncpg.Connection, count: int) -> list[int]:
     """The backends of appends, once so many of them wait for a lock."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             await connection.execute("select pg_stat_clear_snapshot()")
             rows = await connection.fetch(

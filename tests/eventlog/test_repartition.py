@@ -145,7 +145,9 @@ async def test_an_append_is_before_the_seal_or_refused(place: Place) -> None:
                 acknowledged += 2
 
     appending = [asyncio.create_task(append(number)) for number in range(4)]
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(60):
+        while acknowledged < len(appending):  # noqa: ASYNC110  # appenders set no event
+            await asyncio.sleep(0.01)
     async with place.pool.acquire() as connection:
         now, _ = await repartition.stand(connection)
         begun = await repartition.begin(connection, now, log_kind="postgres", partitions=2)

@@ -37,7 +37,7 @@ def app_of(stage: Stage, *, max_series: int = 1_000, token: str = "") -> FastAPI
 
 @asynccontextmanager
 async def speaking(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(app) as address, httpx.AsyncClient(base_url=address, trust_env=False) as client:
+    async with serving(app) as address, httpx.AsyncClient(base_url=address, trust_env=False, timeout=60) as client:
         yield client
 
 

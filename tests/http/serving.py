@@ -34,7 +34,7 @@ async def raw(address: str, *pieces: bytes) -> bytes:
     answer = b""
     # A server that refuses may close before it has read everything.
     with contextlib.suppress(ConnectionError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             for piece in pieces:
                 writer.write(piece)
                 await writer.drain()

@@ -90,7 +90,7 @@ def telemetry() -> Telemetry:
 @pytest.fixture
 async def client(telemetry: Telemetry) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(title="test", routers=[router], telemetry=telemetry)
-    async with serving(app) as address, httpx.AsyncClient(base_url=address) as client:
+    async with serving(app) as address, httpx.AsyncClient(base_url=address, timeout=60) as client:
         yield client
 
 
@@ -100,7 +100,7 @@ async def guarded(database_url: str, telemetry: Telemetry) -> AsyncIterator[http
     pool = await create_pool(database_url, max_size=2)
     keyring = Keyring(pool, SystemClock(), refresh_s=5)
     app = create_app(title="test", routers=[router], telemetry=telemetry, keyring=keyring)
-    async with serving(app) as address, httpx.AsyncClient(base_url=address) as client:
+    async with serving(app) as address, httpx.AsyncClient(base_url=address, timeout=60) as client:
         yield client
     await pool.close()
 

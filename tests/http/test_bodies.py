@@ -22,17 +22,24 @@ GZIP = {"Content-Encoding": "gzip"}
 
 @pytest.fixture
 def bodies() -> BodyReader:
-    return BodyReader(max_bytes=LIMIT, max_held_bytes=LIMIT, timeout_s=0.5)
+    return BodyReader(max_bytes=LIMIT, max_held_bytes=LIMIT, timeout_s=2.0)
 
 
 @pytest.fixture
-def app(bodies: BodyReader) -> FastAPI:
+def let_go() -> asyncio.Event:
+    """Set when a request that holds its body may answer."""
+    return asyncio.Event()
+
+
+@pytest.fixture
+def app(bodies: BodyReader, let_go: asyncio.Event) -> FastAPI:
     router = APIRouter()
 
     @router.post("/")
     async def echo(request: Request) -> Response:
         async with bodies.body(request) as body:
-            await asyncio.sleep(float(request.query_params.get("hold_s", 0)))
+            if "hold" in request.query_params:
+                await let_go.wait()
             return Response(body)
 
     return create_app(title="test", routers=[router], telemetry=Telemetry("test"))
@@ -46,8 +53,15 @@ async def address(app: FastAPI) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def client(address: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=address) as client:
+    async with httpx.AsyncClient(base_url=address, timeout=60) as client:
         yield client
+
+
+async def until_held(bodies: BodyReader, size: int) -> None:
+    """Until bodies of so many bytes are held."""
+    async with asyncio.timeout(60):
+        while bodies._held_bytes != size:  # noqa: ASYNC110  # bodies set no event
+            await asyncio.sleep(0.005)
 
 
 async def chunks(body: bytes, size: int) -> AsyncIterator[bytes]:
@@ -135,11 +149,14 @@ async def test_a_body_that_does_not_come_is_408(address: str) -> None:
     assert b"408" in (await raw(address, head))
 
 
-async def test_bodies_that_are_too_many_together_are_503(client: httpx.AsyncClient, bodies: BodyReader) -> None:
-    held = asyncio.create_task(client.post("/?hold_s=0.4", content=b"x" * LIMIT))
-    await asyncio.sleep(0.2)
+async def test_bodies_that_are_too_many_together_are_503(
+    client: httpx.AsyncClient, bodies: BodyReader, let_go: asyncio.Event
+) -> None:
+    held = asyncio.create_task(client.post("/?hold=1", content=b"x" * LIMIT))
+    await until_held(bodies, LIMIT)
     answer = await client.post("/", content=b"x" * LIMIT)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    let_go.set()
     assert (await held).status_code == 200
     assert (await client.post("/", content=b"x" * LIMIT)).status_code == 200
     assert bodies._held_bytes == 0
@@ -150,9 +167,7 @@ async def test_a_client_that_leaves_in_the_middle_frees_what_it_held(address: st
     _, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + b"x" * 500)
     await writer.drain()
-    await asyncio.sleep(0.1)
-    assert bodies._held_bytes == 500
+    await until_held(bodies, 500)
     writer.close()
     await writer.wait_closed()
-    await asyncio.sleep(0.1)
-    assert bodies._held_bytes == 0
+    await until_held(bodies, 0)

@@ -11,7 +11,10 @@ from tests.http.serving import serving
 
 async def test_the_docs_load_everything_from_here() -> None:
     app = create_app(title="tidegauge", routers=[], telemetry=Telemetry("test"))
-    async with serving(app) as address, httpx.AsyncClient(base_url=address, trust_env=False, follow_redirects=True) as client:
+    async with (
+        serving(app) as address,
+        httpx.AsyncClient(base_url=address, trust_env=False, timeout=60, follow_redirects=True) as client,
+    ):
         page = await client.get("/")
         assert page.url.path == "/docs"
         loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)

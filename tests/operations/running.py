@@ -20,7 +20,7 @@ from service.wiring import base as wiring
 from service.wiring.api import api
 from tests.http.serving import serving
 
-CONSUMED_TIMEOUT_S = 20.0
+CONSUMED_TIMEOUT_S = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,10 @@ async def running(database_url: str, settings: Settings) -> AsyncIterator[Runnin
         tasks.append(asyncio.create_task(worker.run()))
         try:
             headers = {"authorization": f"Bearer {keys['read']}"}
-            async with serving(app) as address, httpx.AsyncClient(base_url=address, headers=headers, trust_env=False) as client:
+            async with (
+                serving(app) as address,
+                httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, timeout=60) as client,
+            ):
                 yield Running(base, tenant, keys, client, waiting, worker)
         finally:
             await worker.stop()

@@ -20,6 +20,7 @@ from service.supervisor import free_port
 from tests.e2e.harness import Installation, send
 from tests.operations.events import SOURCE, request, usage
 
+ENOUGH = 20  # events sent before the API is stopped
 ABSENT_WHILE_ALL_IS_WELL = {
     # Counters of what went wrong have no series until it does.
     "tidegauge_dead_letters",
@@ -62,13 +63,13 @@ def operations(installation: Installation, role: str, name: str = "") -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def ready(address: str, *, within_s: float = 30.0) -> dict[str, Any]:
+def ready(address: str, *, within_s: float = 120.0) -> dict[str, Any]:
     """What /readyz says once it is ready."""
     deadline = time.monotonic() + within_s
     said: Any = "no answer"
     while time.monotonic() < deadline:
         try:
-            answer = httpx.get(f"{address}/readyz", timeout=5, trust_env=False)
+            answer = httpx.get(f"{address}/readyz", timeout=10, trust_env=False)
         except httpx.HTTPError:
             time.sleep(0.05)
             continue
@@ -86,7 +87,7 @@ def test_every_role_says_whether_each_of_its_parts_is_ready(installation: Instal
     installation.wait_until_ready()
     assert ready(installation.address)["parts"] == dict.fromkeys(("database", "log", "appender", "kpis"), "ready")
     parts = ready(first)["parts"]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while parts["leases"] != "holds 4 of 4 partitions, 0 are held by nobody":
         assert time.monotonic() < deadline, parts
         time.sleep(0.1)
@@ -97,10 +98,29 @@ def test_every_role_says_whether_each_of_its_parts_is_ready(installation: Instal
     assert said[0] == "holds the lease"
     assert said[1].startswith("stands by for ")
     for address in (installation.address, first, *evaluators):
-        assert httpx.get(f"{address}/healthz", trust_env=False).json() == {"status": "ok"}
+        assert httpx.get(f"{address}/healthz", trust_env=False, timeout=60).json() == {"status": "ok"}
     shown = installation.run("status").stdout
     assert "stands by" in shown
     assert "the lease" in shown
+
+
+def page(address: str) -> str:
+    """One page of metrics; without a path it is the role's own."""
+    url = address if address.count("/") > 2 else f"{address}/metrics"
+    return httpx.get(url, trust_env=False, timeout=60).text
+
+
+def unfilled(pages: dict[str, str]) -> set[str]:
+    """The metrics that no role has a value of, but for those that only have one when something is wrong."""
+    lines = [line for text in pages.values() for line in text.splitlines()]
+    series = {line.partition(" ")[0].partition("{")[0] for line in lines if not line.startswith("#")}
+    names = {line.split(" ")[2] for line in lines if line.startswith("# TYPE tidegauge")}
+    families = {name: name.removesuffix("_total").removesuffix("_created") for name in names}
+    return {
+        name
+        for name, family in families.items()
+        if family not in ABSENT_WHILE_ALL_IS_WELL and not series & {name, f"{name}_count"}
+    }
 
 
 def test_every_metric_is_filled_and_promtool_likes_every_role_s_page(installation: Installation) -> None:
@@ -111,24 +131,20 @@ def test_every_metric_is_filled_and_promtool_likes_every_role_s_page(installatio
     send(client, [request("r1"), request("r1"), usage("u1"), request("odd", data={**request("")["data"], "new": 1})])
     for role in ("aggregate", "evaluate"):
         ready(roles[role])
-    time.sleep(2.5)
-    series: set[str] = set()
-    names: set[str] = set()
-    for role, address in roles.items():
-        text = httpx.get(f"{address}/metrics", trust_env=False).text
+    deadline = time.monotonic() + 120
+    while missing := unfilled(pages := {role: page(address) for role, address in roles.items()}):
+        assert time.monotonic() < deadline, missing
+        time.sleep(0.1)
+    for role, text in pages.items():
         done = subprocess.run(
             ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=60, check=False
         )
         assert done.stdout + done.stderr == "", role
         assert f'tidegauge_build_info{{role="{role}"' in text
-        series |= {line.partition(" ")[0].partition("{")[0] for line in text.splitlines() if not line.startswith("#")}
-        names |= {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE tidegauge")}
-    for name in names:
-        family = name.removesuffix("_total").removesuffix("_created")
-        if family not in ABSENT_WHILE_ALL_IS_WELL:
-            assert series & {name, f"{name}_count"}, name
-    kpis = httpx.get(f"{installation.address}/metrics/kpis", trust_env=False).text
-    assert 'tidegauge_requests{tenant="acme",window="5m"} 2.0' in kpis
+    deadline = time.monotonic() + 120
+    while 'tidegauge_requests{tenant="acme",window="5m"} 2.0' not in (kpis := page(f"{installation.address}/metrics/kpis")):
+        assert time.monotonic() < deadline, kpis
+        time.sleep(0.1)
     done = subprocess.run(["promtool", "check", "metrics"], input=kpis, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout + done.stderr == ""
 
@@ -141,7 +157,7 @@ def test_a_stopped_api_answers_what_it_took_in_and_loses_nothing(installation: I
     refused = threading.Event()
 
     def keep_sending(sender: int) -> None:
-        with httpx.Client(base_url=installation.address, trust_env=False, timeout=20) as client:
+        with httpx.Client(base_url=installation.address, trust_env=False, timeout=60) as client:
             for number in range(100_000):
                 name = f"{sender}-{number}"
                 try:
@@ -157,14 +173,16 @@ def test_a_stopped_api_answers_what_it_took_in_and_loses_nothing(installation: I
     senders = [threading.Thread(target=keep_sending, args=(number,), daemon=True) for number in range(4)]
     for each in senders:
         each.start()
-    time.sleep(1.0)
+    deadline = time.monotonic() + 120
+    while len(accepted) <= ENOUGH:
+        assert time.monotonic() < deadline, accepted
+        time.sleep(0.05)
     assert installation.stop("api") == 0
     for each in senders:
-        each.join(30)
+        each.join(120)
     assert refused.is_set()
-    assert len(accepted) > 20
     installation.start("aggregate")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while (report := asyncio.run(counted(database_url))).pending:
         assert time.monotonic() < deadline, report
         time.sleep(0.1)
@@ -179,7 +197,7 @@ def test_logs_are_one_event_a_line_and_hold_no_key_and_no_body(installation: Ins
     installation.wait_until_ready()
     key = asyncio.run(new_key(database_url, ["ingest", "read"]))
     headers = {"authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=installation.address, headers=headers, trust_env=False) as client:
+    with httpx.Client(base_url=installation.address, headers=headers, trust_env=False, timeout=60) as client:
         client.post("/v1/events", json=usage("private-id", subject="private-user", data={"feature": ""}))
         client.post("/v1/events", content=b'{"private-body"', headers={"content-type": "application/json"})
         client.get("/v1/kpis/nothing")

@@ -86,7 +86,7 @@ async def test_processes_that_start_at_once_make_them_once(empty: asyncpg.Connec
 async def test_making_partitions_waits_for_no_reader_or_writer(empty: asyncpg.Connection, database_url: str) -> None:
     await ensure_partitions(empty, now_us=NOW, settings=SETTINGS)
     other = await asyncpg.connect(database_url)
-    async with other.transaction(), asyncio.timeout(3):
+    async with other.transaction(), asyncio.timeout(60):
         await other.execute(INSERTS["fact_minute"], to_datetime(NOW))
         assert await ensure_partitions(empty, now_us=NOW + DAY, settings=SETTINGS) != []
     await other.close()
