@@ -1,149 +1,125 @@
-"""Scores of customers as people read them: one account's health and churn risk with their reasons, and the portfolio by band."""
+"""All customers by churn risk: bands, reasons, moves and retention between bands, risk beside what is at stake."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from decimal import Decimal
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
-from service.catalog import Window
-from service.catalog.scores import Place, Scene
+from service.catalog import Kpi, Window
+from service.catalog.runner import scene
+from service.catalog.score_churn import MONTH, churn_risks
+from service.catalog.score_health import healths
+from service.catalog.scores import Scene, ending
+from service.catalog.scoring import CHURN_RISK
+from service.catalog.windows import window_earlier
+from service.clock import DAY
 from service.domain.churn import BANDS, ChurnRisk
-from service.domain.health import CATEGORY_POINTS, Health
-from service.expose.answers import Body, number
+from service.domain.health import Health
+from service.domain.localtime import CalendarUnit
+from service.expose.answers import Body
+from service.expose.ground import Ground
 from service.expose.moments import rfc3339
-from service.store.standings import Standing
+from service.expose.score_bodies import risk_body
+from service.expose.stakes import matrix, money, part, retained
+from service.store.engine import Connection
+from service.store.history import means
+from service.store.standings import Standing, Worth, worths
 
-NOW, BEFORE = 0, 1
-"""Keys of the window that is asked for and of the one it is compared with."""
+NOW, BEFORE, QUARTER_AGO = 0, 1, 2
+"""Keys of the window that is asked for, of the one a week earlier, and of the one that retention is counted from."""
+MEAN_DAYS: Final = 90
+Risks = Mapping[str, ChurnRisk]
+Customers = Mapping[str, Standing]
 
 
-def pair(window: Window, before: Window) -> list[Window]:
-    """Both windows under their keys."""
-    return [replace(window, key=NOW), replace(before, key=BEFORE)]
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """Customers with their risk at three instants, and what else is known of those of now."""
 
+    windows: Sequence[Window]
+    customers: Sequence[Customers]
+    """By account, as of each window's end."""
+    risks: Sequence[Risks]
+    healths: Mapping[str, Health]
+    means: Mapping[str, float]
+    """The mean risk of 90 days, by account."""
+    worths: Sequence[Worth]
 
-def health_body(health: Health, before: Health | None) -> Body:
-    """A health score with its categories and every point that is lost."""
-    lost = [(kpi.lost, category.name, kpi.kpi) for category in health.categories for kpi in category.kpis if kpi.lost]
-    return {
-        "score": health.score,
-        "band": health.band,
-        "partial": health.is_partial,
-        "before": None if before is None else before.score,
-        "categories": [
+    def body(self, *, limit: int) -> Body:
+        """As JSON, with the customers at the highest risk first."""
+        now, before = self.risks[NOW], self.risks[BEFORE]
+        customers = self.customers[NOW]
+        bands = {band: [name for name in now if now[name].band == band] for band, _ in reversed(BANDS)}
+        ordered = sorted(now, key=lambda account: (-now[account].score, account))
+        return {
+            "at": rfc3339(self.windows[NOW].until_us),
+            "before": rfc3339(self.windows[BEFORE].until_us),
+            "retained_from": rfc3339(self.windows[QUARTER_AGO].until_us),
+            "customers": len(now),
+            "bands": [{"band": band, **part(names, customers)} for band, names in bands.items()],
+            "reasons": _reasons(now, customers),
+            "moves": _moves(before, now),
+            "retention": self._retention(),
+            "matrix": matrix(now, customers, self.worths),
+            "accounts": [self._account(name) for name in ordered[:limit]],
+        }
+
+    def _retention(self) -> list[Body]:
+        """Of the customers of each band a quarter ago, those that still are, and what they still pay."""
+        then = self.risks[QUARTER_AGO]
+        return [
             {
-                "category": category.name,
-                "points": _points(category.points),
-                "of": CATEGORY_POINTS,
-                "kpis": [
-                    {
-                        "kpi": kpi.kpi,
-                        "value": kpi.value,
-                        "target": kpi.target,
-                        "score": kpi.score,
-                        "lost": _points(kpi.lost),
-                        "reason": kpi.reason or None,
-                    }
-                    for kpi in category.kpis
-                ],
+                "band": band,
+                **retained([name for name in then if then[name].band == band], self.customers[QUARTER_AGO], self.customers[NOW]),
             }
-            for category in health.categories
-        ],
-        "lost": [
-            {"kpi": kpi, "category": category, "points": _points(points)}
-            for points, category, kpi in sorted(lost, key=lambda each: (-each[0], each[2]))
-        ],
-    }
+            for band, _ in reversed(BANDS)
+        ]
+
+    def _account(self, name: str) -> Body:
+        health = self.healths.get(name)
+        return {
+            "account": name,
+            "churn_risk": risk_body(self.risks[NOW][name], self.risks[BEFORE].get(name)),
+            "mean_90d": self.means.get(name),
+            "health": None if health is None else {"score": health.score, "band": health.band},
+            "mrr": money(self.customers[NOW][name]),
+        }
 
 
-def risk_body(risk: ChurnRisk, before: ChurnRisk | None) -> Body:
-    """A churn risk with every factor."""
-    return {
-        "score": risk.score,
-        "band": risk.band,
-        "reasons": [
-            {"name": reason.name, "points": reason.points, "reason": reason.sentence, "value": reason.value}
-            for reason in risk.reasons
-        ],
-        "before": None if before is None else {"score": before.score, "band": before.band},
-    }
+async def read_portfolio(connection: Connection, kpis: Mapping[str, Kpi], ground: Ground, window: Window) -> Portfolio:
+    """The portfolio as of a window's end, beside a week and a quarter earlier."""
+    windows = [replace(each, key=key) for key, each in enumerate((window, *(_earlier(window, of) for of in ("week", "quarter"))))]
+    of = scene(connection, kpis, windows, None, ground.declared(window), ground.kept)
+    risks, standing = await churn_risks(of), await of.customers()
+    month: Scene = replace(of, windows=[ending(windows[NOW], MONTH)])
+    places = [(ground.tenant, each.key) for each in windows]
+    customers = [{one.account: one for one in standing[place]} for place in places]
+    from_us = window.until_us - MEAN_DAYS * DAY
+    return Portfolio(
+        windows,
+        customers,
+        [risks[place] for place in places],
+        (await healths(month, split=True))[ground.tenant, NOW],
+        await means(connection, ground.tenant, CHURN_RISK, from_us=from_us, until_us=window.until_us),
+        await worths(connection, ground.tenant, window.until_us, list(customers[NOW])),
+    )
 
 
-async def portfolio_body(
-    scene: Scene,
-    risks: Mapping[Place, Mapping[str, ChurnRisk]],
-    healths: Mapping[Place, Mapping[str, Health]],
-    means: Mapping[str, float],
-    *,
-    limit: int,
-) -> Body:
-    """All customers by their risk, those at the highest first; bands and reasons with their share of MRR; moves between bands."""
-    window = scene.windows[NOW]
-    now, before = (risks[window.tenant, key] for key in (NOW, BEFORE))
-    customers = {one.account: one for one in (await scene.customers())[window.tenant, NOW]}
-    health = healths[window.tenant, NOW]
-    ordered = sorted(now, key=lambda account: (-now[account].score, account))
+def _moves(before: Risks, now: Risks) -> list[Body]:
+    """How many customers went from one band to another; who was none a week ago has not moved."""
     moves = Counter((before[account].band, risk.band) for account, risk in now.items() if account in before)
-    return {
-        "at": rfc3339(window.until_us),
-        "before": rfc3339(scene.windows[BEFORE].until_us),
-        "customers": len(now),
-        "bands": [
-            {"band": band, **_part([name for name in now if now[name].band == band], customers)} for band, _ in reversed(BANDS)
-        ],
-        "reasons": _reasons(now, customers),
-        "moves": [{"from": start, "to": end, "customers": n} for (start, end), n in sorted(moves.items()) if start != end],
-        "accounts": [
-            {
-                "account": name,
-                "churn_risk": risk_body(now[name], before.get(name)),
-                "mean_90d": means.get(name),
-                "health": None if name not in health else {"score": health[name].score, "band": health[name].band},
-                "mrr": _money(customers[name]),
-            }
-            for name in ordered[:limit]
-        ],
-    }
+    return [{"from": start, "to": end, "customers": n} for (start, end), n in sorted(moves.items()) if start != end]
 
 
-def _reasons(risks: Mapping[str, ChurnRisk], customers: Mapping[str, Standing]) -> list[Body]:
+def _reasons(risks: Risks, customers: Customers) -> list[Body]:
     """Every factor with the customers that it applies to, the commonest first."""
     having: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for account, risk in risks.items():
         for reason in risk.reasons:
             having[reason.name, reason.sentence].append(account)
     ordered = sorted(having.items(), key=lambda each: (-len(each[1]), each[0]))
-    return [{"name": name, "reason": sentence, **_part(accounts, customers)} for (name, sentence), accounts in ordered]
+    return [{"name": name, "reason": sentence, **part(accounts, customers)} for (name, sentence), accounts in ordered]
 
 
-def _part(accounts: Sequence[str], customers: Mapping[str, Standing]) -> Body:
-    """How many customers of all, and their MRR by currency, with its share."""
-    ours, whole = _by_currency(customers[name] for name in accounts), _by_currency(customers.values())
-    return {
-        "customers": len(accounts),
-        "share": len(accounts) / len(customers) if customers else None,
-        "mrr": [
-            {"currency": currency, "amount": number(amount), "share": float(amount / total) if total else None}
-            for currency, total in sorted(whole.items())
-            for amount in (ours.get(currency, Decimal(0)),)
-        ],
-    }
-
-
-def _by_currency(customers: Iterable[Standing]) -> dict[str, Decimal]:
-    sums: dict[str, Decimal] = {}
-    for one in customers:
-        if one.mrr:
-            amount, _, currency = one.mrr.partition(" ")
-            sums[currency] = sums.get(currency, Decimal(0)) + Decimal(amount)
-    return sums
-
-
-def _money(one: Standing) -> dict[str, Any] | None:
-    amounts = _by_currency([one])
-    return next(({"amount": number(amount), "currency": currency} for currency, amount in amounts.items()), None)
-
-
-def _points(points: Decimal | None) -> float | None:
-    return None if points is None else float(points)
+def _earlier(window: Window, period: CalendarUnit) -> Window:
+    return window_earlier(window, period, whole_days=True)

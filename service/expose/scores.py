@@ -14,28 +14,27 @@ from starlette.responses import Response
 from service.catalog import Catalog, Kpi, Window, catalog_of
 from service.catalog.comparing import part_before
 from service.catalog.runner import scene
-from service.catalog.score_churn import MONTH, churn_risks
+from service.catalog.score_churn import churn_risks
 from service.catalog.score_health import healths
-from service.catalog.scores import Scene, ending
+from service.catalog.scores import Scene
 from service.catalog.scoring import CHURN_RISK, HEALTH
 from service.catalog.windows import window_earlier
-from service.clock import DAY, Clock
+from service.clock import Clock
 from service.errors import NotFound
 from service.expose import documents
 from service.expose.answers import Body, window_body
 from service.expose.asking import Asker, read_window
 from service.expose.ground import Ground, Grounds
 from service.expose.moments import rfc3339
-from service.expose.portfolio import BEFORE, NOW, health_body, pair, portfolio_body, risk_body
+from service.expose.portfolio import BEFORE, NOW, read_portfolio
+from service.expose.score_bodies import health_body, risk_body
 from service.http.auth import Principal, require
 from service.http.openapi import problem_response
 from service.settings import Settings
 from service.store.engine import Connection
-from service.store.history import means
 
 Reader = Annotated[Principal, Depends(require("read"))]
 MAX_CUSTOMERS: Final = 1_000
-MEAN_DAYS: Final = 90
 _RESPONSES: documents.Responses = {404: problem_response("There is no such customer as of that time")}
 _Limit = Annotated[int, Query(ge=1, le=MAX_CUSTOMERS, description="Most customers listed, those at the highest risk first")]
 
@@ -55,7 +54,7 @@ class Scores:
         async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             ground = await self._ground(connection, principal)
             kpi, window = self._asked(HEALTH, request.query_params, ground)
-            of = self._scene(connection, ground, pair(window, part_before(kpi, window)), (account,))
+            of = self._scene(connection, ground, _pair(window, part_before(kpi, window)), (account,))
             found = await healths(of, split=True)
         now, before = (found[ground.tenant, key].get(account) for key in (NOW, BEFORE))
         if now is None:
@@ -79,11 +78,8 @@ class Scores:
         async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             ground = await self._ground(connection, principal)
             _, window = self._asked(CHURN_RISK, request.query_params, ground)
-            of = self._scene(connection, ground, _weeks(window), None)
-            risks, health = await churn_risks(of), await healths(_thirty_days(of), split=True)
-            from_us = window.until_us - MEAN_DAYS * DAY
-            by_account = await means(connection, ground.tenant, CHURN_RISK, from_us=from_us, until_us=window.until_us)
-            return await portfolio_body(of, risks, health, by_account, limit=limit)
+            kpis = catalog_of(self.catalog, ground.config(window)).kpis
+            return (await read_portfolio(connection, kpis, ground, window)).body(limit=limit)
 
     async def _ground(self, connection: Connection, principal: Principal) -> Ground:
         return await self.grounds.now(connection, principal.tenant, now_us=self.clock.now_us())
@@ -117,7 +113,9 @@ def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, settings: Sett
         del end  # documented here, read with the others
         return _json(await scores.churn(request, principal, account))
 
-    @made.get("/portfolio", summary="All customers by churn risk: bands, reasons, moves since a week ago, health")
+    @made.get(
+        "/portfolio", summary="All customers by churn risk: bands, reasons, moves since a week ago, retention, what is at stake"
+    )
     async def portfolio(request: Request, principal: Reader, end: documents.End = None, limit: _Limit = 100) -> Response:
         del end  # documented here, read with the others
         return _json(await scores.portfolio(request, principal, limit))
@@ -127,12 +125,12 @@ def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, settings: Sett
 
 def _weeks(window: Window) -> list[Window]:
     """The window, and the same a week earlier."""
-    return pair(window, window_earlier(window, "week", whole_days=True))
+    return _pair(window, window_earlier(window, "week", whole_days=True))
 
 
-def _thirty_days(of: Scene) -> Scene:
-    """The months that end where the windows do: health is of a month."""
-    return replace(of, windows=[ending(window, MONTH) for window in of.windows[:1]])
+def _pair(window: Window, before: Window) -> list[Window]:
+    """Both windows under their keys."""
+    return [replace(window, key=NOW), replace(before, key=BEFORE)]
 
 
 def _no_customer(account: str, window: Window) -> NotFound:

@@ -10,10 +10,11 @@ from service.catalog.comparing import changed, part_before
 from service.clock import to_datetime
 from service.domain.targets import Status
 from service.domain.trend import Change
-from service.expose.answers import unit_of
+from service.expose.answers import Body, unit_of
 from service.expose.moments import rfc3339
+from service.expose.portfolio import read_portfolio
 from service.expose.scorecards import scorecard_body
-from service.reports import layout, model, pictured, tables
+from service.reports import layout, model, pictured, portfolio, tables
 from service.reports.layout import Ask, Layout
 from service.reports.model import Block, Cell, Figure, Figures, Grid, Prose, Report, Section
 from service.reports.numbers import change_text, readable, target_text
@@ -44,6 +45,8 @@ class Builder:
     """By selector: each is asked for once."""
     _states: list[model.Status] = field(default_factory=list)
     """Of the scorecards."""
+    _portfolio: Body | None = None
+    """Read once, whatever parts of it are shown."""
 
     async def report(self, made_of: Layout, *, made_at_us: int) -> Report:
         """The whole report; raises NotFound for a KPI or scorecard that there is not."""
@@ -78,6 +81,8 @@ class Builder:
                 return await self._misses(ask, made_of)
             case layout.Blank():
                 return Prose(ask.name, ask.prompt, self.notes.get(ask.name, ""))
+            case layout.Portfolio():
+                return portfolio.block(ask, await self._risks())
             case _:
                 return await _READ[type(ask)](self.reader, ask)
 
@@ -114,6 +119,13 @@ class Builder:
         found = [await self._figure(each) for each in dict.fromkeys(one for ask in asks for one in ask.selectors)]
         missed = [each for status in (Status.RED, Status.YELLOW) for each in found if each.status == status]
         return Figures(ask.title, tuple(missed), "Everything that is judged meets its target.")
+
+    async def _risks(self) -> Body:
+        if self._portfolio is None:
+            reader = self.reader
+            read = await read_portfolio(reader.connection, reader.catalog.kpis, reader.ground, reader.window)
+            self._portfolio = read.body(limit=portfolio.MAX_CUSTOMERS)
+        return self._portfolio
 
     async def _scorecards(self, ask: layout.Scorecards) -> Grid:
         reader = self.reader

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 State = Literal["open", "mitigating", "closed"]
+Part = Literal["picture", "bands", "retention", "moves", "reasons", "matrix", "customers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,14 @@ class Incidents:
 
 
 @dataclass(frozen=True, slots=True)
+class Portfolio:
+    """One part of all customers' churn risk, as of the window's end."""
+
+    title: str
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
 class Blank:
     """A named blank for prose."""
 
@@ -95,7 +104,7 @@ class Blank:
     prompt: str
 
 
-Ask = Kpis | Split | Daily | Trend | HeatMap | Funnels | Scorecards | Misses | Items | Incidents | Blank
+Ask = Kpis | Split | Daily | Trend | HeatMap | Funnels | Scorecards | Misses | Items | Incidents | Portfolio | Blank
 
 
 @dataclass(frozen=True, slots=True)

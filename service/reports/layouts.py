@@ -14,6 +14,7 @@ from service.reports.layout import (
     Kpis,
     Layout,
     Misses,
+    Portfolio,
     Scorecards,
     Split,
     Trend,
@@ -253,6 +254,46 @@ MONTHLY = Layout(
     ),
 )
 
+PORTFOLIO = Layout(
+    name="portfolio",
+    title="Churn-risk portfolio",
+    window="week",
+    chapters=(
+        Chapter(
+            "Summary",
+            (
+                Blank("summary", "Who may leave, what that would cost, and what is done about it."),
+                Kpis("At a glance", ("customers", "mrr", "churn_risk", "churn_risk.red", "churn_risk.orange", "revenue_churn")),
+                Portfolio("Customers by band", "picture"),
+            ),
+        ),
+        Chapter(
+            "Bands",
+            (
+                Portfolio("By band", "bands"),
+                Portfolio("Moves since a week before", "moves"),
+                Portfolio("Who stayed of those of three months before", "retention"),
+            ),
+        ),
+        Chapter("Reasons", (Portfolio("What speaks against customers", "reasons"),)),
+        Chapter(
+            "What is at stake",
+            (
+                Portfolio("Risk, contract value and expansion", "matrix"),
+                Blank("priorities", "Whom to keep first, whom to win more of."),
+            ),
+        ),
+        Chapter("Customers at risk", (Portfolio("The highest risk first", "customers"),)),
+        Chapter(
+            "What is done",
+            (
+                Items("Interventions and risks", ("intervention", "risk")),
+                Blank("interventions", "What was tried, and what it did."),
+            ),
+        ),
+    ),
+)
+
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
-    {each.name: each for each in (WEEKLY, CUSTOMER, SLA, NPS, SUPPORT, IMPLEMENTATION, DAILY, MONTHLY)}
+    {each.name: each for each in (WEEKLY, CUSTOMER, SLA, NPS, SUPPORT, IMPLEMENTATION, DAILY, MONTHLY, PORTFOLIO)}
 )

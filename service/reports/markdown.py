@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from service.reports.model import Block, Cell, Figure, Figures, Grid, Picture, Prose, Report
 from service.reports.numbers import NO_VALUE, readable
 
-_MARKS = {"green": "🟢 green", "yellow": "🟡 yellow", "red": "🔴 red", "none": ""}
+_MARKS = {"green": "🟢 green", "yellow": "🟡 yellow", "orange": "🟠 orange", "red": "🔴 red", "none": ""}
 
 
 def to_markdown(report: Report) -> str:

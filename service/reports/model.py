@@ -4,7 +4,8 @@ from typing import Literal
 
 import msgspec
 
-Status = Literal["green", "yellow", "red", "none"]
+Status = Literal["green", "yellow", "orange", "red", "none"]
+"""Of what is judged; `orange` is a band of risk."""
 
 
 class Cell(msgspec.Struct, frozen=True, omit_defaults=True):

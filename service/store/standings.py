@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
-from service.store.dated import KNOWN, newest
+from service.store.dated import KNOWN, newest, newest_money
 from service.store.engine import Connection
 
 _KEY: Final = {"tenant": "i.tenant", "account": "k.who", "before_us": "i.at_us"}
@@ -31,6 +32,16 @@ select i.place, k.who as account, k.time_us as known_us,
 from unnest($1::int[], $2::int[], $3::bigint[], $4::bigint[]) as i(place, tenant, at_us, signals_from_us)
 join milestone k on k.tenant = i.tenant and {KNOWN} and k.time_us < i.at_us and ($5::text[] is null or k.who = any($5))
 order by i.place, k.who
+"""
+
+# What accounts' contracts are worth as of an instant, and what may be sold to them beside that.
+_WORTHS = f"""
+select k.who as account, c.amount as contract_value, c.currency as contract_currency,
+       e.amount as expansion, e.currency as expansion_currency
+from (select $1::int as tenant, $2::bigint as at_us) i
+cross join unnest($3::text[]) as k(who)
+left join lateral ({newest_money("contract_value", **_KEY)}) c on true
+left join lateral ({newest_money("expansion_potential", **_KEY)}) e on true
 """
 
 
@@ -72,3 +83,19 @@ async def standings(
         known = {name: value for name, value in row.items() if name not in {"place", "signals"}}
         found[row["place"]].append(Standing(**known, signals=tuple(row["signals"] or ())))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What an account's contract is worth, and what may be sold to it beside that: minor units, each with its currency."""
+
+    account: str
+    contract_value: Decimal | None
+    contract_currency: str | None
+    expansion: Decimal | None
+    expansion_currency: str | None
+
+
+async def worths(connection: Connection, tenant: int, at_us: int, accounts: Sequence[str]) -> list[Worth]:
+    """Of each of these accounts, as of an instant (microseconds since 1970)."""
+    return [Worth(**row) for row in await connection.fetch(_WORTHS, tenant, at_us, list(accounts))]

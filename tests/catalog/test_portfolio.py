@@ -154,3 +154,58 @@ async def test_a_week_ago_can_be_asked_for(portfolio: Portfolio) -> None:
     await customers(portfolio)
     body = await portfolio.get("/v1/accounts/sour/churn-risk", end="2025-11-12")
     assert (body["score"], body["at"]) == (20, "2025-11-12T00:00:00Z")
+
+
+async def test_retention_by_band_counts_who_stayed_of_those_a_quarter_ago_and_what_they_still_pay(portfolio: Portfolio) -> None:
+    long_ago, lately = NOW - 200 * DAY, NOW - 10 * DAY
+    async with portfolio.pool.acquire() as connection:
+        await tell(
+            connection,
+            portfolio.tenant,
+            *(Told(name, "status", "active", long_ago) for name in ("left", "stays", "less", "more", "euro")),
+            *(Told(name, "mrr", "1000 USD", long_ago) for name in ("left", "stays", "less", "more")),
+            Told("euro", "mrr", "1000 USD", long_ago),
+            *(
+                Told(name, f"signal.{signal}", "true", NOW - 100 * DAY)
+                for name in ("left", "stays")
+                for signal in ("contract_disputed", "stakeholder_departed")
+            ),
+            Told("left", "status", "churned", lately),
+            Told("less", "mrr", "400 USD", lately),
+            Told("more", "mrr", "1500 USD", lately),
+            Told("euro", "mrr", "900 EUR", lately),
+            Told("late", "status", "active", lately),
+        )
+    body = await portfolio.get("/v1/portfolio")
+    assert body["retained_from"] == "2025-08-20T00:00:00Z"
+    found = {each["band"]: (each["customers"], each["retained"], each["share"], each["mrr"]) for each in body["retention"]}
+    # Then nobody used it, which made 20: green for three of them. Who pays in another currency now pays nothing of what it was.
+    usd = {"currency": "USD"}
+    assert found == {
+        "green": (3, 3, 1.0, [usd | {"amount": 3000, "retained": 1400, "share": pytest.approx(1400 / 3000)}]),
+        "yellow": (0, 0, None, []),
+        "orange": (0, 0, None, []),
+        "red": (2, 1, 0.5, [usd | {"amount": 2000, "retained": 1000, "share": 0.5}]),
+    }
+
+
+async def test_risk_stands_beside_contract_value_and_expansion(portfolio: Portfolio) -> None:
+    await customers(portfolio)
+    async with portfolio.pool.acquire() as connection:
+        values = (("sour", "90000 USD"), ("idle", "10000 USD"), ("well", "500 EUR"))
+        rows = [(account, "contract_value", value) for account, value in values]
+        rows += [("sour", "expansion_potential", "0 USD"), ("idle", "expansion_potential", "70 USD")]
+        await connection.executemany(
+            "insert into state_history (tenant, kind, field, who, account, time_us, source, id, value)"
+            " values ($1, 'account', $3, $2, $2, $5, '/s', 'w-' || $3, $4)",
+            [(portfolio.tenant, account, field, value, NOW - 50 * DAY) for account, field, value in rows],
+        )
+    cells = (await portfolio.get("/v1/portfolio"))["matrix"]
+    # Euros are compared with euros; nothing to be sold is no potential.
+    assert [(each["band"], each["contract_value"], each["expansion"], each["customers"]) for each in cells] == [
+        ("red", "high", "none", 1),
+        ("green", "high", "none", 1),
+        ("green", "low", "high", 1),
+    ]
+    assert [each["mrr"][0]["share"] for each in cells] == [0.6, 0.1, 0.3]
+    assert sum(each["customers"] for each in cells) == 3

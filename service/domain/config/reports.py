@@ -21,7 +21,7 @@ _ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _ANY_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 Format = Literal["md", "html", "pdf", "json"]
-ReportName = Literal["weekly", "customer", "sla", "nps", "support", "implementation", "daily", "monthly"]
+ReportName = Literal["weekly", "customer", "sla", "nps", "support", "implementation", "daily", "monthly", "portfolio"]
 
 
 def check_schedule(text: str) -> str:
