@@ -27,6 +27,7 @@ COMMANDS = {
     "migrate": Place("roles", "migrate"),
     "tenants": Place("tenants", "app"),
     "keys": Place("keys", "app"),
+    "grafana-role": Place("grafana_role", "grafana_role"),
     "apply": Place("apply", "apply"),
     "config": Place("config", "app"),
     "import": Place("events", "import_events"),
