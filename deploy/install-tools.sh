@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # What the tests use beside Python: Prometheus with promtool, Alertmanager with amtool, openssl, a Kafka broker (Java, jars by Maven), Pango for
-# reports on paper, and what the examples for clients run on: kcat, Node with the CloudEvents SDK, k6. Never starts a service.
+# reports on paper, what the examples for clients run on (kcat, Node with the CloudEvents SDK, k6), and the checker of docker-compose.yml. Never starts a service.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 K6_VERSION=v1.8.1
+COMPOSE_SPEC_VERSION=v2.16.2
 jars=build/kafka/lib
 node=build/clients
 k6=build/k6/k6-$K6_VERSION
+compose=build/compose/compose-spec-$COMPOSE_SPEC_VERSION
 missing=()
 need() { command -v "$1" >/dev/null || missing+=("$2"); }
 need promtool prometheus
@@ -71,4 +73,14 @@ if [ ! -x "$k6" ]; then
   fi
   GOBIN="$PWD/build/k6" go install "go.k6.io/k6@$K6_VERSION"
   mv build/k6/k6 "$k6"
+fi
+
+# Its makers give the checker of the Compose Specification the name of its folder.
+if [ ! -x "$compose" ]; then
+  if ! command -v go >/dev/null; then
+    echo "The tests need the Compose Specification's checker $COMPOSE_SPEC_VERSION: install Go 1.24 or newer (https://go.dev/dl), with which it is built." >&2
+    exit 1
+  fi
+  GOBIN="$PWD/build/compose" go install "github.com/compose-spec/compose-go/v2/cmd@$COMPOSE_SPEC_VERSION"
+  mv build/compose/cmd "$compose"
 fi
