@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 # what its tests share is dear to set up.
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? 2 * n : 8)))
 
+# Tests start roles hundreds of times: what Python compiled once is kept, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
+
 run: export TIDEGAUGE_LOG_FORMAT ?= console
 run: export TIDEGAUGE_LOG_LEVEL ?= warning
 
