@@ -86,7 +86,7 @@ BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
 }
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "elapsed_months": ("wins", "declared"),
-    "costs": ("minutes", "quarters", "spans"),
+    "costs": ("wins", "minutes", "quarters", "spans"),
     "balances": ("wins",),
     "burned": ("costs", "elapsed_months", "accounts_at_end"),
 }

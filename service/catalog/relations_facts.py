@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
@@ -23,18 +24,27 @@ _NEWEST_COLUMNS = ("newest_us", "newest_source", "newest_id", "newest_value")
 def facts_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> str:
     """The relation `facts`: for every window and series the sums of its pieces, read by key alone.
 
-    The lateral sub-selects (an aggregate cannot be pulled up) keep Postgres from ever scanning a fact table:
-    it looks up one series and one span of time after the other.
+    The series of a tenant are looked up as one array: so Postgres walks through the index once a piece, from the span of time
+    of each series to that of the next one, where a look-up a series would start at the root anew. The lateral sub-selects
+    (an aggregate cannot be pulled up) keep it from ever scanning a fact table.
     """
     is_meter = head.facts is not None and head.facts.kind == "meter"
-    measures = _MEASURES + "".join(f", {_NEWEST.format(name)} as {name}" for name in _NEWEST_COLUMNS if is_meter)
+    newest = _NEWEST_COLUMNS if is_meter else ()
+    measures = _MEASURES + "".join(f", {_NEWEST.format(name)} as {name}" for name in newest)
+    columns = "".join(f", m.{name}" for name in ("n", "total", "least", "greatest", "histogram", *newest))
+    shown = _shown(head, by, filtered)
     branches = [
-        f"select {_series(head, by, filtered, pieces)}"
-        f" cross join lateral (select {measures} from {table} f"
-        f" where f.series = s.id and f.{column} >= p.lo and f.{column} < p.hi having count(*) > 0) m"
+        f"select {shown.columns}{columns}\nfrom {pieces} p{shown.groups} join chosen c on c.tenant = p.tenant\n"
+        f"cross join lateral (select f.series, {measures} from {table} f"
+        f" where f.series = any(c.ids) and f.{column} >= p.lo and f.{column} < p.hi group by f.series) m\n"
+        f"join series s on s.id = m.series{shown.of_groups}{shown.labels}"
         for pieces, table, column in _FACT_TABLES
     ]
-    return "\nunion all\n".join(branches)
+    chosen = (
+        "select s.tenant, array_agg(s.id) as ids from series s\n"
+        f"where s.tenant in (select w.tenant from wins w) and s.kind = '{shown.kind}'{shown.read} group by s.tenant"
+    )
+    return f"with chosen as materialized (\n{chosen}\n)\n" + "\nunion all\n".join(branches)
 
 
 def before_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> str:
@@ -48,34 +58,54 @@ def before_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> s
         ("fact_quarter", f"f.bucket >= p.start_at - interval '27 hours' and f.bucket < {quarter}", "f.bucket"),
         ("fact_minute", f"f.bucket >= {quarter} and f.bucket < p.start_at", "f.bucket"),
     )
+    shown, columns = _shown(head, by, filtered), ", ".join(f"m.{name}" for name in _NEWEST_COLUMNS)
     branches = [
-        f"select {_series(head, by, filtered, 'wins')}"
-        f" cross join lateral (select {', '.join(f'f.{name}' for name in _NEWEST_COLUMNS)} from {table} f"
-        f" where f.series = s.id and {span} order by {order} desc limit 1) m"
-        " where 'change' = any(:statistics)"
+        f"select {shown.columns}, {columns}\nfrom wins p{shown.groups}"
+        f" join series s on s.tenant = p.tenant and s.kind = '{shown.kind}'{shown.read}{shown.of_groups}{shown.labels}\n"
+        f"cross join lateral (select {', '.join(f'f.{name}' for name in _NEWEST_COLUMNS)} from {table} f"
+        f" where f.series = s.id and {span} order by {order} desc limit 1) m\n"
+        "where 'change' = any(:statistics)"
         for table, span, order in looked_up
     ]
     return "\nunion all\n".join(branches)
 
 
-def _series(head: Head, by: Sequence[str], filtered: Iterable[str], pieces: str) -> str:
-    """What every branch shows, and the series of each piece that pass the filters."""
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What of series is shown and read; pieces of windows are `p`, series are `s`."""
+
+    kind: str
+    columns: str
+    read: str
+    """Conditions on series by themselves."""
+    groups: str
+    """Joins to `p` what groups accounts, where that is asked for."""
+    of_groups: str
+    """Conditions on what groups accounts."""
+    labels: str
+
+
+def _shown(head: Head, by: Sequence[str], filtered: Iterable[str]) -> _Shown:
     if head.facts is None:
         raise ValueError(f"{head.id} declares no facts")
     asked = Asked.of(tuple(by), frozenset(filtered))
     accounts = Accounts(asked, "s.account")
-    conditions, counted = _conditions(head, head.facts, accounts)
+    read, counted = _conditions(head.facts, accounts)
+    met = accounts.conditions(platform_wide=head.platform_wide)
+    of_accounts = "".join(f" and {condition}" for condition in met)
     labelled = "feature" in by and "feature" in asked.filtered
-    labels = " join labels l on l.tenant = s.tenant and l.feature = s.dims ->> 'feature'" if labelled else ""
-    return (
-        f"s.tenant, p.win, {_dims(accounts, labelled=labelled)} as dims, s.dims as d, s.account, {counted} as counted, m.*"
-        f" from {pieces} p{accounts.join('p')}"
-        f" join series s on s.tenant = p.tenant and s.kind = '{head.facts.kind}'{conditions}{labels}"
+    return _Shown(
+        kind=head.facts.kind,
+        columns=f"s.tenant, p.win, {_dims(accounts, labelled=labelled)} as dims, s.dims as d, s.account, {counted} as counted",
+        read=read if asked.groups else read + of_accounts,
+        groups=accounts.join("p"),
+        of_groups=of_accounts if asked.groups else "",
+        labels=" join labels l on l.tenant = s.tenant and l.feature = s.dims ->> 'feature'" if labelled else "",
     )
 
 
-def _conditions(head: Head, facts: Facts, accounts: Accounts) -> tuple[str, str]:
-    """What series are read, and what of them is `counted`."""
+def _conditions(facts: Facts, accounts: Accounts) -> tuple[str, str]:
+    """What series are read, whoever's they are, and what of them is `counted`."""
     read, counted = "", []
     for number, name in enumerate(accounts.asked.filtered):
         # What has no value of a dimension shows under "" in a split, so it is found by it too.
@@ -83,13 +113,11 @@ def _conditions(head: Head, facts: Facts, accounts: Accounts) -> tuple[str, str]
         if name in accounts.columns:
             continue
         if name == "feature":
-            if name not in accounts.asked.by:
-                read += " and (s.tenant, s.dims ->> 'feature') in (select l.tenant, l.feature from labels l)"
+            read += " and (s.tenant, s.dims ->> 'feature') in (select l.tenant, l.feature from labels l)"
         elif name in facts.counted_by:
             counted.append(allowed)
         else:
             read += f" and {allowed}"
-    read += "".join(f" and {condition}" for condition in accounts.conditions(platform_wide=head.platform_wide))
     if facts.where:
         read += f" and ({_of_series(facts.where)})"
     return read, " and ".join(counted) or "true"
@@ -105,4 +133,4 @@ def _dims(accounts: Accounts, *, labelled: bool) -> str:
 
 
 BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {"facts": facts_relation, "before": before_relation}
-NEEDS: Mapping[str, tuple[str, ...]] = {"facts": ("minutes", "quarters", "spans", "labels"), "before": ("wins", "labels")}
+NEEDS: Mapping[str, tuple[str, ...]] = {"facts": ("wins", "minutes", "quarters", "spans", "labels"), "before": ("wins", "labels")}
