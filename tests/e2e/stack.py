@@ -78,7 +78,11 @@ class Stack:
             metrics_token=token,
         )
         self.prometheus = Prometheus(
-            directory / "prometheus", port=ports["prometheus"], targets=self._targets(), token=token, interval_s=interval_s
+            directory / "prometheus",
+            port=ports["prometheus"],
+            targets=files_of_targets(lambda name: f"127.0.0.1:{ports[name]}"),
+            token=token,
+            interval_s=interval_s,
         )
         self.alertmanager = Alertmanager(directory / "alertmanager", port=ports["alertmanager"], configuration=alertmanager_yml)
         kafka = Child("kafka", self.broker.command, self.broker.directory, ready=lambda: _listens(self.broker.port))
@@ -159,13 +163,16 @@ class Stack:
         ready = f"{self.address(name)}/readyz"
         return Child(name, [*COMMAND, role], self.directory, ready=lambda: answers(ready), environment=environment)
 
-    def _targets(self) -> dict[str, dict[str, str]]:
-        def of(*names: str) -> dict[str, str]:
-            return {name: f"127.0.0.1:{self.ports[name]}" for name in names}
 
-        apis = [name for name in ROLES if name.startswith("api")]
-        files = {"api": of(*apis), "roles": of(*(name for name in ROLES if name not in apis))}
-        return files | {name: of(name) for name in ("prometheus", "alertmanager")}
+def files_of_targets(address: Callable[[str], str]) -> dict[str, dict[str, str]]:
+    """What Prometheus scrapes: `{file: {instance: HOST:PORT}}`, as in deploy/prometheus/targets."""
+
+    def of(*names: str) -> dict[str, str]:
+        return {name: address(name) for name in names}
+
+    apis = [name for name in ROLES if name.startswith("api")]
+    files = {"api": of(*apis), "roles": of(*(name for name in ROLES if name not in apis))}
+    return files | {name: of(name) for name in ("prometheus", "alertmanager")}
 
 
 def free_ports() -> dict[str, int]:
