@@ -12,6 +12,8 @@ insert into config_version (tenant, version, valid_from, source, parsed)
 select id, 1, null, name, jsonb_build_object(
   'scorecard', jsonb_build_object(name || ' sla', jsonb_build_object('critical', array['dau'], 'rows', array['dau', 'mean_of.p95{account=' || name || '}'])),
   'funnel', jsonb_build_array(jsonb_build_object('name', name || ' way', 'steps', jsonb_build_array(jsonb_build_object('name', 'in', 'users', 'active')))),
+  'tenant', jsonb_build_object('currency', 'USD'),
+  'slo', jsonb_build_array(jsonb_build_object('name', name || ' api', 'kind', 'request_success', 'objective', 0.99, 'window', '30d')),
   'items', jsonb_build_object('colours', jsonb_build_object('high_high', 'red')),
   'freshness', jsonb_build_object(name || '/s', jsonb_build_object('limit_s', 60)),
   'report', jsonb_build_array(jsonb_build_object('webhook', 'https://hooks.example.com/' || name)))
@@ -27,7 +29,8 @@ select id, k.kind, name, k.dims || jsonb_build_object('route', '/' || name) from
   ('request', '{"service": "api", "status": "200"}'), ('request', '{"service": "api", "status": "503"}'),
   ('request', '{"service": "api", "status": "timeout"}'),
   ('meter', '{"meter": "web_vital.lcp", "unit": "ms", "attribute.page": "home"}'),
-  ('usage', '{"feature": "export", "property.plan": "pro"}')) as k(kind, dims);
+  ('usage', '{"feature": "export", "property.plan": "pro"}'), ('slo', '{"slo": "api"}'),
+  ('slo', '{"slo": "api", "excluded": "test"}')) as k(kind, dims);
 insert into fact_minute
 select s.id, date_trunc('minute', now()) - g * interval '1 minute', 2, 6000000000, 1000000000, 5000000000, 1, 's', 'i', 5000000000, null
 from series s join of on of.id = s.tenant, generate_series(1, 3) g;
@@ -37,6 +40,9 @@ from series s join of on of.id = s.tenant, generate_series(1, 3) g;
 insert into fact_day
 select s.id, (now() at time zone 'America/New_York')::date - g, 2, 6000000000, 1000000000, 5000000000, 1, 's', 'i', 5000000000, null
 from series s join of on of.id = s.tenant, generate_series(1, 3) g;
+update fact_minute set total = 1 where series in (select id from series where kind = 'slo');
+update fact_quarter set total = 1 where series in (select id from series where kind = 'slo');
+update fact_day set total = 1 where series in (select id from series where kind = 'slo');
 insert into kpi_latest
 select id, k.kpi, k.statistic, k.win, k.dims || case when k.whose then jsonb_build_object('account', name) else '{}' end, 1, 1, 1, 2, 3,
   'green', now() - interval '1 day', now(), now()
@@ -46,6 +52,10 @@ from of, (values
 insert into kpi_latest
 select id, 'funnel', s, '7d', jsonb_build_object('funnel', name || ' way', 'step', 'in'), 1, 1, 1, null, null, 'none', now(), now(), now()
 from of, unnest(array['', 'share', 'of_first', 'drop']) s;
+insert into kpi_latest
+select id, k.kpi, k.statistic, k.win, jsonb_build_object('slo', name || ' api'), k.value, 995, 1000, null, null, 'none', now(), now(), now()
+from of, (values ('slo', '', '30d', 0.995), ('slo', '', '1h', 0.5), ('error_budget', '', 'day', 0.5), ('error_budget', 'spent', 'day', 0.5),
+  ('error_budget', 'days_to_exhaustion', 'day', 7), ('burn_rate', '', '5m', 3), ('burn_rate', '', '72h', 0.5)) as k(kpi, statistic, win, value);
 insert into kpi_history
 select id, 'dau', '', 'day', now() - g * interval '1 day', jsonb_build_object('account', name), now(), 1, 1, 1, 1, 1, 'green', now()
 from of, generate_series(1, 3) g;

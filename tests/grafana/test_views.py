@@ -80,6 +80,9 @@ async def test_values_of_kpis_have_readable_dimensions_and_say_why_there_is_no_s
     whole = await one(stored, "select split, dimensions, account from grafana.kpi where kpi = 'dau'")
     assert (whole["split"], json.loads(whole["dimensions"]), whole["account"]) == ("", {}, None)
     assert await shown(stored, "select distinct reason from grafana.kpi where kpi = 'funnel'") == [("no_target",)]
+    assert await shown(
+        stored, "select value from grafana.kpi where slo = 'pilot api' and kpi = 'burn_rate' and window_name = '5m'"
+    ) == [(3,)]
     assert len(await shown(stored, "select value from grafana.kpi_history where account = 'pilot' and window_name = 'day'")) == 3
 
 
@@ -140,6 +143,29 @@ async def test_facts_are_shown_in_milliseconds_and_units(stored: asyncpg.Connect
     assert await shown(stored, meter) == [("web_vital.lcp", "ms", "home", 2, 6, 3, 1, 5, 5)]
     usage = f"select feature, ok, properties ->> 'plan', sum(events), sum(uses) from grafana.usage_{grain} group by 1, 2, 3"
     assert await shown(stored, usage) == [("export", True, "pro", 6, 18)]
+
+
+async def test_an_slo_has_its_budget_and_burns_over_its_own_window(stored: asyncpg.Connection) -> None:
+    row = await one(stored, "select * from grafana.slo")
+    assert (row["slo"], row["kind"], row["objective"], row["window_name"]) == (
+        "pilot api",
+        "request_success",
+        Decimal("0.99"),
+        "30d",
+    )
+    assert (row["good"], row["total"], row["compliance"], row["budget_left"], row["budget_spent"]) == (995, 1000, 0.995, 0.5, 0.5)
+    assert (row["days_to_exhaustion"], row["burn_5m"], row["burn_72h"], row["burn_1h"], row["status"]) == (
+        7,
+        3,
+        0.5,
+        None,
+        "none",
+    )
+    for grain in ("minute", "quarter", "day"):
+        assert await shown(stored, f"select slo, good, total from grafana.slo_{grain}") == [("api", 1, 2)] * 3, (
+            "the excluded are out"
+        )
+    assert await shown(stored, "select name, currency from grafana.tenant") == [("pilot", "USD")]
 
 
 async def test_seconds_of_probes_are_down_where_a_monitor_said_so(stored: asyncpg.Connection) -> None:

@@ -18,7 +18,7 @@ TENANTS = 2_000
 FILL = """
 insert into tenant (name, timezone) select 't' || g, 'America/New_York' from generate_series(1, 2000) g;
 insert into series (tenant, kind, account, dims)
-select t.id, kind, '', '{"outcome": "delivered", "status": "200"}' from tenant t, unnest(array['request', 'delivery', 'meter', 'usage']) kind;
+select t.id, kind, '', '{"outcome": "delivered", "status": "200"}' from tenant t, unnest(array['request', 'delivery', 'meter', 'usage', 'slo']) kind;
 insert into fact_minute
 select s.id, date_trunc('minute', now()) - g * interval '1 minute', 1, 1, 1, 1, 1, 's', 'i', 1, null from series s, generate_series(0, 7) g;
 insert into fact_quarter
@@ -27,7 +27,7 @@ from series s, generate_series(0, 7) g;
 insert into fact_day select s.id, current_date - g, 1, 1, 1, 1, 1, 's', 'i', 1, null from series s, generate_series(0, 7) g;
 insert into kpi_latest
 select t.id, kpi, s, '30d', '{"account": "a"}', 1, 1, 1, 1, 1, 'green', now(), now(), now()
-from tenant t, unnest(array['health', 'churn_risk', 'dau', 'funnel']) kpi, unnest(array['', 'p95']) s;
+from tenant t, unnest(array['health', 'churn_risk', 'dau', 'funnel', 'slo']) kpi, unnest(array['', 'p95']) s;
 insert into kpi_history
 select t.id, kpi, '', 'day', now() - g * interval '1 day', '{}', now(), 1, 1, 1, 1, 1, 'green', now()
 from tenant t, unnest(array['dau', 'health']) kpi, generate_series(1, 5) g;
@@ -50,7 +50,7 @@ insert into ledger select t.id, 's' || g, current_date, 1, 1, 1 from tenant t, g
 insert into source_quarter select t.id, 's' || g, date_bin('15 min', now(), 'epoch'), array[1, null] from tenant t, generate_series(1, 5) g;
 insert into dead_letter
 select t.id, 's', ('\\x' || lpad(g::text, 4, '0'))::bytea, 'malformed', 'i', '', 'd', 'r', 'http', now() from tenant t, generate_series(1, 5) g;
-insert into config_version (tenant, version, source, parsed) select id, 1, '', '{"scorecard": {}, "funnel": [], "items": {}, "freshness": {}}'
+insert into config_version (tenant, version, source, parsed) select id, 1, '', '{"scorecard": {}, "funnel": [], "items": {}, "freshness": {}, "slo": [{"name": "a"}]}'
 from tenant;
 update tenant set config_version = 1;
 insert into probe_quarter

@@ -69,8 +69,9 @@ config_version = Table(
     # What views of the schema `grafana` read; the rest of a configuration is nobody's there, for it has addresses of webhooks.
     *(
         Column(name, JSONB, Computed(f"parsed -> '{name}'", persisted=True))
-        for name in ("scorecard", "funnel", "items", "freshness")
+        for name in ("scorecard", "funnel", "items", "freshness", "slo")
     ),
+    Column("currency", Text, Computed("parsed #>> '{tenant,currency}'", persisted=True)),
     comment="What a tenant declared: the TOML as it came and as checked; the first reaches back for ever",
 )
 
