@@ -13,7 +13,7 @@ from service.catalog.cut import cut
 from service.catalog.declared import Declared
 from service.catalog.kpi import Kpi
 from service.catalog.question import MAX_ROWS, Question
-from service.catalog.windows import Window, window_before
+from service.catalog.windows import Window, budget_windows, window_before
 from service.clock import to_datetime
 from service.domain.localtime import EPOCH, day_of
 from service.errors import InvalidQuery
@@ -60,6 +60,8 @@ def arguments(
         bound |= _windows(windows)
     if "win_before_first" in names:
         bound |= _windows_before(windows)
+    if "budget_win" in names or "budget_day_win" in names:
+        bound |= _budgets(windows)
     if "day_win" in names or "minute_win" in names or "quarter_win" in names:
         bound |= _pieces(windows)
     bound |= {f"by_name_{number}": name for number, name in enumerate(by)}
@@ -127,6 +129,26 @@ def _pieces(windows: Sequence[Window]) -> dict[str, list[Any]]:
                 bound[f"{name}_win"].append(index)
                 bound[f"{name}_lo"].append(of(low))
                 bound[f"{name}_hi"].append(of(high))
+    return bound
+
+
+def _budgets(windows: Sequence[Window]) -> dict[str, list[Any]]:
+    """As of each window's end, the windows that error budgets are over, and their pieces; none of a window that is to come."""
+    grains = ("minute", "quarter", "day")
+    bound: dict[str, list[Any]] = {f"budget_{name}": [] for name in ("tenant", "win", "span", "start", "until", "days")}
+    bound |= {f"budget_{grain}_{column}": [] for grain in grains for column in ("tenant", "win", "span", "lo", "hi")}
+    for index, window in enumerate(windows):
+        for each in budget_windows(window) if window.until_us > window.start_us else ():
+            whole_days = day_of(each.whole_end_us - 1, each.zone) + 1 - each.first_day
+            row = (window.tenant, index, each.name, _at(each.start_us), _at(each.until_us), whole_days)
+            for name, value in zip(("tenant", "win", "span", "start", "until", "days"), row, strict=True):
+                bound[f"budget_{name}"].append(value)
+            pieces = cut(each.start_us, each.end_us, each.zone)
+            for grain, spans, of in zip(grains, (pieces.minutes, pieces.quarters, pieces.days), (_at, _at, _date), strict=True):
+                for low, high in spans:
+                    place = (window.tenant, index, each.name, of(low), of(high))
+                    for column, value in zip(("tenant", "win", "span", "lo", "hi"), place, strict=True):
+                        bound[f"budget_{grain}_{column}"].append(value)
     return bound
 
 

@@ -27,6 +27,11 @@ class Asked:
         """Filters are numbered in the order of their names."""
         return cls(by, tuple(sorted(filtered)))
 
+    @property
+    def more(self) -> tuple[str, ...]:
+        """Conditions beside the filters, where each window has some of its own."""
+        return ()
+
     def names(self, dimension: str) -> bool:
         """Whether it is split or filtered by a dimension."""
         return dimension in self.by or dimension in self.filtered

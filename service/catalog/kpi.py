@@ -45,7 +45,7 @@ class Statistic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which facts the relation `facts` shows."""
 
-    kind: Literal["usage", "session", "delivery", "request", "meter", "receipt", "delay"]
+    kind: Literal["usage", "session", "delivery", "request", "meter", "receipt", "delay", "slo"]
     where: str = ""
     """A condition over the series' dimensions `d` (jsonb): what it leaves out is not read at all."""
     counted_by: tuple[str, ...] = ()

@@ -20,6 +20,8 @@ from service.catalog import (
     relations_seconds,
     relations_sessions,
     relations_sets,
+    relations_slo,
+    relations_slo_time,
     relations_sources,
     relations_support,
     relations_users,
@@ -50,6 +52,9 @@ BUILT: Mapping[str, Build] = {
     **relations_recovery.BUILT,
     **relations_items.BUILT,
     **relations_economics.BUILT,
+    **relations_slo.BUILT,
+    **relations_slo_time.BUILT,
+    **relations_slo.COUNTS,
 }
 """In an order in which each reads only those before it."""
 NEEDS: Mapping[str, tuple[str, ...]] = {
@@ -73,4 +78,6 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     **relations_recovery.NEEDS,
     **relations_items.NEEDS,
     **relations_economics.NEEDS,
+    **relations_slo.NEEDS,
+    **relations_slo_time.NEEDS,
 }

@@ -64,10 +64,10 @@ def parts_of(asked: Asked) -> dict[str, str]:
     return {
         "components": _DECLARED.strip(),
         "monitored": _monitored(asked),
-        "considered": _considered(asked),
+        "considered": considered(asked),
         "cleared": CLEARED,
         "cleared_quarters": cleared_quarters(_apart(asked)),
-        "stated": _stated(asked),
+        "stated": stated(asked),
         "answered": _answered(asked),
         "together": _together(asked),
     }
@@ -103,7 +103,7 @@ def _whole(asked: Asked) -> bool:
 
 def _read(asked: Asked) -> str:
     own = [f"{name} = any({asked.values(name)})" for name in ("component", "monitor", "region") if name in asked.filtered]
-    return "".join(f" and {each}" for each in (*own, *Accounts(asked, "account").conditions(platform_wide=True)))
+    return "".join(f" and {each}" for each in (*own, *asked.more, *Accounts(asked, "account").conditions(platform_wide=True)))
 
 
 def _monitored(asked: Asked) -> str:
@@ -120,32 +120,46 @@ def _monitored(asked: Asked) -> str:
     )
 
 
-def _considered(asked: Asked) -> str:
-    """Which components a figure is made of: those probed or declared, of the platform's the critical ones."""
+def considered(asked: Asked, *, is_whole: str = "", components: str = "", is_chosen: str = "") -> str:
+    """Which components a figure is made of: those probed or declared, of the platform's the critical ones.
+
+    Where each window `w` chooses for itself, the others say how: whether it reads all monitors, which components it names
+    (null: none), whether it names some.
+    """
     known = f"select distinct {', '.join(_apart(asked))} from monitored"
-    if _whole(asked) and not asked.by_accounts:
-        only = f" where d.component = any({asked.values('component')})" if "component" in asked.filtered else ""
+    if (is_whole or _whole(asked)) and not asked.by_accounts:
+        conditions = [is_whole] if is_whole else []
+        if components:
+            conditions.append(f"d.component = any(coalesce({components}, array[d.component]))")
+        elif "component" in asked.filtered:
+            conditions.append(f"d.component = any({asked.values('component')})")
+        only = f" where {' and '.join(conditions)}" if conditions else ""
         known += f"\nunion select w.tenant, w.win, d.component from wins w join components d on d.tenant = w.tenant{only}"
-    if asked.names("component"):
+    if not is_chosen and asked.names("component"):
         return known
+    windows = " join wins w on w.tenant = k.tenant and w.win = k.win" if is_chosen else ""
+    chosen = f"{is_chosen} or " if is_chosen else ""
     return (
-        f"select k.* from ({known}) k left join components d on d.tenant = k.tenant and d.component = k.component\n"
-        "where coalesce(d.critical, false) or k.tenant not in (select tenant from components where critical)"
+        f"select k.* from ({known}) k{windows} left join components d on d.tenant = k.tenant and d.component = k.component\n"
+        f"where {chosen}coalesce(d.critical, false) or k.tenant not in (select tenant from components where critical)"
     )
 
 
-def _stated(asked: Asked) -> str:
-    """What the monitors of each component agreed on, quarter by quarter."""
+def stated(asked: Asked, is_whole: str = "") -> str:
+    """What the monitors of each component agreed on, quarter by quarter; `is_whole`: whether a window `w` reads all of them."""
     keys = ", ".join(f"m.{name}" for name in [*_apart(asked), "bucket"])
-    any_down = "bit_or(m.down)"
-    agreed = (
-        f"case when min(d.quorum) > 1 then coalesce((bit_levels(m.down, d.quorum) filter (where d.quorum > 1))[min(d.quorum)]"
-        f"::bit(900), {NONE}) else {any_down} end"
-    )
+    down = any_down = "bit_or(m.down)"
+    if is_whole or _whole(asked):
+        down = (
+            f"case when min(d.quorum) > 1{f' and bool_and({is_whole})' if is_whole else ''}"
+            " then coalesce((bit_levels(m.down, d.quorum) filter (where d.quorum > 1))[min(d.quorum)]"
+            f"::bit(900), {NONE}) else {any_down} end"
+        )
+    windows = " join wins w on w.tenant = m.tenant and w.win = m.win" if is_whole else ""
     return (
-        f"select {keys}, {agreed if _whole(asked) else any_down} as down, bit_or(m.up & ~m.down) as up,\n"
+        f"select {keys}, {down} as down, bit_or(m.up & ~m.down) as up,\n"
         "  bit_or(m.planned) as planned, bit_or(m.degraded & ~m.down) as degraded\n"
-        f"from monitored m left join components d on d.tenant = m.tenant and d.component = m.component\n"
+        f"from monitored m{windows} left join components d on d.tenant = m.tenant and d.component = m.component\n"
         f"group by {keys}"
     )
 

@@ -29,13 +29,18 @@ def freshness_minutes(head: Head, by: tuple[str, ...], filtered: frozenset[str])
     A minute is fresh when at its end the newest event is younger than the limit.
     """
     asked = Asked.of(by, filtered)
+    return fresh_minutes(asked, f"f.key = any({asked.values('source')})" if "source" in filtered else "")
+
+
+def fresh_minutes(asked: Asked, only: str) -> str:
+    """The same of the sources `f.key` that meet a condition ("": all); `wins` are looked at as `w`."""
     fresh_until = f"least(next_us / {_MINUTE}, coalesce(ceil(fresh_until_us / {_MINUTE}) - 1, 0))"
-    only = f"\n  where f.key = any({asked.values('source')})" if "source" in filtered else ""
+    where = f"\n  where {only}" if only else ""
     return (
         f"with {_BOUNDS},\nlimits as (\n"
         "  select w.tenant, w.win, w.start_at, w.ends_at, f.key as source, (f.value ->> 'limit_s')::numeric as limit_s\n"
         "  from bounds w join declared d on d.tenant = w.tenant\n"
-        f"  cross join lateral jsonb_each(coalesce(d.config -> 'freshness', '{{}}')) f{only}\n"
+        f"  cross join lateral jsonb_each(coalesce(d.config -> 'freshness', '{{}}')) f{where}\n"
         f"),\ntold as (\n  select l.*, t.at, t.newest from limits l cross join lateral (\n"
         f"    select {_AT} as at, u.newest\n"
         "    from source_quarter cross join lateral unnest(newest) with ordinality as u(newest, place)\n"

@@ -34,6 +34,15 @@ RELATIONS: dict[str, str] = {
         " from wins w cross join lateral generate_series(w.first_day, w.last_day, interval '1 day') as g(day)"
         " where w.until_at > w.start_at"
     ),
+    "budget_wins": (
+        "select * from unnest(:budget_tenant, :budget_win, :budget_span, :budget_start, :budget_until, :budget_days)"
+        " as b(tenant, win, span, start_at, until_at, days)"
+    ),
+    **{
+        f"budget_{name}": f"select * from unnest(:budget_{one}_tenant, :budget_{one}_win, :budget_{one}_span, :budget_{one}_lo,"
+        f" :budget_{one}_hi) as p(tenant, win, span, lo, hi)"
+        for name, one in (("minutes", "minute"), ("quarters", "quarter"), ("spans", "day"))
+    },
     "declared": "select * from unnest(:config_tenant, :config_json) as d(tenant, config)",
     "labels": "select * from unnest(:label_tenant, :label_feature, :label_name) as l(tenant, feature, label)",
     **dict.fromkeys(relations.BUILT, ""),
@@ -47,6 +56,10 @@ TYPES: dict[str, str] = {
     **dict.fromkeys(("win_start", "win_end", "win_until"), "timestamptz[]"),
     **dict.fromkeys(("minute_lo", "minute_hi", "quarter_lo", "quarter_hi"), "timestamptz[]"),
     **dict.fromkeys(("day_lo", "day_hi", "win_first_day", "win_last_day", "win_end_day", "holiday_day"), "date[]"),
+    **dict.fromkeys(("budget_start", "budget_until"), "timestamptz[]"),
+    **dict.fromkeys((f"budget_{one}_{end}" for one in ("minute", "quarter") for end in ("lo", "hi")), "timestamptz[]"),
+    **dict.fromkeys(("budget_day_lo", "budget_day_hi"), "date[]"),
+    **dict.fromkeys(("budget_span", *(f"budget_{one}_span" for one in ("minute", "quarter", "day"))), "text[]"),
     **dict.fromkeys(("win_before_first", "win_before_last"), "date[]"),
     **dict.fromkeys(("by", "statistics"), "text[]"),
     "config_json": "jsonb[]",

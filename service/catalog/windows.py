@@ -10,14 +10,24 @@ from service.clock import DAY, HOUR, MINUTE, QUARTER, to_datetime, to_us
 from service.domain.localtime import EPOCH, CalendarUnit, day_of, earlier_day, first_day, next_first_day, start_of_day_us
 from service.errors import InvalidQuery
 
-Short = Literal["5m", "1h", "24h"]
+Short = Literal["5m", "30m", "1h", "2h", "6h", "24h", "72h"]
 Rolling = Literal["1d", "7d", "28d", "30d", "90d"]
-SHORT: dict[Short, int] = {"5m": 5 * MINUTE, "1h": HOUR, "24h": DAY}
+SHORT: dict[Short, int] = {
+    "5m": 5 * MINUTE,
+    "30m": 30 * MINUTE,
+    "1h": HOUR,
+    "2h": 2 * HOUR,
+    "6h": 6 * HOUR,
+    "24h": DAY,
+    "72h": 3 * DAY,
+}
 ROLLING: dict[Rolling, int] = {"1d": 1, "7d": 7, "28d": 28, "30d": 30, "90d": 90}
 CALENDAR: tuple[CalendarUnit, ...] = get_args(CalendarUnit)
 OF_DAYS: tuple[str, ...] = (*ROLLING, *CALENDAR)
 """Windows that are whole local days."""
 NAMES: tuple[str, ...] = (*SHORT, *OF_DAYS)
+BUDGETS: tuple[str, ...] = ("28d", "30d", "month", "quarter")
+"""Windows that SLOs have their error budgets over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,7 @@ def resolve_window(
 ) -> Window:
     """The window of a name that ends at `end_us` (now by default), or of bounds of one's own.
 
-    `5m 1h 24h` end with the minute that `end_us` falls in, so that what has just happened shows. `1d` … `90d`
+    `5m` to `72h` end with the minute that `end_us` falls in, so that what has just happened shows. `1d` … `90d`
     are the local days that end with the day of the instant before the end, and a calendar window is the one
     that holds that instant. Bounds of one's own grow outwards to whole minutes, to quarters of an hour when
     longer than a day, to whole local days with `whole_days`.
@@ -92,6 +102,16 @@ def named_bounds_us(name: str, end_us: int, zone: str) -> tuple[int, int]:
     else:
         raise InvalidQuery("window", f"{name!r} is none: give one of {' '.join(NAMES)}, or start and end")
     return start_of_day_us(first, zone), start_of_day_us(after, zone)
+
+
+def budget_windows(window: Window) -> list[Window]:
+    """The windows that an error budget can be over, and the last 24 hours, as of an instant: up to where a window has come."""
+    end_us = _up(window.until_us, MINUTE)
+    found = []
+    for name in (*BUDGETS, "24h"):
+        start_us, whole_end_us = named_bounds_us(name, window.until_us, window.zone)
+        found.append(Window(window.tenant, window.key, start_us, end_us, window.until_us, window.zone, name, whole_end_us))
+    return found
 
 
 def window_before(window: Window) -> Window:

@@ -34,8 +34,8 @@ class Round:
 
 
 ROUNDS = (
-    Round("short", 1.0, ("5m", "1h")),
-    Round("days", 15.0, ("24h", "1d", "day")),
+    Round("short", 1.0, ("5m", "30m", "1h")),
+    Round("days", 15.0, ("2h", "6h", "24h", "72h", "1d", "day")),
     Round("longer", 60.0, ("7d", "28d", "30d", "90d", "week", "month", "quarter", "year")),
 )
 

@@ -13,7 +13,9 @@ from service.domain.selector import Selector, parse_selector
 from service.errors import InvalidText
 
 Op = Literal[">=", ">", "<=", "<"]
-WindowName = Literal["5m", "1h", "24h", "1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
+WindowName = Literal[
+    "5m", "30m", "1h", "2h", "6h", "24h", "72h", "1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"
+]
 
 
 class About(Table):
