@@ -180,10 +180,14 @@ async def test_a_topic_that_could_drop_what_nobody_has_read_is_refused(
     await opened(settings)
     topic = TopicPlan.of(settings).name(1)
     await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {config: value})])
-    with pytest.raises(LogMismatch, match=f"{topic} has .*{config}={value}.* and could drop what nobody has read"):
+
+    async def open_until_the_broker_has_heard_of_it() -> None:
         for _ in range(600):
-            await opened(settings)  # until the broker has heard of the change
+            await opened(settings)
             await asyncio.sleep(0.1)
+
+    with pytest.raises(LogMismatch, match=f"{topic} has .*{config}={value}.* and could drop what nobody has read"):
+        await open_until_the_broker_has_heard_of_it()
 
 
 async def test_a_record_that_another_wrote_counts_nothing_and_cannot_be_decoded(kafka: Broker, opened: Opener) -> None:

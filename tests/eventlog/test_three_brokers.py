@@ -1,7 +1,9 @@
 """Three brokers, three copies, two in sync: one may die while events arrive, and nothing that was acknowledged is lost."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterator, Sized
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -65,39 +67,71 @@ async def opened_log(settings: Settings, pool: asyncpg.Pool) -> KafkaLog:
                 await asyncio.sleep(0.5)
 
 
+Acknowledged = dict[tuple[int, int], bytes]
+
+
 async def test_one_broker_of_three_is_killed_while_a_client_sends_and_nothing_is_lost(cluster: Cluster, log: KafkaLog) -> None:
-    acknowledged: dict[tuple[int, int], bytes] = {}
+    async with sending(log) as acknowledged:
+        for node in NODES:
+            await grows(acknowledged, 60)
+            cluster.kill(node)
+            # With one dead the others go on taking events: nobody waits for it to come back.
+            await grows(acknowledged, 60)
+            await cluster.restart(node)
+        await grows(acknowledged, 60)
+    assert acknowledged.items() <= (await kept(log)).items()
+
+
+async def test_with_two_brokers_of_three_dead_nothing_is_acknowledged_and_nothing_is_lost(
+    cluster: Cluster, log: KafkaLog
+) -> None:
+    async with sending(log) as acknowledged:
+        await grows(acknowledged, 60)
+        for node in NODES[:2]:
+            cluster.kill(node)
+    before = len(acknowledged)
+    with pytest.raises(LogUnavailable):
+        await log.append([Draft(Partition(p), 1, b"never acknowledged") for p in range(PARTITIONS)])
+    await cluster.restart(*NODES[:2])
+    async with sending(log, acknowledged):
+        await grows(acknowledged, 60)
+    assert len(acknowledged) >= before + 60
+    assert acknowledged.items() <= (await kept(log)).items()
+
+
+@contextlib.asynccontextmanager
+async def sending(log: KafkaLog, acknowledged: Acknowledged | None = None) -> AsyncIterator[Acknowledged]:
+    """Two that send all the time, and again what failed; gives what was acknowledged: payloads by partition and offset."""
+    found: Acknowledged = {} if acknowledged is None else acknowledged
     ended = asyncio.Event()
 
-    async def send(number: int) -> None:
-        turn = 0
+    async def send() -> None:
         while not ended.is_set():
-            turn += 1
-            drafts = [Draft(Partition(p), 1, f"{number}/{turn}/{p}".encode()) for p in range(PARTITIONS)]
+            drafts = [Draft(Partition(p), 1, uuid4().bytes) for p in range(PARTITIONS)]
             try:
                 for one, offset in zip(drafts, await log.append(drafts), strict=True):
-                    acknowledged[one.partition, offset] = one.payload
+                    found[one.partition, offset] = one.payload
             except LogUnavailable:
                 await asyncio.sleep(0.05)
 
-    sending = [asyncio.create_task(send(number)) for number in range(2)]
-    for node in NODES:
-        await grows(acknowledged, 60)
-        cluster.kill(node)
-        # With one dead the others go on taking events: nobody waits for it to come back.
-        await grows(acknowledged, 60)
-        await cluster.restart(node)
-    await grows(acknowledged, 60)
-    ended.set()
-    await asyncio.gather(*sending)
-    kept: dict[tuple[int, int], bytes] = {}
+    tasks = [asyncio.create_task(send()) for _ in range(2)]
+    try:
+        yield found
+    finally:
+        ended.set()
+        await asyncio.gather(*tasks)
+
+
+async def kept(log: KafkaLog) -> Acknowledged:
+    """All that the log holds."""
+    found: Acknowledged = {}
     ends = {partition: each.end for partition, each in (await log.extents()).items()}
     at = {Partition(partition): Offset(0) for partition in range(PARTITIONS)}
     while left := {partition: offset for partition, offset in at.items() if offset < ends[partition]}:
         for record in await log.read(left, max_bytes=ALL, wait_s=5):
-            kept[record.partition, record.offset] = record.payload
+            found[record.partition, record.offset] = record.payload
             at[record.partition] = Offset(record.offset + 1)
-    assert acknowledged.items() <= kept.items()
+    return found
 
 
 async def grows(found: Sized, by: int) -> None:
