@@ -1,6 +1,7 @@
 """The role `evaluate`, built: live values, the database's upkeep, reports on schedule."""
 
 from service.evaluate.audit import Audit
+from service.evaluate.dashboards import Dashboards
 from service.evaluate.evaluator import Evaluator
 from service.evaluate.upkeep import Upkeep
 from service.eventlog.balance import LogCounts
@@ -36,7 +37,7 @@ async def _evaluate_on(settings: Settings, url: str) -> Installation | None:
             settings=settings,
             installation=made.installation,
             telemetry=made.telemetry,
-            others=[schedule.task(), audit.task()],
+            others=[schedule.task(), audit.task(), *Dashboards(made.pool, made.clock).tasks()],
         )
         checks = {
             "evaluator": readiness.evaluator(made.pool, lambda: evaluator.holds_lease),
