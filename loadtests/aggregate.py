@@ -13,7 +13,7 @@ from loadtests.processes import memory
 from loadtests.results import Aggregate, Holding
 from loadtests.role import Role, running
 from loadtests.site import Site
-from loadtests.traffic import Population, Traffic
+from loadtests.traffic import FAMILIES, Population, Traffic
 from service.aggregate.memory import trim
 from service.aggregate.seen import SeenIds
 from service.settings import Settings
@@ -59,7 +59,9 @@ async def memory_over_time(site: Site, population: Population, events: int) -> A
 async def _work(site: Site, population: Population, events: int, received_per_s: float, cache_mb: int) -> Aggregate:
     async with site.database("aggregate", population.tenants) as database:
         traffic = [Traffic(population, number) for number in range(population.tenants)]
-        warming = int(events * WARM_UP)
+        steady = events - int(events * WARM_UP)
+        # Every user has an ordinal by then: they come one after another, each with a use.
+        warming = max(events - steady, population.users * sum(FAMILIES.values()) // FAMILIES["usage"])
         first = await fill(database, population, warming, received_per_s=received_per_s, traffic=traffic)
         connection = await asyncpg.connect(database.url)
         try:
@@ -73,7 +75,7 @@ async def _work(site: Site, population: Population, events: int, received_per_s:
                 warm = await _until(connection, site, role, first[0], events, began, held)
                 # It must meet a backlog, and remember its users: so it stands still meanwhile, its leases outlasting that.
                 os.kill(role.pid, signal.SIGSTOP)
-                rest = await fill(database, population, events - warming, received_per_s=received_per_s, traffic=traffic)
+                rest = await fill(database, population, steady, received_per_s=received_per_s, traffic=traffic)
                 os.kill(role.pid, signal.SIGCONT)
                 appended, repeated = first[0] + rest[0], first[1] + rest[1]
                 done = await _until(connection, site, role, appended, events, began, held)
@@ -85,18 +87,18 @@ async def _work(site: Site, population: Population, events: int, received_per_s:
         raise RuntimeError(
             f"{appended} events were appended, {repeated} of them twice; {stored} are stored, {duplicate} duplicate, {dead} dead"
         )
-    steady, seconds = done.events - warm.events, done.at_s - warm.at_s
-    used_us = done.us_since(warm, steady)
+    worked, seconds = done.events - warm.events, done.at_s - warm.at_s
+    used_us = done.us_since(warm, worked)
     ids = int(metrics["tidegauge_dedupe_cached_ids"])
     return Aggregate(
         events=appended,
         warm_up_events=warm.events,
         warm_up_seconds=warm.at_s - began.at_s,
         seconds=seconds,
-        events_per_s=steady / seconds,
+        events_per_s=worked / seconds,
         events_per_cpu_s=1e6 / used_us["aggregate"],
         cpu_us=used_us,
-        wal_bytes=(done.wal - warm.wal) / steady,
+        wal_bytes=(done.wal - warm.wal) / worked,
         peak_mb=peak / 1e6,
         flushes=int(metrics["tidegauge_flush_events_count"]),
         duplicates=repeated,

@@ -1,9 +1,8 @@
 """A year of one large tenant, made by SQL: a million users in 5,000 accounts, 50 features, every family."""
 
-from importlib import import_module
-
 import asyncpg
 
+from loadtests import first_days
 from loadtests.reads_data import HASHED
 from loadtests.site import Database
 
@@ -38,9 +37,14 @@ returning id
 
 # Users come over the year; a twentieth of them never used anything.
 _USERS = """
-insert into app_user (tenant, user_id, ordinal, first_day)
-select $1::int, 'user-' || o, o, case when o % 20 <> 7 then current_date - ((o::bigint * 7919) % $3::int)::int end
-from generate_series(0, $2::int - 1) o
+insert into app_user (tenant, user_id, ordinal) select $1::int, 'user-' || o, o from generate_series(0, $2::int - 1) o
+"""
+_FIRST_DAYS = """
+create temporary table first_days as
+select tenant, 'user' as population, ordinal, current_date - ((ordinal::bigint * 7919) % $2::int)::int as first_day
+from app_user where tenant = $1 and ordinal % 20 <> 7
+union all
+select tenant, 'seat', ordinal, current_date - ((user_ordinal::bigint * 7919) % $2::int)::int from seat where tenant = $1
 """
 
 # Seats: blocks of 64 an account, of which 50 are taken.
@@ -49,8 +53,8 @@ insert into seat_block (tenant, block, account, used)
 select $1::int, b, 'account-' || b / $3::int, $4::int from generate_series(0, $2::int * $3::int - 1) b
 """
 _SEATS = """
-insert into seat (tenant, account, user_ordinal, ordinal, first_day)
-select $1::int, 'account-' || b / $3::int, b * $4::int + s, b * 64 + s, current_date - (((b * $4::int + s)::bigint * 7919) % $5::int)::int
+insert into seat (tenant, account, user_ordinal, ordinal)
+select $1::int, 'account-' || b / $3::int, b * $4::int + s, b * 64 + s
 from generate_series(0, $2::int * $3::int - 1) b cross join generate_series(0, $4::int - 1) s
 """
 
@@ -74,14 +78,12 @@ _USER_MILESTONES = """
 insert into milestone (tenant, kind, milestone, who, account, time_us, source, id)
 select $1::int, 'user', m.name, user_id, 'account-' || ordinal / 200,
        (extract(epoch from first_day) + 30000 + m.after_s + ordinal % 4000) * 1000000, 's', m.name || ordinal
-from app_user cross join (values ('first_login', 0, 1), ('first_value', 500, 2), ('training_completed', 90000, 4)) m(name, after_s, each)
-where tenant = $1 and first_day is not null and ordinal % m.each = 0
+from app_user join first_days f using (tenant, ordinal) cross join (values ('first_login', 0, 1), ('first_value', 500, 2), ('training_completed', 90000, 4)) m(name, after_s, each)
+where tenant = $1 and f.population = 'user' and ordinal % m.each = 0
 """
-# Who had reached what: as the migration makes it of what is there, in the order in which it is read.
 _MILESTONE_NAMES = (
     "insert into name (tenant, kind, name) select distinct tenant, 'milestone', milestone from milestone where tenant = $1"
 )
-_REACHED = import_module("migrations.versions.0009_reached")
 _REGIONS = """
 insert into segment (tenant, dimension, value, chunk, bits)
 select $1::int, 'region', r.value, c, pg_temp.hashed('region' || r.place || '/' || c) & ~coalesce(o.bits, repeat('0', 2048)::bit(2048))
@@ -202,15 +204,17 @@ async def make_year(connection: asyncpg.Connection, database: Database) -> int:
     await connection.execute(HASHED)
     await connection.execute(_POOL, PATTERNS, SEED)
     features = [0, *(row["id"] for row in await connection.fetch(_FEATURES, tenant, FEATURES))]
-    await connection.execute(_USERS, tenant, USERS, DAYS)
+    await connection.execute(_USERS, tenant, USERS)
     await connection.execute(_BLOCKS, tenant, ACCOUNTS, BLOCKS_AN_ACCOUNT, SEATS_A_BLOCK)
-    await connection.execute(_SEATS, tenant, ACCOUNTS, BLOCKS_AN_ACCOUNT, SEATS_A_BLOCK, DAYS)
+    await connection.execute(_SEATS, tenant, ACCOUNTS, BLOCKS_AN_ACCOUNT, SEATS_A_BLOCK)
+    await connection.execute(_FIRST_DAYS, tenant, DAYS)
     for population, chunks in (("user", user_chunks), ("seat", seat_chunks)):
         await connection.execute(_ACTIVITY, tenant, population, features, DAYS, chunks, PATTERNS, timeout=1_800)
     for statement in (_USER_STATUS, _USER_MILESTONES):
         await connection.execute(statement, tenant)
     await connection.execute(_MILESTONE_NAMES, tenant)
-    for statement in (_REACHED.BITS, _REACHED.MONTHS):
+    # In the order in which it is read.
+    for statement in (first_days.days("first_days"), first_days.MONTHS):
         await connection.execute(statement, timeout=1_800)
     await connection.execute("cluster reached using reached_pkey", timeout=1_800)
     await connection.execute(_REGIONS, tenant, user_chunks)

@@ -16,8 +16,7 @@ from service.aggregate.grouping import codes, equal_rows, grouped_rows, without_
 from service.aggregate.places import NO_DAY, UNKNOWN, Ints, Places
 from service.store.engine import Connection
 from service.store.names import Series, series_ids
-from service.store.ordinals import Places as Placed
-from service.store.ordinals import Seats, Users, seat_places, user_places
+from service.store.ordinals import Seats, Users, seat_ordinals, user_ordinals
 from service.store.reached import STATUS
 
 KNOWN_SERIES = 200_000
@@ -190,18 +189,18 @@ class Resolver:
     async def _ask_series(self, connection: Connection, keys: pl.DataFrame) -> tuple[Ints, Ints]:
         series = list(starmap(Series, keys.iter_rows()))
         found = await series_ids(connection, series)
-        return np.array([found[one] for one in series], dtype=np.int64), np.full(len(series), NO_DAY, dtype=np.int64)
+        return _numbered([found[one] for one in series])
 
     async def _ask_users(self, connection: Connection, keys: pl.DataFrame) -> tuple[Ints, Ints]:
-        return _numbered(await user_places(connection, Users(*(column.to_list() for column in keys))))
+        return _numbered(await user_ordinals(connection, Users(*(column.to_list() for column in keys))))
 
     async def _ask_seats(self, connection: Connection, keys: pl.DataFrame) -> tuple[Ints, Ints]:
-        return _numbered(await seat_places(connection, Seats(*(column.to_list() for column in keys))))
+        return _numbered(await seat_ordinals(connection, Seats(*(column.to_list() for column in keys))))
 
 
-def _numbered(found: Placed) -> tuple[Ints, Ints]:
-    days = pl.Series(found.first_days, dtype=pl.Int64).fill_null(NO_DAY)
-    return np.array(found.ordinals, dtype=np.int64), days.to_numpy()
+def _numbered(found: list[int]) -> tuple[Ints, Ints]:
+    """Numbers, and no first day: Postgres may know one, in its bits, but that one is told again changes nothing."""
+    return np.array(found, dtype=np.int64), np.full(len(found), NO_DAY, dtype=np.int64)
 
 
 def _placed(keys: pl.DataFrame, ordinals: Ints, days: Ints) -> pl.DataFrame:

@@ -17,7 +17,6 @@ from service.clock import QUARTER
 from service.store.staging import Staged
 
 PROBE_BITS = ["up", "down", "degraded", "planned", "excluded"]
-FIRST_DAY = ["tenant", "ordinal", "day"]
 DATED = ["tenant", "kind", "who", "account", "field", "time_us", "source", "id", "value"]
 GRAINS = ["minute", "quarter", "day"]
 DAY_KEY = ["series", "day"]
@@ -30,8 +29,6 @@ def stage_deltas(deltas: Deltas, resolved: Resolved) -> Staged:
     binary = {
         "fact": _of(deltas.facts, lambda facts: _facts(facts, resolved.series_of_fact)),
         "activity": _of(deltas.activity, lambda activity: chunks(_active(activity, resolved))),
-        "first_user": _of(users, lambda first: first.select(FIRST_DAY).sort("tenant", "ordinal")),
-        "first_seat": _of(seats, lambda first: first.select(FIRST_DAY).sort("tenant", "ordinal")),
         "reached": reached_rows(
             deltas.reached, resolved.milestones, users=resolved.users, seats=resolved.seats, first={"user": users, "seat": seats}
         ),

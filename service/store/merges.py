@@ -40,18 +40,6 @@ when not matched then insert (tenant, population, feature, day, chunk, bits)
 """
 
 
-def _first_day(table: str, stage: str) -> str:
-    return f"""
-update {table} t set first_day = date '1970-01-01' + s.day
-from flush_{stage} s
-where t.tenant = s.tenant and t.ordinal = s.ordinal and (t.first_day is null or t.first_day > date '1970-01-01' + s.day)
-"""
-
-
-# The first day of activity of users and of seats: the least.
-FIRST_USER = _first_day("app_user", "first_user")
-FIRST_SEAT = _first_day("seat", "first_seat")
-
 _NEWEST = ("newest_us", "newest_source", "newest_id", "newest_value")
 _MEASURES = ("n", "total", "least", "greatest", *_NEWEST, "histogram")
 _NEWER = """(f.newest_us is null or (s.newest_us, s.newest_source collate "C", s.newest_id collate "C", s.newest_value)
@@ -196,8 +184,6 @@ MERGES: Final = (
     ("ids", IDS),
     ("hours", HOURS),
     ("activity", ACTIVITY),
-    ("first_user", FIRST_USER),
-    ("first_seat", FIRST_SEAT),
     ("fact", FACT_MINUTE),
     ("fact", FACT_QUARTER),
     ("fact", FACT_DAY),

@@ -24,24 +24,16 @@ class Seats(NamedTuple):
     """The users' ordinals."""
 
 
-class Places(NamedTuple):
-    """Where users or seats stand in the bit sets, in the order in which they were asked for."""
-
-    ordinals: list[int]
-    first_days: list[int | None]
-    """First local days of activity, since 1970; None: none is known."""
-
-
-# Ordinals of users, null for those who are not known; as two arrays, for a row each would cost more than the look-up.
+# Ordinals of users, null for those who are not known; as one array, for a row each would cost more than the look-up.
 SELECT_USERS = """
-select array_agg(u.ordinal order by w.place), array_agg(u.first_day - date '1970-01-01' order by w.place)
+select array_agg(u.ordinal order by w.place)
 from unnest($1::int[], $2::text[]) with ordinality as w (tenant, user_id, place)
 left join app_user u using (tenant, user_id)
 """
 
 # Ordinals of seats, null for those that are not known.
 SELECT_SEATS = """
-select array_agg(s.ordinal order by w.place), array_agg(s.first_day - date '1970-01-01' order by w.place)
+select array_agg(s.ordinal order by w.place)
 from unnest($1::int[], $2::text[], $3::int[]) with ordinality as w (tenant, account, user_ordinal, place)
 left join seat s using (tenant, account, user_ordinal)
 """
@@ -98,9 +90,9 @@ from unnest($1::int[], $2::int[]) as w (tenant, next_block) where c.tenant = w.t
 """
 
 
-async def user_places(connection: Connection, users: Users) -> Places:
-    """Find the places of users, giving ordinals to new ones; a short transaction of its own."""
-    ordinals, days = await _found(connection, SELECT_USERS, users)
+async def user_ordinals(connection: Connection, users: Users) -> list[int]:
+    """Find the ordinals of users in their order, giving some to new ones; a short transaction of its own."""
+    ordinals = await _found(connection, SELECT_USERS, users)
     if missing := _missing(ordinals):
         new = Users(*_at(missing, users))
         tenants = sorted(set(new.tenants))
@@ -108,13 +100,13 @@ async def user_places(connection: Connection, users: Users) -> Places:
             await connection.execute(ADD_COUNTERS, tenants)
             await connection.execute(LOCK_COUNTERS, tenants)
             await connection.execute(ADD_USERS, *new)
-        _fill(ordinals, days, missing, await _found(connection, SELECT_USERS, new))
-    return _placed(ordinals, days)
+        _fill(ordinals, missing, await _found(connection, SELECT_USERS, new))
+    return _given(ordinals)
 
 
-async def seat_places(connection: Connection, seats: Seats) -> Places:
-    """Find the places of seats, giving ordinals to new ones; a short transaction of its own."""
-    ordinals, days = await _found(connection, SELECT_SEATS, seats)
+async def seat_ordinals(connection: Connection, seats: Seats) -> list[int]:
+    """Find the ordinals of seats in their order, giving some to new ones; a short transaction of its own."""
+    ordinals = await _found(connection, SELECT_SEATS, seats)
     if missing := _missing(ordinals):
         new = Seats(*_at(missing, seats))
         tenants = sorted(set(new.tenants))
@@ -122,11 +114,11 @@ async def seat_places(connection: Connection, seats: Seats) -> Places:
             await connection.execute(ADD_COUNTERS, tenants)
             counters = await connection.fetch(LOCK_COUNTERS, tenants)
             # Another process may have seated some of them before the lock was ours.
-            by_now, _ = await _found(connection, SELECT_SEATS, new)
+            by_now = await _found(connection, SELECT_SEATS, new)
             if still := _missing(by_now):
                 await _seat(connection, Seats(*_at(still, new)), {row["tenant"]: row["next_block"] for row in counters})
-        _fill(ordinals, days, missing, await _found(connection, SELECT_SEATS, new))
-    return _placed(ordinals, days)
+        _fill(ordinals, missing, await _found(connection, SELECT_SEATS, new))
+    return _given(ordinals)
 
 
 async def _seat(connection: Connection, seats: Seats, next_block: dict[int, int]) -> None:
@@ -156,10 +148,9 @@ def allot(seats: Seats, blocks: dict[tuple[int, str], list[tuple[int, int]]], ne
     return ordinals
 
 
-async def _found(connection: Connection, statement: str, keys: Users | Seats) -> tuple[list[int | None], list[int | None]]:
-    row = await connection.fetchrow(statement, *keys)
-    ordinals, days = row or (None, None)
-    return ordinals or [], days or []
+async def _found(connection: Connection, statement: str, keys: Users | Seats) -> list[int | None]:
+    ordinals: list[int | None] | None = await connection.fetchval(statement, *keys)
+    return ordinals or []
 
 
 def _missing(ordinals: list[int | None]) -> list[int]:
@@ -170,13 +161,11 @@ def _at(places: list[int], columns: Users | Seats) -> list[list[Any]]:
     return [[column[place] for place in places] for column in columns]
 
 
-def _fill(
-    ordinals: list[int | None], days: list[int | None], missing: list[int], found: tuple[list[int | None], list[int | None]]
-) -> None:
-    for place, ordinal, day in zip(missing, *found, strict=True):
-        ordinals[place], days[place] = ordinal, day
+def _fill(ordinals: list[int | None], missing: list[int], found: list[int | None]) -> None:
+    for place, ordinal in zip(missing, found, strict=True):
+        ordinals[place] = ordinal
 
 
-def _placed(ordinals: list[int | None], days: list[int | None]) -> Places:
+def _given(ordinals: list[int | None]) -> list[int]:
     """Every key that was asked for has been given its ordinal by now."""
-    return Places([ordinal for ordinal in ordinals if ordinal is not None], days)
+    return [ordinal for ordinal in ordinals if ordinal is not None]

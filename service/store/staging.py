@@ -31,9 +31,6 @@ STAGES: Final[Mapping[str, str]] = {
     # Refused events.
     "dead_letter": """tenant int, source text, id_hash bytea, reason text, id text, time text, detail text, raw bytea,
         origin text, received_at timestamptz, count bigint""",
-    # Days on which users and seats were active, where they are earlier than what is known.
-    "first_user": "tenant int, ordinal int, day int",
-    "first_seat": "tenant int, ordinal int, day int",
     # Who was active, as bits.
     "activity": "tenant int, population text, feature bigint, day int, chunk int, bits bit(2048)",
     # Who reached a milestone, was given a status or used something first, as bits, by day and by month.

@@ -12,8 +12,8 @@ QUERIES = {
     "fact_minute": f"select {SERIES}, bucket, {FACT} from fact_minute f join series s on s.id = f.series {TIMELESS}",
     "fact_quarter": f"select {SERIES}, bucket, {FACT} from fact_quarter f join series s on s.id = f.series {TIMELESS}",
     "fact_day": f"select {SERIES}, day, {FACT} from fact_day f join series s on s.id = f.series {TIMELESS}",
-    "users": "select tenant, user_id, first_day from app_user",
-    "seats": """select s.tenant, s.account, u.user_id, s.first_day
+    "users": "select tenant, user_id from app_user",
+    "seats": """select s.tenant, s.account, u.user_id
         from seat s join app_user u on u.tenant = s.tenant and u.ordinal = s.user_ordinal""",
     "active_users": """select a.tenant, coalesce(n.name, '') as feature, a.day, u.user_id
         from activity_day a left join name n on n.id = a.feature

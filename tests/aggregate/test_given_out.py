@@ -8,7 +8,7 @@ import pytest
 from service.domain.families.rows import MeasurementRow
 from service.settings import Settings
 from service.store.names import Name, Series, admit, series_ids
-from service.store.ordinals import BLOCK, Seats, Users, seat_places, user_places
+from service.store.ordinals import BLOCK, Seats, Users, seat_ordinals, user_ordinals
 from tests.aggregate.conftest import Site
 from tests.aggregate.events import Events
 
@@ -17,9 +17,8 @@ async def test_users_that_many_ask_for_at_once_get_one_ordinal_each_without_gaps
     async def ask(first: int) -> dict[tuple[int, str], int]:
         keys = [(tenant, f"user-{n}") for tenant in (2, 1) for n in range(first, first + 50)]
         async with site.pool.acquire() as connection:
-            places = await user_places(connection, Users([tenant for tenant, _ in keys], [user for _, user in keys]))
-        assert places.first_days == [None] * len(keys)
-        return dict(zip(keys, places.ordinals, strict=True))
+            ordinals = await user_ordinals(connection, Users([tenant for tenant, _ in keys], [user for _, user in keys]))
+        return dict(zip(keys, ordinals, strict=True))
 
     found: dict[tuple[int, str], int] = {}
     for places in await asyncio.gather(*(ask(10 * n) for n in range(12))):
@@ -33,8 +32,8 @@ async def test_seats_lie_in_blocks_of_their_account_however_they_are_asked_for(s
     async def ask(account: str, first: int, count: int) -> dict[tuple[str, int], int]:
         users = [*range(first, first + count)]
         async with site.pool.acquire() as connection:
-            places = await seat_places(connection, Seats([1] * count, [account] * count, users))
-        return {(account, user): ordinal for user, ordinal in zip(users, places.ordinals, strict=True)}
+            ordinals = await seat_ordinals(connection, Seats([1] * count, [account] * count, users))
+        return {(account, user): ordinal for user, ordinal in zip(users, ordinals, strict=True)}
 
     asked = [ask(account, 20 * n, 30) for n in range(8) for account in ("a", "b", "c")]
     found: dict[tuple[str, int], int] = {}

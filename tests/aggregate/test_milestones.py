@@ -111,8 +111,6 @@ async def test_the_order_of_events_derives_the_same(site: Site) -> None:
     for order in itertools.islice(itertools.permutations(told), 0, 3_000_000, 999_983):
         async with site.pool.acquire() as connection:
             await connection.execute("truncate milestone, reached, seen_ids, activity_day, step, state_history, state")
-            await connection.execute("update app_user set first_day = null")
-            await connection.execute("update seat set first_day = null")
         for family, row in order:
             await site.append({family: [row]})
         await site.consume()

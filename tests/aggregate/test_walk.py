@@ -46,7 +46,8 @@ async def test_all_families_of_a_batch_reach_their_rollups(site: Site) -> None:
             "select sum(bit_count(bits)) from activity_day where population = 'seat' and feature = 0"
         )
         assert (users, seats) == (7, 21)
-        assert await connection.fetchval("select count(*) from app_user where first_day is not null") == 7
+        first = "select sum(bit_count(bits)) from reached where population = 'user' and what = 0 and span = 'day'"
+        assert await connection.fetchval(first) == 7
         assert await connection.fetchval("select count(*) from app_user") == 8
         assert await connection.fetchval("select value from state where field = 'trait.plan'") == "pro"
         assert await connection.fetchval("select count(*) from segment_dirty") == 1

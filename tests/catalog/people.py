@@ -1,6 +1,5 @@
 """Filling the sets of users by hand: ordinals, seats, bits a day and traits, from a list of uses."""
 
-import importlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +7,13 @@ from datetime import date
 
 import asyncpg
 
-REACHED = importlib.import_module("migrations.versions.0009_reached")
+from loadtests import first_days
+
+FIRST_DAYS = """(
+  select a.tenant, a.population, a.chunk * 2048 + n as ordinal, min(a.day) as first_day
+  from activity_day a cross join generate_series(0, 2047) as n
+  where a.feature = 0 and get_bit(a.bits, n) = 1 group by 1, 2, 3
+)"""
 COUNTERS = """
 insert into ordinal_counter (tenant, next_user, next_block) values ($1, $2, $3)
 on conflict (tenant) do update set next_user = greatest(ordinal_counter.next_user, excluded.next_user),
@@ -78,32 +83,19 @@ async def store_people(
         given.user(user)
     ids = {"": 0} | {name: await _feature(connection, tenant, name) for name in sorted({use.feature for use in seen})}
     places: dict[tuple[str, int, date, int], set[int]] = defaultdict(set)
-    first_day: dict[str, date] = {}
-    first_seat: dict[tuple[str, str], date] = {}
     for use in seen:
         ordinal = given.user(use.user)
         held = [("user", ordinal)] + ([("seat", given.seat(use.account, use.user))] if use.account else [])
         for feature in (use.feature, *([""] if use.counts else [])):
             for population, place in held:
                 places[population, ids[feature], use.day, place // CHUNK].add(place % CHUNK)
-        if use.counts:
-            first_day[use.user] = min(first_day.get(use.user, use.day), use.day)
-            if use.account:
-                key = (use.account, use.user)
-                first_seat[key] = min(first_seat.get(key, use.day), use.day)
     await connection.copy_records_to_table(
         "activity_day",
         records=[(tenant, *key, bits(taken)) for key, taken in places.items()],
     )
+    await connection.copy_records_to_table("app_user", records=[(tenant, user, ordinal) for user, ordinal in given.users.items()])
     await connection.copy_records_to_table(
-        "app_user", records=[(tenant, user, ordinal, first_day.get(user)) for user, ordinal in given.users.items()]
-    )
-    await connection.copy_records_to_table(
-        "seat",
-        records=[
-            (tenant, account, given.users[user], at, first_seat.get((account, user)))
-            for (account, user), at in given.seats.items()
-        ],
+        "seat", records=[(tenant, account, given.users[user], at) for (account, user), at in given.seats.items()]
     )
     await connection.copy_records_to_table(
         "seat_block", records=[(tenant, block, account, used) for block, (account, used) in given.blocks.items()]
@@ -164,11 +156,11 @@ async def _know(connection: asyncpg.Connection, tenant: int, users: Collection[s
 
 
 async def _reach(connection: asyncpg.Connection) -> None:
-    """Make the sets of what was reached anew, as the migration does that brought them."""
-    await connection.execute(REACHED.SEATS)
+    """Make the sets of what was reached anew, of what the tables hold."""
+    await connection.execute(first_days.SEATS)
     await connection.execute("delete from reached")
-    await connection.execute(REACHED.BITS)
-    await connection.execute(REACHED.MONTHS)
+    await connection.execute(first_days.days(FIRST_DAYS))
+    await connection.execute(first_days.MONTHS)
 
 
 async def _feature(connection: asyncpg.Connection, tenant: int, name: str) -> int:

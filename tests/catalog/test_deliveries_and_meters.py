@@ -177,9 +177,8 @@ async def activity(connection: asyncpg.Connection, tenant: int, *, users: list[i
         await connection.execute(f"insert into activity_day values ($1, $2, 0, $3, 0, b'{bits}')", tenant, population, day)
     for (account, user), seat in seats.items():
         await connection.execute(
-            "insert into seat (tenant, account, user_ordinal, ordinal, first_day) values ($1, $2, $3, $4, $5)",
-            tenant, account, user, seat, day,
-        )  # fmt: skip
+            "insert into seat (tenant, account, user_ordinal, ordinal) values ($1, $2, $3, $4)", tenant, account, user, seat
+        )
         await connection.execute(
             "insert into seat_block (tenant, block, account, used) values ($1, $2, $3, 64) on conflict do nothing",
             tenant, seat // 64, account,

@@ -11,11 +11,9 @@ app_user = Table(
     Column("tenant", Integer, primary_key=True),
     Column("user_id", Text, primary_key=True),
     Column("ordinal", Integer, nullable=False),
-    Column("first_day", Date),
     UniqueConstraint("tenant", "ordinal", name="app_user_ordinal_key"),
-    comment="A user's ordinal, given out once; first_day: the first local day of activity",
+    comment="A user's ordinal, given out once",
 )
-Index("app_user_first_day_idx", app_user.c.tenant, app_user.c.first_day)
 
 seat = Table(
     "seat",
@@ -24,7 +22,6 @@ seat = Table(
     Column("account", Text, primary_key=True),
     Column("user_ordinal", Integer, primary_key=True),
     Column("ordinal", Integer, nullable=False),
-    Column("first_day", Date),
     UniqueConstraint("tenant", "ordinal", name="seat_ordinal_key"),
     comment="A user in an account; ordinals come from the account's blocks of 64",
 )
