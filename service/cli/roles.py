@@ -7,12 +7,14 @@ from typing import Any
 
 import structlog
 import uvloop
+from asyncpg import InvalidAuthorizationSpecificationError
 
 from service import settings as environment
 from service.cli.connect import database_url
-from service.errors import TidegaugeError
+from service.errors import StoreUnavailable, TidegaugeError
 from service.lifecycle import die_with_parent
 from service.settings import Settings
+from service.store.engine import describe
 from service.store.migrate import migrate as bring_forward
 from service.telemetry import configure_logging
 
@@ -42,7 +44,11 @@ def source() -> None:
 def migrate() -> None:
     """Bring the database to this version's schema."""
     settings = _prepare()
-    asyncio.run(bring_forward(database_url(settings), settings))
+    url = database_url(settings)
+    try:
+        asyncio.run(bring_forward(url, settings))
+    except (OSError, InvalidAuthorizationSpecificationError) as error:
+        raise StoreUnavailable(f"{describe(url)} does not answer: {error}") from error
 
 
 def _prepare() -> Settings:

@@ -57,10 +57,11 @@ async def test_a_database_without_the_schema_is_told_what_to_do(
         await tidegauge("status")
 
 
-async def test_a_postgres_that_is_away_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("command", ["status", "migrate"])
+async def test_a_postgres_that_is_away_is_a_sentence(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.setenv("TIDEGAUGE_DATABASE_URL", "postgresql://someone:secret@127.0.0.1:9/tidegauge")
     with pytest.raises(StoreUnavailable) as raised:
-        await tidegauge("status")
+        await tidegauge(command)
     assert "127.0.0.1:9/tidegauge does not answer" in str(raised.value)
     assert "secret" not in str(raised.value)
 
