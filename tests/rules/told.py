@@ -1,0 +1,33 @@
+"""The rules that the tests are about: of the installation, of a tenant that declares much, and of one that declares nothing."""
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from service.catalog import Catalog
+from service.domain.config import TenantConfig, parse
+from service.rules import Links, Made, rule_files
+from tests.rules.promtool import groups_in
+
+ACME = (Path(__file__).parent / "acme.toml").read_text()
+LINKS = Links("https://runbooks.example", "https://grafana.example")
+
+
+@cache
+def catalog() -> Catalog:
+    """The catalog, loaded once."""
+    return Catalog.load()
+
+
+@cache
+def made() -> Made:
+    """Every file."""
+    acme = parse(ACME, known_kpis=catalog().shapes())
+    return rule_files(catalog(), {"plain": TenantConfig(), "acme": acme}, LINKS)
+
+
+def group(name: str) -> dict[str, str]:
+    """A file with one group, by what follows `tidegauge-` in its name: what is not asked about costs time all the same."""
+    [found] = [each for text in made().files.values() for each in groups_in(text) if each["name"] == f"tidegauge-{name}"]
+    return {f"{name}.yml": yaml.safe_dump({"groups": [found]}, sort_keys=False)}
