@@ -7,14 +7,12 @@ from typing import Any
 
 import structlog
 import uvloop
-from asyncpg import InvalidAuthorizationSpecificationError
 
 from service import settings as environment
-from service.cli.connect import database_url
-from service.errors import StoreUnavailable, TidegaugeError
+from service.cli.connect import database, database_url
+from service.errors import TidegaugeError
 from service.lifecycle import die_with_parent
 from service.settings import Settings
-from service.store.engine import describe
 from service.store.migrate import migrate as bring_forward
 from service.telemetry import configure_logging
 
@@ -44,11 +42,13 @@ def source() -> None:
 def migrate() -> None:
     """Bring the database to this version's schema."""
     settings = _prepare()
-    url = database_url(settings)
-    try:
-        asyncio.run(bring_forward(url, settings))
-    except (OSError, InvalidAuthorizationSpecificationError) as error:
-        raise StoreUnavailable(f"{describe(url)} does not answer: {error}") from error
+    asyncio.run(_migrate(settings))
+
+
+async def _migrate(settings: Settings) -> None:
+    async with database(settings):
+        pass  # it answers, else a sentence says that it does not
+    await bring_forward(database_url(settings), settings)
 
 
 def _prepare() -> Settings:
