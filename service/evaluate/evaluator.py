@@ -12,11 +12,13 @@ import asyncpg
 import structlog
 
 from service.catalog import Catalog
-from service.clock import Clock
+from service.clock import SECOND, Clock
 from service.errors import LeaseLost, TidegaugeError
 from service.evaluate.closing import Closing
 from service.evaluate.ground import Grounds
 from service.evaluate.rounds import ROUNDS, LiveRound
+from service.evaluate.slos import EVERY_S as SLOS_EVERY_S
+from service.evaluate.slos import SloCounting
 from service.evaluate.upkeep import Task, Upkeep
 from service.lifecycle import being_cancelled
 from service.settings import Settings
@@ -108,6 +110,7 @@ class Evaluator:
     ) -> None:
         grounds = Grounds()
         closing = Closing(self._catalog, self._telemetry, grounds)
+        counting = SloCounting(self._clock, grounds, self._settings.slo_live_s * SECOND)
         rounds = [LiveRound(each, self._catalog, self._clock, self._telemetry, grounds) for each in ROUNDS]
 
         async def renew() -> None:
@@ -118,11 +121,17 @@ class Evaluator:
             if lease.resource not in held:
                 raise LeaseLost(f"{lease.resource}: another process has taken it")
 
-        async def close_windows() -> None:
+        async def reached() -> int:
             async with self._pool.acquire() as other:
                 reached_us = await watermark_us(other, self._installation.generation)
             # A receipt from a clock that is ahead closes nothing before its time.
-            await closing.once(self._pool, self._member.id, lease, watermark_us=min(reached_us, self._clock.now_us()))
+            return min(reached_us, self._clock.now_us())
+
+        async def close_windows() -> None:
+            await closing.once(self._pool, self._member.id, lease, watermark_us=await reached())
+
+        async def count_slos() -> None:
+            await counting.once(self._pool, self._member.id, lease, watermark_us=await reached())
 
         def live(of: LiveRound) -> Callable[[], Awaitable[None]]:
             async def once() -> None:
@@ -134,6 +143,7 @@ class Evaluator:
             Task("lease", self._settings.lease_s / 3, renew),
             *(Task(each.round.name, each.round.every_s, live(each)) for each in rounds),
             Task("history", HISTORY_EVERY_S, close_windows),
+            Task("slos", SLOS_EVERY_S, count_slos),
             *self._upkeep.tasks(),
             *self._others,
         ]

@@ -1,4 +1,4 @@
-"""Gauges in Prometheus's text format, a line a sample, at a third of what the client library takes for it.
+"""Gauges and counters in Prometheus's text format, a line a sample, at a third of what the client library takes for it.
 
 The format: https://prometheus.io/docs/instrumenting/exposition_formats/ (Text-based format, version 0.0.4).
 """
@@ -6,6 +6,7 @@ The format: https://prometheus.io/docs/instrumenting/exposition_formats/ (Text-b
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from prometheus_client.utils import floatToGoString
 
@@ -14,12 +15,13 @@ _ESCAPED: Mapping[str, str] = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
 
 
 @dataclass(slots=True)
-class Gauges:
+class Samples:
     """The samples of one name; names and labels are such as Prometheus takes."""
 
     name: str
     said: str
     """What it is, for people."""
+    kind: Literal["gauge", "counter"] = "gauge"
     lines: list[str] = field(default_factory=list)
 
     def add(self, labels: str, value: float) -> None:
@@ -34,12 +36,12 @@ def labels_text(labels: Mapping[str, str]) -> str:
     return f"{{{shown}}}" if shown else ""
 
 
-def text(families: Iterable[Gauges]) -> bytes:
+def text(families: Iterable[Samples]) -> bytes:
     """The whole exposition."""
     parts: list[str] = []
     for family in families:
         said = family.said.replace("\\", "\\\\").replace("\n", "\\n")
-        parts.append(f"# HELP {family.name} {said}\n# TYPE {family.name} gauge\n")
+        parts.append(f"# HELP {family.name} {said}\n# TYPE {family.name} {family.kind}\n")
         parts += family.lines
     return "".join(parts).encode()
 

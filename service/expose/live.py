@@ -14,11 +14,13 @@ from starlette.responses import Response
 from service.catalog import Catalog
 from service.catalog.kpi import Kpi
 from service.clock import Clock
-from service.expose.exposition import Gauges, labels_text, text
+from service.domain.config.alerts import MAX_SLOS
+from service.expose.exposition import Samples, labels_text, text
 from service.expose.owners import Owners
 from service.http.auth import Keyring
-from service.store import live
+from service.store import live, slo_counters
 from service.store.live import Shown
+from service.store.slo_counters import Counter
 
 BASE_UNITS: Mapping[str, tuple[str, float]] = {
     "ms": ("_seconds", 1e-3),
@@ -52,23 +54,32 @@ def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, max_series: in
             tenant = principal.tenant
         async with pool.acquire() as connection:
             shown = await live.read(connection, tenant=tenant, max_series=max_series)
+            counted = await slo_counters.counters(connection, tenant=tenant, most=MAX_SLOS)
             own = await owners.of(connection, {one.tenant for one in shown if one.kpi not in catalog.kpis}, clock.now_us())
-        return Response(exposition(shown, catalog, own, max_series=max_series), media_type=CONTENT_TYPE_LATEST)
+        content = exposition(shown, catalog, own, max_series=max_series, counters=counted)
+        return Response(content, media_type=CONTENT_TYPE_LATEST)
 
     return made
 
 
-def exposition(shown: Sequence[Shown], catalog: Catalog, own: Mapping[str, Catalog], *, max_series: int) -> bytes:
-    """The text of these series; a KPI or a statistic that is not known any more is left out.
+def exposition(
+    shown: Sequence[Shown],
+    catalog: Catalog,
+    own: Mapping[str, Catalog],
+    *,
+    max_series: int,
+    counters: Sequence[Counter] = (),
+) -> bytes:
+    """The text of these series, and of the counters of SLOs; a KPI or a statistic that is not known any more is left out.
 
     `own` are the catalogs of tenants with KPIs of their own, by the tenants' names.
     """
-    families: dict[tuple[str, ...], tuple[Gauges, float] | None] = {}
-    named: dict[str, Gauges] = {}
+    families: dict[tuple[str, ...], tuple[Samples, float] | None] = {}
+    named: dict[str, Samples] = {}
     labelled: dict[tuple[str, ...], tuple[str, ...]] = {}
-    status = Gauges("tidegauge_kpi_status", "0 no value or target, 1 green, 2 yellow, 3 red")
-    target = Gauges("tidegauge_kpi_target", "Target of a KPI, in the unit of its own metric")
-    limit = Gauges("tidegauge_kpi_limit", "Limit of a KPI, in the unit of its own metric")
+    status = Samples("tidegauge_kpi_status", "0 no value or target, 1 green, 2 yellow, 3 red")
+    target = Samples("tidegauge_kpi_target", "Target of a KPI, in the unit of its own metric")
+    limit = Samples("tidegauge_kpi_limit", "Limit of a KPI, in the unit of its own metric")
     for one in shown:
         is_own = one.kpi not in catalog.kpis
         key = (one.kpi, one.statistic, one.tenant if is_own else "")
@@ -89,20 +100,34 @@ def exposition(shown: Sequence[Shown], catalog: Catalog, own: Mapping[str, Catal
             target.add(judged, one.target * factor)
         if one.limit is not None:
             limit.add(judged, one.limit * factor)
-    hidden = Gauges("tidegauge_kpi_series_hidden", f"Series above the bound of {max_series} a tenant")
+    hidden = Samples("tidegauge_kpi_series_hidden", f"Series above the bound of {max_series} a tenant")
     known = [one for one in shown if one.kpi in own.get(one.tenant, catalog).kpis]
     for tenant, total in {one.tenant: one.total for one in known}.items():
         hidden.add(labels_text({"tenant": tenant}), max(0, total - max_series))
-    return text([*named.values(), status, target, limit, hidden])
+    return text([*named.values(), status, target, limit, hidden, *_slos(counters)])
 
 
-def _family(catalog: Catalog, kpi_id: str, statistic: str, named: dict[str, Gauges]) -> tuple[Gauges, float] | None:
+def _slos(counters: Sequence[Counter]) -> list[Samples]:
+    events = Samples(
+        "tidegauge_slo_events_total", "Live events, seconds or minutes that an SLO counts; grows only", "counter"
+    )
+    good = Samples("tidegauge_slo_good_events_total", "Those of them that were good; grows only", "counter")
+    objective = Samples("tidegauge_slo_objective_ratio", "The share that is to be good, as it is declared now")
+    for each in counters:
+        labels = labels_text({"tenant": each.tenant, "slo": each.slo})
+        events.add(labels, each.total)
+        good.add(labels, each.good)
+        objective.add(labels, each.objective)
+    return [events, good, objective]
+
+
+def _family(catalog: Catalog, kpi_id: str, statistic: str, named: dict[str, Samples]) -> tuple[Samples, float] | None:
     """The gauges that a statistic's values belong to, and the factor to their unit; several share a name."""
     kpi = catalog.kpis.get(kpi_id)
     if kpi is None or statistic not in kpi.statistics:
         return None
     name, factor = metric_name(kpi, statistic)
-    return named.setdefault(name, Gauges(name, kpi.head.definition)), factor
+    return named.setdefault(name, Samples(name, kpi.head.definition)), factor
 
 
 def metric_name(kpi: Kpi, statistic: str) -> tuple[str, float]:

@@ -61,6 +61,9 @@ def stream(site: Site, seed: int, count: int) -> list[Row]:
             time = received + 300 * SECOND + 1
         elif odd < 0.1:
             time = None
+        elif odd < 0.3:
+            # Around the age up to which an event feeds the counters of SLOs.
+            time = received - pick.randrange(30 * 60 * SECOND)
         rows.append(_event(pick, events, time, received))
     return rows
 

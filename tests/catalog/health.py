@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 
 from service.clock import QUARTER, SECOND, to_datetime
+from service.store.engine import Connection
 from tests.catalog.people import bits
 
 QUARTER_S = QUARTER // SECOND
@@ -38,7 +39,7 @@ class Probe:
         return [name for name, is_so in said.items() if is_so]
 
 
-async def store_probes(connection: asyncpg.Connection, tenant: int, probes: Iterable[Probe]) -> None:
+async def store_probes(connection: Connection, tenant: int, probes: Iterable[Probe]) -> None:
     """Write the quarters that these probes speak for."""
     await connection.execute("create table if not exists probe_quarter_p2_rest partition of probe_quarter default")
     marked: dict[tuple[Any, ...], dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))

@@ -57,7 +57,7 @@ def window(tenant: int, name: str, *, now_us: int = NOW, end_us: int | None = No
 
 async def figures(
     catalog: Catalog, connection: asyncpg.Connection, kpi: str, asked: Window, known: Declared, question: Question = BY
-) -> dict[tuple[str, str], tuple[float | None, str]]:
+) -> dict[tuple[str, str], tuple[Any, str]]:
     """By the first dimension asked for and statistic: the value and why there is none."""
     values = await run(connection, catalog.kpis[kpi], [asked], question, declared={asked.tenant: known})
     return {("/".join(each.dims.values()), each.statistic): (each.value, each.reason) for each in values}

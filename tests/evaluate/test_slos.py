@@ -1,0 +1,135 @@
+"""The evaluator declares SLOs' counters, and feeds those that are about time: once, whoever evaluates."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+
+from service.clock import HOUR, MINUTE, SECOND
+from service.domain.config import TenantConfig
+from service.errors import LeaseLost
+from service.evaluate.ground import Grounds
+from service.evaluate.slos import SloCounting
+from service.store import leases
+from tests.catalog.health import Probe, store_probes
+from tests.evaluate.stage import Stage, staged
+
+LIVE_US = 15 * MINUTE
+UP = {"name": "up", "kind": "availability", "objective": 0.99}
+ON_TIME = {"name": "on-time", "kind": "delivery_on_time", "objective": 0.95}
+
+
+def counting(stage: Stage) -> SloCounting:
+    """One that has seen nothing yet."""
+    return SloCounting(stage.clock, Grounds(), LIVE_US)
+
+
+async def declare(stage: Stage, *slos: Mapping[str, Any]) -> None:
+    """A version of what the tenant declares, from now on."""
+    config = TenantConfig.model_validate({"slo": list(slos)}).to_json()
+    now = datetime.fromtimestamp(stage.clock.now_us() / SECOND, UTC)
+    async with stage.pool.acquire() as connection:
+        version = await connection.fetchval(
+            "update tenant set config_version = config_version + 1 where id = $1 returning config_version", stage.tenant
+        )
+        await connection.execute(
+            "insert into config_version (tenant, version, valid_from, source, parsed) values ($1, $2, $3, '', $4)",
+            stage.tenant, version, None if version == 1 else now, config,
+        )  # fmt: skip
+        await stage.touch(connection, [stage.clock.now_us()])
+
+
+async def probes(stage: Stage, spans: Sequence[tuple[int, int, bool]]) -> None:
+    """What was said of seconds from so long ago up to so long ago, in seconds before now."""
+    now_s = stage.clock.now_us() // SECOND
+    async with stage.pool.acquire() as connection:
+        await store_probes(connection, stage.tenant, [Probe(now_s - of, of - to, up=up) for of, to, up in spans])
+
+
+async def counters(stage: Stage) -> dict[str, tuple[int, int, float | None]]:
+    async with stage.pool.acquire() as connection:
+        rows: list[asyncpg.Record] = await connection.fetch("select slo, good, total, objective from slo_counter")
+    return {row["slo"]: (row["good"], row["total"], row["objective"]) for row in rows}
+
+
+async def once(stage: Stage, made: SloCounting) -> None:
+    await made.once(stage.pool, stage.owner, stage.lease, watermark_us=stage.clock.now_us())
+
+
+async def test_every_declared_slo_has_a_counter_from_0_on_and_keeps_its_count_when_it_goes(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        made = counting(stage)
+        await declare(stage, UP, ON_TIME)
+        await once(stage, made)
+        assert await counters(stage) == {"up": (0, 0, 0.99), "on-time": (0, 0, 0.95)}
+        async with stage.pool.acquire() as connection:
+            await connection.execute("update slo_counter set good = 9, total = 10 where slo = 'on-time'")
+        await declare(stage, UP | {"objective": 0.999})
+        await once(stage, made)
+        assert await counters(stage) == {"up": (0, 0, 0.999), "on-time": (9, 10, None)}
+        await declare(stage, ON_TIME)
+        await once(stage, counting(stage))
+        assert await counters(stage) == {"up": (0, 0, None), "on-time": (9, 10, 0.95)}
+
+
+async def test_time_is_counted_once_a_minute_behind_the_watermark_whoever_evaluates(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        await declare(stage, UP)
+        made = counting(stage)
+        await once(stage, made)
+        began_us = (stage.clock.now_us() - MINUTE) // MINUTE * MINUTE
+        stage.clock.us += 10 * MINUTE
+        await probes(stage, [(900, 300, True), (300, 180, False), (180, -600, True)])
+        await once(stage, made)
+        seconds = 10 * 60
+        first = await counters(stage)
+        # A minute behind on both sides: of ten minutes two were down.
+        assert first["up"] == (seconds - 120, seconds, 0.99)
+        await once(stage, made)
+        await once(stage, counting(stage))
+        assert await counters(stage) == first
+        stage.clock.us += 2 * MINUTE
+        await once(stage, counting(stage))
+        assert await counters(stage) == {"up": (seconds, seconds + 120, 0.99)}
+        async with stage.pool.acquire() as connection:
+            fed = await connection.fetchval("select fed_until_us from slo_counter where slo = 'up'")
+        assert fed == began_us + 12 * MINUTE
+
+
+async def test_what_the_watermark_has_not_passed_is_not_counted_yet(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        await declare(stage, UP)
+        made = counting(stage)
+        await once(stage, made)
+        watermark_us = stage.clock.now_us()
+        stage.clock.us += 5 * MINUTE
+        await probes(stage, [(600, 0, True)])
+        await made.once(stage.pool, stage.owner, stage.lease, watermark_us=watermark_us)
+        assert await counters(stage) == {"up": (0, 0, 0.99)}
+
+
+async def test_an_outage_of_the_evaluator_is_counted_no_further_back_than_live_events_are(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        await declare(stage, UP)
+        await once(stage, counting(stage))
+        stage.clock.us += 5 * HOUR
+        await probes(stage, [(3_600 * 6, 3_600, False), (3_600, 0, True)])
+        await once(stage, counting(stage))
+        assert await counters(stage) == {"up": (15 * 60, 15 * 60, 0.99)}
+
+
+async def test_whoever_has_lost_the_lease_counts_nothing(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        await declare(stage, UP)
+        made = counting(stage)
+        await once(stage, made)
+        stage.clock.us += 5 * MINUTE
+        await probes(stage, [(600, 0, True)])
+        async with stage.pool.acquire() as connection:
+            backend = await leases.backend_of(connection)
+            await leases.take(connection, owner=stage.owner, resources=["evaluate"], most=1, lease_s=60, backend=backend)
+        with pytest.raises(LeaseLost):
+            await once(stage, made)
+        assert await counters(stage) == {"up": (0, 0, 0.99)}
