@@ -54,12 +54,12 @@ def history(kpi: Kpi, statistic: str | None = None, *, width: int = THIRD) -> Pa
     return lines(said, sql_series(statements.history(kpi.id, wanted, grain)))
 
 
-def history_by(kpi: Kpi, dimension: str, statistic: str | None = None, *, width: int = THIRD) -> Panel:
-    """Values of closed windows, a line a value of a dimension."""
+def history_by(kpi: Kpi, dimensions: Sequence[str], statistic: str | None = None, *, width: int = THIRD) -> Panel:
+    """Values of closed windows, a line a value of a dimension or of several."""
     wanted = _statistic(kpi, statistic)
     grain, of = _grain(kpi)
-    said = said_of(kpi, wanted, of=" ".join(filter(None, (f"by {dimension}", of))), width=width)
-    return lines(said, sql_series(statements.history_by(kpi.id, wanted, grain, dimension, kpi.head.apart)))
+    said = said_of(kpi, wanted, of=" ".join(filter(None, (f"by {' and '.join(dimensions)}", of))), width=width)
+    return lines(said, sql_series(statements.history_by(kpi.id, wanted, grain, dimensions, kpi.head.apart)))
 
 
 def split(kpi: Kpi, windows: Sequence[str], dimension: str, statistic: str | None = None, *, width: int = QUARTER) -> Panel:
@@ -95,13 +95,16 @@ def live(kpi: Kpi, statistic: str | None = None, *, by: str = "", window: str = 
 
 def chapter(catalog: Catalog, title: str, families: Collection[str]) -> Row:
     """A folded row with the history of every KPI of some chapters of the catalog."""
-    ours = [kpi for kpi in catalog.kpis.values() if kpi.head.family in families and is_kept(kpi)]
-    return Row(title, [history(kpi) for kpi in ours], folded=True)
-
-
-def is_kept(kpi: Kpi) -> bool:
-    """Whether its closed windows are kept for the whole, without a split."""
-    return kpi.head.live is not None and () in kpi.head.live.by and any(kpi.takes(grain) for grain in GRAINS)
+    ours = [kpi for kpi in catalog.kpis.values() if kpi.head.family in families]
+    made = []
+    for kpi in ours:
+        by = kpi.head.live.by if kpi.head.live else ()
+        if () in by:
+            made.append(history(kpi))
+        elif by:
+            # Nothing is added up across these: the first split stands for the whole.
+            made.append(history_by(kpi, by[0]))
+    return Row(title, made, folded=True)
 
 
 def _statistic(kpi: Kpi, statistic: str | None) -> str:

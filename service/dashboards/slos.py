@@ -3,25 +3,26 @@
 Formulas: Google, The Site Reliability Workbook, "Alerting on SLOs": burn rate = share of errors ÷ share that may err.
 """
 
-from grafana_foundation_sdk.models.dashboard import Panel, Threshold
+from grafana_foundation_sdk.models.dashboard import Panel
 
-from service.dashboards import views
+from service.catalog import Catalog, Kpi
+from service.dashboards import kpis, views
 from service.dashboards.page import Row
 from service.dashboards.panels import FULL, HALF, Said, lines
 from service.dashboards.sources import promql, sql
 from service.dashboards.tables import Column, table_of
-from service.dashboards.thresholds import GREEN, RED, YELLOW
-from service.dashboards.units import COUNT, NAMED, SHARE
+from service.dashboards.thresholds import steps_of
+from service.dashboards.units import COUNT, NAMED, SHARE, unit_of
 
 _OF_TENANT = '{tenant="$tenant"}'
 _ALLOWED = f"(1 - max by (slo) (tidegauge_slo_objective_ratio{_OF_TENANT}))"
-_LEFT = [Threshold(color=RED), Threshold(value=0.0, color=YELLOW), Threshold(value=0.25, color=GREEN)]
-_BURNS = [Threshold(color=GREEN), Threshold(value=1.0, color=YELLOW), Threshold(value=6.0, color=RED)]
 
 
-def budgets() -> Row:
+def budgets(catalog: Catalog) -> Row:
     """What is left of every SLO's budget, and how fast it goes."""
-    return Row("Error budgets", [_table(), _burn("5m", "1h"), _burn("30m", "6h")])
+    left, burn, compliance = (catalog.kpis[name] for name in ("error_budget", "burn_rate", "slo"))
+    graphs = [_burn(burn, "5m", "1h"), _burn(burn, "30m", "6h"), kpis.history_by(left, ("slo",), width=HALF)]
+    return Row("Error budgets", [_table(left, burn), *graphs, kpis.history_by(compliance, ("slo",), width=HALF)])
 
 
 def errors(window: str) -> str:
@@ -32,22 +33,23 @@ def errors(window: str) -> str:
     return f"1 - {good} / {total}"
 
 
-def _burn(*windows: str) -> Panel:
+def _burn(burn: Kpi, *windows: str) -> Panel:
     said = Said(
         title=f"Burn rate · {' and '.join(windows)}",
         description="Share of errors ÷ the share that the objective allows: at 1 the budget lasts just as long as the SLO's "
         "window; "
         "both windows of a pair above 14.4 (5m and 1h) or 6 (30m and 6h) page somebody. From the live counters: events older "
         "than a quarter of an hour repair the budget beside, and page nobody.",
-        unit="none",
+        unit=unit_of(burn.head.unit),
         width=HALF,
         decimals=2,
-        steps=_BURNS,
+        steps=steps_of(burn.head.suggestion),
     )
     return lines(said, promql(*((f"({errors(window)}) / {_ALLOWED}", f"{{{{slo}}}} {window}") for window in windows)))
 
 
-def _table() -> Panel:
+def _table(left: Kpi, burn: Kpi) -> Panel:
+    burns = steps_of(burn.head.suggestion)
     said = Said(
         title="SLOs",
         description="Every declared SLO over its own window: objective, what was reached, what is left of the error budget "
@@ -65,10 +67,10 @@ def _table() -> Panel:
             Column("compliance", SHARE),
             Column("good", COUNT),
             Column("total", COUNT),
-            Column("budget left", SHARE, "judged", _LEFT),
+            Column("budget left", SHARE, "judged", steps_of(left.head.suggestion)),
             Column("days to exhaustion", "d"),
-            Column("burn 1h", "none", "judged", _BURNS),
-            Column("burn 6h", "none", "judged", _BURNS),
-            Column("burn 3d", "none", "judged", _BURNS),
+            Column("burn 1h", unit_of(burn.head.unit), "judged", burns),
+            Column("burn 6h", unit_of(burn.head.unit), "judged", burns),
+            Column("burn 3d", unit_of(burn.head.unit), "judged", burns),
         ],
     )

@@ -69,7 +69,7 @@ def newest_by(kpi: str, statistic: str, window: str, dimension: str, apart: Sequ
     return f"""-- the newest values of a KPI by {dimension}
 select split as name, value
 from grafana.kpi
-where {_is(kpi, statistic, window)} and {_only(dimension, apart)}
+where {_is(kpi, statistic, window)} and {_only((dimension,), apart)}
 order by value desc nulls last, name
 limit 50"""
 
@@ -92,12 +92,12 @@ where {_is(kpi, statistic, grain)} and {_without(apart)} = '{{}}' and $__timeFil
 order by time, metric"""
 
 
-def history_by(kpi: str, statistic: str, grain: str, dimension: str, apart: Sequence[str] = ()) -> str:
-    """Closed windows of a split, a line a value of the dimension."""
-    return f"""-- closed windows of a KPI by {dimension}
+def history_by(kpi: str, statistic: str, grain: str, dimensions: Sequence[str], apart: Sequence[str] = ()) -> str:
+    """Closed windows of a split, a line a value of its dimensions."""
+    return f"""-- closed windows of a KPI by {" and ".join(dimensions)}
 select started_at as time, split as metric, value
 from grafana.kpi_history
-where {_is(kpi, statistic, grain)} and {_only(dimension, apart)} and $__timeFilter(ended_at)
+where {_is(kpi, statistic, grain)} and {_only(dimensions, apart)} and $__timeFilter(ended_at)
 order by time, metric"""
 
 
@@ -123,8 +123,9 @@ def _is(kpi: str, statistic: str, window: str) -> str:
     return f"kpi = {quoted(kpi)} and statistic = {quoted(statistic)} and window_name = {window}"
 
 
-def _only(dimension: str, apart: Sequence[str]) -> str:
-    return f"dimensions ? {quoted(dimension)} and {_without((dimension, *apart))} = '{{}}'"
+def _only(dimensions: Sequence[str], apart: Sequence[str]) -> str:
+    names = ", ".join(quoted(name) for name in dimensions)
+    return f"dimensions ?& array[{names}] and {_without((*dimensions, *apart))} = '{{}}'"
 
 
 def _without(dimensions: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ _UNITS: Mapping[str, str] = {
     "bytes": "bytes",
     "points": "suffix: points",
     "score": "none",
+    "times": "suffix: ×",
     "uses/user/week": "suffix: uses a user and week",
 }
 

@@ -42,8 +42,8 @@ order by dimensions <> '{}', window_name, statistic, split
 limit 1000"""
 
 SLOS = """-- every SLO with its budget
-select slo, kind, objective, compliance, good, total, budget_left as "budget left", days_to_exhaustion as "days to exhaustion",
-       burn_1h as "burn 1h", burn_6h as "burn 6h", burn_3d as "burn 3d"
+select slo, kind, objective, compliance, good, total, window_name as "window", budget_left as "budget left",
+       days_to_exhaustion as "days to exhaustion", burn_1h as "burn 1h", burn_6h as "burn 6h", burn_72h as "burn 3d"
 from grafana.slo
 order by budget_left nulls last, slo"""
 

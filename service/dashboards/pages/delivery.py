@@ -46,10 +46,10 @@ def page(catalog: Catalog) -> Page:
                     kpis.live(of["delivery_latency"], "p95", by="integration"),
                     kpis.live(of["deliveries"], "per_minute", by="integration", window="5m"),
                     _volume(),
-                    kpis.history_by(of["delivery_on_time"], "integration", width=HALF),
+                    kpis.history_by(of["delivery_on_time"], ("integration",), width=HALF),
                 ],
             ),
-            budgets(),
+            budgets(catalog),
             kpis.chapter(catalog, "Every KPI of deliveries, by closed windows", {"Delivery SLA"}),
         ],
     )

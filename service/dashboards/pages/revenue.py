@@ -1,5 +1,7 @@
 """Revenue and recovery: MRR and its movement, churn, economics of a customer, and subscribers won back."""
 
+from grafana_foundation_sdk.models.dashboard import Panel
+
 from service.catalog import Catalog
 from service.dashboards import kpis, links
 from service.dashboards.page import Page, Row
@@ -7,7 +9,6 @@ from service.dashboards.panels import HALF
 from service.dashboards.variables import Choice
 
 WINDOWS = ("month",)
-RECOVERY = ("28d",)
 MOVES = ("new", "expansion", "reactivation", "contraction", "churned")
 
 
@@ -32,7 +33,7 @@ def page(catalog: Catalog) -> Page:
                 "Revenue",
                 [
                     kpis.history(of["mrr"]),
-                    kpis.history_by(of["mrr"], "tier"),
+                    kpis.history_by(of["mrr"], ("tier",)),
                     kpis.history(of["mrr_movement"]),
                     *(kpis.now(of["mrr_movement"], WINDOWS, move) for move in MOVES),
                     kpis.now(of["mrr"], WINDOWS, "usage_fees"),
@@ -52,26 +53,28 @@ def page(catalog: Catalog) -> Page:
                     kpis.now(of["days_to_renewal"], WINDOWS),
                     kpis.history(of["customer_churn"]),
                     kpis.history(of["revenue_churn"]),
-                    kpis.history_by(of["customer_churn"], "reason"),
+                    kpis.history_by(of["customer_churn"], ("reason",)),
                 ],
             ),
-            Row(
-                "Recovery",
-                [
-                    kpis.now(of["recovery"], RECOVERY),
-                    kpis.now(of["recovered_revenue"], RECOVERY),
-                    kpis.now(of["recovery_incentive"], RECOVERY),
-                    kpis.now(of["recovery_net"], RECOVERY),
-                    kpis.now(of["recovery_roi"], RECOVERY),
-                    kpis.now(of["recovery_time"], RECOVERY, "mean"),
-                    kpis.split(of["recovery"], RECOVERY, "channel"),
-                    kpis.split(of["recovery_buckets"], RECOVERY, "rate"),
-                    kpis.split(of["recovery_buckets"], RECOVERY, "revenue"),
-                    kpis.now(of["recovery"], RECOVERY, "cases"),
-                    kpis.history(of["recovery"], width=HALF),
-                    kpis.history(of["recovered_revenue"], width=HALF),
-                ],
-            ),
+            Row("Recovery", _recovery(catalog)),
             kpis.chapter(catalog, "Every KPI of revenue and customers, by closed windows", {"Revenue and customers"}),
         ],
     )
+
+
+def _recovery(catalog: Catalog) -> list[Panel]:
+    of = catalog.kpis
+    return [
+        kpis.now(of["recovery"], WINDOWS),
+        kpis.now(of["recovered_revenue"], WINDOWS),
+        kpis.now(of["recovery_incentive"], WINDOWS),
+        kpis.now(of["recovery_net"], WINDOWS),
+        kpis.now(of["recovery_roi"], WINDOWS),
+        kpis.now(of["recovery_time"], WINDOWS, "mean"),
+        kpis.split(of["recovery"], WINDOWS, "channel"),
+        kpis.split(of["recovery_buckets"], WINDOWS, "rate"),
+        kpis.split(of["recovery_buckets"], WINDOWS, "revenue"),
+        kpis.now(of["recovery"], WINDOWS, "cases"),
+        kpis.history(of["recovery"], width=HALF),
+        kpis.history(of["recovered_revenue"], width=HALF),
+    ]

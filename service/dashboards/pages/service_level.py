@@ -45,14 +45,14 @@ def page(catalog: Catalog) -> Page:
                     kpis.live(of["timeliness"], "p95", window="1h"),
                 ],
             ),
-            budgets(),
+            budgets(catalog),
             Row(
                 "Errors and time lost",
                 [
                     *(kpis.history(of["error_rate"], statistic) for statistic in ("4xx", "5xx", "timeout")),
-                    kpis.history_by(of["downtime"], "component"),
+                    kpis.history_by(of["downtime"], ("component",)),
                     kpis.history(of["planned_downtime"]),
-                    kpis.history_by(of["data_quality"], "source"),
+                    kpis.history_by(of["data_quality"], ("source",)),
                 ],
             ),
             kpis.chapter(catalog, "Every KPI of the service level, by closed windows", {"Service level"}),
