@@ -15,8 +15,10 @@ from service.aggregate.batch import Batch, read_batch
 from service.aggregate.cache import Known
 from service.aggregate.context import FoldContext
 from service.aggregate.dedupe import Group, buckets, decide, group, stored_runs
+from service.aggregate.delays import Delays, ages, dirty_with
 from service.aggregate.deltas import Deltas
 from service.aggregate.folds import FOLDS
+from service.aggregate.folds.facts import fold_facts
 from service.aggregate.folds.merge import merge
 from service.aggregate.moments import FirstMoments
 from service.aggregate.policy import Mask, Outcomes, TimePolicy
@@ -56,6 +58,9 @@ class Prepared:
     """Events counted under `~other`, by kind of name."""
     milestones: pl.DataFrame
     """What it brings of milestones."""
+    ages: pl.DataFrame
+    """How old its events were at `ready_us`."""
+    ready_us: int
 
 
 @dataclass(slots=True)
@@ -72,6 +77,7 @@ class Pipeline:
     seen: SeenIds
     slo_live_us: int
     """How old an event may be when it is received and still feed the counters of SLOs."""
+    delays: Delays = field(default_factory=Delays)
     _moments: FirstMoments = field(default_factory=FirstMoments)
     _configs: Known[int, TenantFoldConfig] = field(default_factory=lambda: Known(KNOWN_CONFIGS))
     _kept_from: KeptFrom | None = None
@@ -101,23 +107,36 @@ class Pipeline:
         for bucket, stored in stored_runs(groups, outcomes):
             self.seen.stage(number, bucket, batch.heads.hi[stored], batch.heads.lo[stored])
         sums = await asyncio.to_thread(receipts.sent, batch, outcomes)
-        configs = await self._configs_of(sums["tenant"].unique().sort().to_list())
+        delays = self.delays.take()
+        configs = await self._configs_of(pl.concat([sums["tenant"], delays["tenant"]]).unique().sort().to_list())
         frames = await asyncio.to_thread(rows.stored_frames, batch, outcomes, whole=_read_whole(configs))
         admitted = await self.admission.admit(frames, configs)
         refused, context = await self.admission.refused_sources(sums), await self._context(configs)
         deltas = await asyncio.to_thread(_fold, admitted.frames, context, self._moments)
-        now_us = self.clock.now_us()
-        told = await asyncio.to_thread(receipts.received, sums, admitted.frames, refused, context, now_us=now_us)
+        told = await asyncio.to_thread(receipts.received, sums, admitted.frames, refused, context, delays=delays)
         deltas = replace(deltas, facts=pl.concat([deltas.facts, told.facts]), receipts=told.receipts)
         resolved = await self.resolver.resolve(deltas)
         staged = await asyncio.to_thread(self._stage, batch, groups, outcomes, deltas, resolved)
+        staged.rows["dirty"] = dirty_with(staged.rows["dirty"], delays)
         staged.rows["version"] = [(tenant, config.version) for tenant, config in configs.items()]
         if len(deltas.milestones):
             staged.rows["derived"] = await self._derived(configs)
-        return Prepared(number, batch, outcomes, staged, resolved, admitted.over_limit, deltas.milestones)
+        ready_us = self.clock.now_us()
+        aged = receipts.named(await asyncio.to_thread(ages, batch, outcomes, now_us=ready_us), refused)
+        return Prepared(number, batch, outcomes, staged, resolved, admitted.over_limit, deltas.milestones, aged, ready_us)
+
+    async def rest(self) -> Staged:
+        """What is known of committed batches alone: their delays, where no batch follows to take them along."""
+        delays = self.delays.take()
+        context = await self._context(await self._configs_of(delays["tenant"].unique().sort().to_list()))
+        deltas = Deltas(facts=fold_facts("delay", delays, ("source",), context))
+        staged = stage_deltas(deltas, await self.resolver.resolve(deltas))
+        staged.rows["dirty"] = dirty_with([], delays)
+        return staged
 
     def committed(self, prepared: Prepared) -> None:
-        """Keep what the batch brought to the caches."""
+        """Keep what the batch brought to the caches, and how long its events took."""
+        self.delays.add(prepared.ages, later_us=self.clock.now_us() - prepared.ready_us)
         self._doubtful = False
         self.seen.commit(prepared.number)
         self.resolver.learn(prepared.resolved)

@@ -1,7 +1,7 @@
 """What each source sent, by the time of receipt: events by outcome, fields that were there, delays, the newest time a minute.
 
 Facts of two kinds: `receipt`, a series an outcome, and one a family and field that `[completeness]` names (n: stored events,
-total: those that had it); and `delay`, from receipt until the batch is ready to be written, in nanoseconds (history has none).
+total: those that had it); and `delay`, from the event's time until it was visible, in nanoseconds (delays.py).
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -24,7 +24,6 @@ from service.domain.families.registry import FAMILIES
 from service.store.names import OTHER
 
 _MILLISECOND: Final = SECOND // 1_000
-_NS_PER_US: Final = 1_000
 _WORDS: Final = pl.Series(
     [each.name.lower() if each in {Outcome.STORED, Outcome.DUPLICATE} else "dead_lettered" for each in Outcome], dtype=pl.String
 )
@@ -76,19 +75,19 @@ def _refused(batch: Batch) -> pl.DataFrame:
 
 
 def received(
-    sums: pl.DataFrame, stored: Mapping[str, pl.DataFrame], refused: pl.DataFrame, context: FoldContext, *, now_us: int
+    sums: pl.DataFrame, stored: Mapping[str, pl.DataFrame], refused: pl.DataFrame, context: FoldContext, *, delays: pl.DataFrame
 ) -> Deltas:
-    """Deltas of what `sent` added up and of the stored events by family; sources in `refused` (tenant, source) are `~other`."""
-    told = _named(sums, refused).with_columns(time_us="received_us", account=pl.lit(""))
+    """Deltas of what `sent` added up, of the stored events by family, and of the delays of batches before.
+
+    Sources in `refused` (tenant, source) are `~other`.
+    """
+    told = named(sums, refused).with_columns(time_us="received_us", account=pl.lit(""))
     counted = told.with_columns(total=pl.lit(0, pl.Int64))
-    delayed = told.filter((pl.col("outcome") == "stored") & ~pl.col("backfill")).with_columns(
-        value=(pl.lit(now_us) - pl.col("received_us")).clip(lower_bound=0) * _NS_PER_US
-    )
     facts = [
         fold_facts("receipt", counted.select("tenant", "account", "time_us", "source", "outcome", "n", "total"),
                    ("source", "outcome"), context),
-        fold_facts("delay", delayed.select("tenant", "account", "time_us", "source", "n", "value"), ("source",), context),
-        fold_facts("receipt", _named(_presence(stored, context), refused), ("source", "family", "field"), context),
+        fold_facts("delay", delays, ("source",), context),
+        fold_facts("receipt", named(_presence(stored, context), refused), ("source", "family", "field"), context),
     ]  # fmt: skip
     newest = (
         told.filter(pl.col("outcome") == "stored")
@@ -116,7 +115,8 @@ def receipt_rows(receipts: pl.DataFrame) -> pl.DataFrame:
     return columns.select(*keys, array.alias("newest")).sort(keys)
 
 
-def _named(rows: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
+def named(rows: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose `source` is `~other` where it is among those that were refused a name."""
     if refused.is_empty():
         return rows
     over = rows.join(refused.with_columns(over=True), on=["tenant", "source"], how="left", maintain_order="left")

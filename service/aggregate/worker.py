@@ -159,6 +159,7 @@ class Worker:
     async def _idle(self, drained: Mapping[Partition, Offset], looked_us: int) -> None:
         """Nothing is left to read: say so, at most every DRAINED_INTERVAL_S, for the watermark."""
         await self._settle()
+        await self._tell_delays()
         now_s = asyncio.get_running_loop().time()
         if now_s - self._drained_at < DRAINED_INTERVAL_S:
             return
@@ -174,6 +175,11 @@ class Worker:
                 at_us=looked_us,
             )
         self._pipeline.refresh()
+
+    async def _tell_delays(self) -> None:
+        """Write how long the last events took, where no batch takes it along."""
+        if self._pipeline.delays:
+            await self._flusher.write(await self._pipeline.rest(), [])
 
     async def _balance(self) -> None:
         """Let go of what is lost or beyond our share, take what is missing, and know where to read on."""
@@ -234,6 +240,7 @@ class Worker:
     async def _finish(self) -> None:
         with contextlib.suppress(Transient, *FAILURES):
             await self._settle()
+            await self._tell_delays()
         with contextlib.suppress(*FAILURES):
             await self._holding.leave()
 

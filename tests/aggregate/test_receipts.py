@@ -1,10 +1,14 @@
 """What sources sent is told by the time of receipt; sessions, frequent uses and tracked deliveries add up over flushes."""
 
+import asyncio
 from typing import Any
 
 import asyncpg
 import msgspec
+import numpy as np
+import polars as pl
 
+from service.aggregate.delays import OBSERVED, Delays, rounded
 from service.clock import DAY, HOUR, MINUTE, QUARTER, SECOND
 from service.domain.families.rows import DeliveryRow, RejectedRow, UsageRow
 from service.store.config import apply_config
@@ -137,3 +141,56 @@ async def test_a_delivery_is_tracked_from_its_acceptance_to_its_final(site: Site
         ("d1", at, "acme", 60 * 10**9, at + 30 * SECOND),
         ("d2", at, "", 7, None),
     ]
+
+
+DELAYS = """
+select s.dims ->> 'source' as source, sum(f.n)::int as n, min(f.least)::bigint as least, max(f.greatest)::bigint as greatest
+from fact_quarter f join series s on s.id = f.series where s.kind = 'delay' group by 1
+"""
+NS = 1_000_000_000
+
+
+async def test_a_delay_is_from_the_time_of_an_event_and_told_though_no_batch_follows(site: Site) -> None:
+    events, at = Events(site), site.clock.now_us()
+    history = msgspec.structs.replace(events.usage(time_us=at - 30 * DAY, source="/old"), backfill=True)
+    async with site.working() as [worker]:
+        await site.append({"usage": [events.usage(time_us=at - HOUR, source="/web"), events.usage(time_us=at, source="/web")]})
+        await site.append({"usage": [history]})
+        await site.consumed()
+        async with asyncio.timeout(90):
+            while True:
+                if sum(row["n"] for row in await fetch(site, DELAYS)) >= 2:
+                    break
+                await asyncio.sleep(0.05)
+        assert worker.holding
+    [web] = await fetch(site, DELAYS)
+    assert (web["source"], web["n"]) == ("/web", 2)
+    assert 0 <= web["least"] < web["greatest"]
+    assert web["greatest"] >= 3_600 * NS * 0.998
+
+
+async def test_every_live_event_has_one_delay_however_batches_follow_one_another(site: Site) -> None:
+    events, at = Events(site), site.clock.now_us()
+    async with site.working():
+        for number in range(5):
+            await site.append({"usage": [events.usage(time_us=at - n * SECOND, source="/web") for n in range(number + 1)]})
+            await site.consumed()
+    [web] = await fetch(site, DELAYS)
+    assert web["n"] == 15
+
+
+def test_what_a_commit_takes_is_part_of_a_delay_and_is_told_once() -> None:
+    delays = Delays()
+    told = pl.DataFrame([(1, "", "/web", 0, 3, 5_000)], schema=OBSERVED, orient="row")
+    delays.add(told, later_us=7)
+    delays.add(told, later_us=-9)
+    assert delays.take()["value"].to_list() == [12_000, 5_000]
+    assert not delays
+    assert delays.take().is_empty()
+
+
+def test_ages_keep_their_digits() -> None:
+    ages = np.array([0, 1, 499, 511, 512, 1_001, 3_600_000, 86_400_000 * 30], dtype=np.int64)
+    found = rounded(ages)
+    assert found[:4].tolist() == ages[:4].tolist()
+    assert (abs(found - ages) * 500 <= ages).all()

@@ -1,6 +1,6 @@
 -- id = "timeliness"
--- title = "From receipt to figures"
--- definition = "from the receipt of an event until its batch is written, by the time of receipt; what is loaded as history left out"
+-- title = "From event to figures"
+-- definition = "from the time of an event until the commit that makes it visible, by the time of receipt; an event without a time: from its receipt; what is loaded as history left out"
 -- family = "Service level"
 -- unit = "s"
 -- kind = "distribution"
