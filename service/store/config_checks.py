@@ -1,8 +1,7 @@
 """What a configuration is checked against beside itself: Postgres, other tenants, the event log, what counts already."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from service.clock import to_datetime
 from service.domain.config import InvalidConfiguration, KnownKpis, Mistake, TenantConfig
@@ -13,9 +12,6 @@ from service.domain.config.mistakes import shown
 from service.domain.config.versions import TenantConfigs
 from service.store.engine import Connection
 from service.store.sources import bound_elsewhere
-
-WAITING: Final[Mapping[str, str]] = {"[[slo]]": "slos"}
-"""Tables that are checked and stored and that nothing acts on yet, with their fields."""
 
 # Whether Postgres knows a time zone: it has names of its own, and a query would fail on one that only we know.
 KNOWS_TIMEZONE = "select exists (select from pg_timezone_names where name = $1)"
@@ -53,10 +49,6 @@ async def check_outside(
 
 def warnings(configs: TenantConfigs, config: TenantConfig, begins_us: int, *, has_data: bool) -> Iterator[str]:
     """What is declared and does not do what it seems to, and what goes with it, a sentence each."""
-    default = TenantConfig()
-    waiting = [name for name, field in WAITING.items() if getattr(config, field) != getattr(default, field)]
-    if waiting:
-        yield f"{', '.join(waiting)}: kept with the version, and nothing acts on it in this version of tidegauge"
     if configs.version:
         replaced = [begins for begins in configs.valid_from_us if begins >= begins_us]
         if replaced:

@@ -184,14 +184,6 @@ async def test_what_was_counted_before_the_first_version_is_said_to_stay(connect
     assert ["keep the figures" in each for each in warnings] == [True]
 
 
-async def test_what_nothing_acts_on_yet_is_said_unless_it_is_the_default(connection: asyncpg.Connection) -> None:
-    await make_tenant(connection)
-    warnings: list[str] = []
-    await apply(connection, "[[slo]]\nname = 'a'\nkind = 'availability'\nobjective = 0.9\n", warnings=warnings)
-    await apply(connection, begins(NOW + timedelta(days=1)), warnings=warnings)
-    assert warnings == ["[[slo]]: kept with the version, and nothing acts on it in this version of tidegauge"]
-
-
 async def test_the_configuration_of_a_tenant_that_is_not_there_is_refused(connection: asyncpg.Connection) -> None:
     with pytest.raises(NotFound, match="tidegauge tenants create"):
         await apply(connection, "")

@@ -36,6 +36,7 @@ MAX_GOALS: Final = 500
 MAX_SCORECARDS: Final = 100
 _NS_PER_MS: Final = 1_000_000
 _FEATURE_KPI: Final = "feature_adoption"
+_SLO_KPI: Final = "slo"
 
 Members = Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_VALUES)]
 
@@ -121,10 +122,11 @@ class TenantConfig(Table):
     def targets_by_kpi(self) -> dict[tuple[str, str | None], tuple[Target, ...]]:
         """Targets by KPI and statistic, the most specific first, of equals the later one in the file.
 
-        A feature's `adoption_target` is a target of its `feature_adoption` that comes before all of `[[target]]`.
+        A feature's `adoption_target` is a target of its `feature_adoption`, and the objective of an SLO one of `slo` over its
+        own window; both come before all of `[[target]]`.
         """
         ordered = sorted(
-            enumerate((*self._adoption_targets(), *self.targets)),
+            enumerate((*self._adoption_targets(), *self._objectives(), *self.targets)),
             key=lambda numbered: (numbered[1].specificity, numbered[0]),
             reverse=True,
         )
@@ -145,6 +147,12 @@ class TenantConfig(Table):
             )
             for name, feature in self.features.items()
             if feature.adoption_target is not None
+        )
+
+    def _objectives(self) -> tuple[Target, ...]:
+        return tuple(
+            Target(kpi=_SLO_KPI, where={"slo": (each.name,)}, window=each.window, op=">=", target=each.objective)
+            for each in self.slos
         )
 
     def to_fold(self) -> FoldConfig:
