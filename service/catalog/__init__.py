@@ -6,7 +6,7 @@ from service.catalog.kpi import Kpi
 from service.catalog.loader import Catalog
 from service.catalog.own import catalog_of
 from service.catalog.question import Question
-from service.catalog.runner import run
+from service.catalog.runner import run, run_splits
 from service.catalog.value import Value
 from service.catalog.windows import Window, resolve_window, window_before
 
@@ -22,5 +22,6 @@ __all__ = [
     "declared_of",
     "resolve_window",
     "run",
+    "run_splits",
     "window_before",
 ]

@@ -118,6 +118,8 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Dimensions that are always split by: nothing is added up across them; one alone needs no naming."""
     declared: Literal["", "integrations"] = ""
     """Declared names that show as rows of 0 when split by, though nothing happened."""
+    adds_up: bool = False
+    """Of counts and ratios: rows of a split are of disjoint things, and add up to those of a coarser one (adding.py)."""
     live: Live | None = None
     suggestion: Suggestion | None = None
     test: Literal["", "none", "two_proportions", "poisson"] = ""

@@ -126,6 +126,30 @@ class Population:
             f"from seen s{accounts.join('s')}\njoin blocks b on b.tenant = s.tenant and b.part = s.part{conditions}"
         )
 
+    def seats_added_up(self) -> str:
+        """Active seats of the days of `counted_days` by account, each block's bits counted in the array of its days.
+
+        Days times blocks are many rows to sort: so they are never rows.
+        """
+        accounts = self._accounts
+        keys = [key for key in self.keys if key != "day" and key not in accounts.shown]
+        shown = [*(f"d.{key}" for key in keys), *(f"{column} as {name}" for name, column in accounts.shown.items())]
+        parts = "".join(f"{name} as (\n{body}\n), " for name, body in self._parts() if name != "held")
+        conditions = "".join(f" and {condition}" for condition in accounts.conditions())
+        place = f"b.block % {_BLOCKS_A_CHUNK} * {BLOCK} + 1 for {BLOCK}"
+        columns = self.columns()
+        split = ", ".join(["tenant", "win", *(columns[name] for name in self.asked.by if name in columns)])
+        return (
+            f"with {parts}days_of as (\n"
+            f"  select {', '.join(keys)}, part, array_agg(bits) as bits from seen join counted_days using (tenant, win, day)\n"
+            f"  group by {', '.join(keys)}, part\n)\n"
+            f"select tenant, win, {self.asked.dims(columns)} as dims, n from (\n  select {split}, sum(n) as n from (\n"
+            f"    select {', '.join(shown)},\n"
+            f"      (select sum(bit_count(substring(one from {place}))) from unnest(d.bits) as u(one)) as n\n"
+            f"    from days_of d{accounts.join('d')}\n    join blocks b on b.tenant = d.tenant and b.part = d.part{conditions}\n"
+            f"  ) c group by {split}\n) a where n > 0"
+        )
+
     def _persons(self) -> str:
         keys = ", ".join(f"h.{key}" for key in self.keys)
         first = f"h.part * {BLOCK}"
@@ -166,6 +190,16 @@ def counted(population: Population) -> str:
     return (
         f"select tenant, win, {day}{asked.dims(columns)} as dims, n from (\n"
         f"  select {keys}, sum(bit_count(bits)) as n from (\n{population.sql()}\n) b group by {keys}\n) c where n > 0"
+    )
+
+
+def added_up(population: Population) -> str:
+    """`tenant, win, dims, n`: how many users each day of `counted_days` had, added up, by the dimensions asked for."""
+    if population.with_account and not population.expands:
+        return population.seats_added_up()
+    return (
+        "select tenant, win, dims, sum(n) as n from (\n"
+        f"{counted(population)}\n) a join counted_days using (tenant, win, day) group by tenant, win, dims"
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
-from service.catalog.population import NOBODY, Population, counted
+from service.catalog.population import NOBODY, Population, added_up, counted
 
 
 def active(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
@@ -15,6 +15,11 @@ def active(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  #
 def active_daily(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
     """`active_daily(tenant, win, day, dims, n)`: distinct users of each day of the window."""
     return counted(Population(Asked.of(by, filtered), daily=True))
+
+
+def user_days(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
+    """`user_days(tenant, win, dims, n)`: distinct users of each day that counts, added up; a day's own number is never made."""
+    return added_up(Population(Asked.of(by, filtered), daily=True))
 
 
 def anyone(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
@@ -112,6 +117,7 @@ BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
     "active_daily": active_daily,
     "anyone": anyone,
     "counted_days": counted_days,
+    "user_days": user_days,
     "expected": expected,
     "feature_rows": feature_rows,
     "eligible": eligible,
@@ -121,6 +127,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "active_daily": ("wins", "labels"),
     "anyone": ("wins",),
     "counted_days": ("days", "declared"),
+    "user_days": ("wins", "labels", "counted_days"),
     "expected": ("declared", "labels"),
     "feature_rows": ("active", "anyone", "expected"),
     "eligible": ("wins", "declared", "labels"),

@@ -1,11 +1,13 @@
 """Running a KPI: one statement for all tenants and windows, and its rows turned into values."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import asyncpg
 import msgspec
 
+from service.catalog.adding import added_up, finest
 from service.catalog.arguments import arguments
 from service.catalog.cut import Kept, cut, expired
 from service.catalog.declared import Declared
@@ -16,7 +18,7 @@ from service.catalog.scores import Scene
 from service.catalog.scoring import accounts_asked, score_values
 from service.catalog.statement import Statement, statement
 from service.catalog.statistics import default_statistics, derived, empty, of_durations, of_histogram, plain, rate
-from service.catalog.value import EXPIRED, MIXED, NO_DATA, Figure, Value
+from service.catalog.value import EXPIRED, MIXED, NO_DATA, Figure, Row, Value
 from service.catalog.windows import Window
 from service.errors import InvalidQuery
 from service.store.engine import Connection
@@ -48,18 +50,67 @@ async def run(
     if kpi.head.kind == "score":
         return await _scored(connection, kpi, windows, asked, known, kept or Kept())
     gone, there = _by_expiry(kpi, windows, kept or Kept())
+    records = await _records(connection, kpi, there, asked, known) if there else []
+    return _answers(kpi, there, records, asked, known) + [
+        _nothing(window, name, EXPIRED) for window in gone for name in _wanted(kpi, asked)
+    ]
+
+
+async def run_splits(
+    connection: Connection,
+    kpi: Kpi,
+    windows: Sequence[Window],
+    questions: Sequence[Question],
+    *,
+    declared: Mapping[int, Declared],
+    kept: Kept,
+) -> list[Value]:
+    """The values of several splits of a KPI that differ in nothing else and have no filters.
+
+    A score measures once for all of them; rows that add up are asked for once, by all of the dimensions.
+
+    Raises InvalidQuery when a question does not fit the KPI.
+    """
+    if kpi.head.kind == "score":
+        for question in questions:
+            check(kpi, question)
+            accounts_asked(question)
+        return await score_values(kpi, scene(connection, kpi.beside, windows, None, declared, kept), *questions)
+    fine = finest(kpi, [each.by for each in questions])
+    if fine is None:
+        found = [await run(connection, kpi, windows, each, declared=declared, kept=kept) for each in questions]
+        return [value for values in found for value in values]
+    gone, there = _by_expiry(kpi, windows, kept)
     answers: list[Value] = []
     if there:
-        by = (*asked.by, *(name for name in kpi.head.apart if name not in asked.by))
-        made = statement(kpi, by, frozenset(asked.filters))
-        bound = arguments(kpi, there, asked, by, known, frozenset(made.parameters))
-        records = await _fetch(connection, kpi, made, bound)
-        if asked.rows is None and len(records) > MAX_ROWS:
-            raise InvalidQuery("by", f"gives more than {MAX_ROWS} rows: split by fewer dimensions, or filter them")
-        answers = _values(kpi, there, records, asked)
-        answers = _one_where_apart(answers, asked.by) if kpi.head.apart else answers
-        answers += _missing(kpi, there, answers, asked, known)
-    return answers + [_nothing(window, name, EXPIRED) for window in gone for name in _wanted(kpi, asked)]
+        asked = replace(questions[0], by=fine)
+        check(kpi, asked)
+        records = await _records(connection, kpi, there, asked, declared)
+        for question in questions:
+            answers += _answers(kpi, there, added_up(records, question.by), question, declared)
+    return answers + [_nothing(window, name, EXPIRED) for window in gone for name in _wanted(kpi, questions[0])]
+
+
+async def _records(
+    connection: Connection, kpi: Kpi, windows: Sequence[Window], asked: Question, known: Mapping[int, Declared]
+) -> list[asyncpg.Record]:
+    """The rows of a KPI's statement."""
+    by = (*asked.by, *(name for name in kpi.head.apart if name not in asked.by))
+    made = statement(kpi, by, frozenset(asked.filters))
+    bound = arguments(kpi, windows, asked, by, known, frozenset(made.parameters))
+    records = await _fetch(connection, kpi, made, bound)
+    if asked.rows is None and len(records) > MAX_ROWS:
+        raise InvalidQuery("by", f"gives more than {MAX_ROWS} rows: split by fewer dimensions, or filter them")
+    return records
+
+
+def _answers(
+    kpi: Kpi, windows: Sequence[Window], records: Iterable[Row], asked: Question, known: Mapping[int, Declared]
+) -> list[Value]:
+    """The values of rows, and of what has none and is yet an answer."""
+    answers = _values(kpi, windows, records, asked)
+    answers = _one_where_apart(answers, asked.by) if kpi.head.apart else answers
+    return answers + _missing(kpi, windows, answers, asked, known)
 
 
 async def _fetch(connection: Connection, kpi: Kpi, made: Statement, bound: Mapping[str, Any]) -> list[asyncpg.Record]:
@@ -137,7 +188,7 @@ def _wanted(kpi: Kpi, question: Question) -> tuple[str, ...]:
     return names if question.within is not None else tuple(name for name in names if name != "share_within")
 
 
-def _values(kpi: Kpi, windows: Sequence[Window], records: Iterable[asyncpg.Record], question: Question) -> list[Value]:
+def _values(kpi: Kpi, windows: Sequence[Window], records: Iterable[Row], question: Question) -> list[Value]:
     wanted, rates = _wanted(kpi, question), derived(kpi)
     answers = []
     figures: dict[tuple[int, str], tuple[dict[str, Figure], str]] = {}
@@ -160,7 +211,7 @@ def _values(kpi: Kpi, windows: Sequence[Window], records: Iterable[asyncpg.Recor
     return answers
 
 
-def _figures(kpi: Kpi, record: asyncpg.Record, wanted: tuple[str, ...], question: Question) -> Iterable[tuple[str, Figure]]:
+def _figures(kpi: Kpi, record: Row, wanted: tuple[str, ...], question: Question) -> Iterable[tuple[str, Figure]]:
     match kpi.head.kind:
         case "distribution":
             return of_histogram(kpi, record, wanted, question.within, spread=question.spread)

@@ -7,7 +7,7 @@ from service.catalog.kpi import MAIN, Kpi
 from service.catalog.question import Question
 from service.catalog.score_churn import churn_risks
 from service.catalog.score_health import healths
-from service.catalog.scores import Scene
+from service.catalog.scores import Place, Scene
 from service.catalog.value import NO_DATA, Value, row_text
 from service.catalog.windows import Window
 from service.domain.churn import BANDS, ChurnRisk
@@ -40,24 +40,36 @@ def accounts_asked(question: Question) -> tuple[str, ...] | None:
     return tuple(named) if named is not None else None
 
 
-async def score_values(kpi: Kpi, scene: Scene, question: Question) -> list[Value]:
-    """The values of a score; without a split one a window, of the whole or of the account that is named."""
-    wanted = question.statistics or tuple(kpi.statistics)
-    split = bool(question.by) or scene.accounts is not None
+async def score_values(kpi: Kpi, scene: Scene, *questions: Question) -> list[Value]:
+    """The values of a score for questions of the same accounts, measured once for all that are split alike.
+
+    Without a split one a window, of the whole or of the account that is named.
+    """
+    measured: dict[bool, Mapping[Place, Mapping[str, Health | ChurnRisk]]] = {}
     answers: list[Value] = []
-    health = await healths(scene, split=split) if kpi.id == HEALTH else {}
-    risks = await churn_risks(scene) if kpi.id == CHURN_RISK else {}
-    for window in scene.windows:
-        place = (window.tenant, window.key)
-        by_account: dict[str, Health | ChurnRisk] = dict(health[place] if kpi.id == HEALTH else risks[place])
-        if question.by:
-            for account, score in sorted(by_account.items()):
-                answers += _values(window, wanted, score, {_ACCOUNT: account})
-        elif kpi.id == CHURN_RISK and scene.accounts is None:
-            answers += _of_all(window, wanted, list(risks[place].values()))
-        else:
-            answers += _values(window, wanted, next(iter(by_account.values()), None), {})
+    for question in questions:
+        split = bool(question.by) or scene.accounts is not None or kpi.id == CHURN_RISK
+        if split not in measured:
+            measured[split] = await (churn_risks(scene) if kpi.id == CHURN_RISK else healths(scene, split=split))
+        for window in scene.windows:
+            by_account = measured[split][window.tenant, window.key]
+            answers += _answered(kpi, window, question, by_account, of_all=scene.accounts is None)
     return answers
+
+
+def _answered(
+    kpi: Kpi, window: Window, question: Question, by_account: Mapping[str, Health | ChurnRisk], *, of_all: bool
+) -> Iterable[Value]:
+    wanted = question.statistics or tuple(kpi.statistics)
+    if question.by:
+        return [
+            value
+            for account, score in sorted(by_account.items())
+            for value in _values(window, wanted, score, {_ACCOUNT: account})
+        ]
+    if kpi.id == CHURN_RISK and of_all:
+        return _of_all(window, wanted, [score for score in by_account.values() if isinstance(score, ChurnRisk)])
+    return _values(window, wanted, next(iter(by_account.values()), None), {})
 
 
 def _values(window: Window, wanted: Sequence[str], score: Health | ChurnRisk | None, dims: Mapping[str, str]) -> Iterable[Value]:

@@ -7,10 +7,8 @@ from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-import asyncpg
-
 from service.catalog.kpi import MAIN, PERCENTILES, Kpi, Per
-from service.catalog.value import Exact, Figure, counted, decimal, exact, quotient
+from service.catalog.value import Exact, Figure, Row, counted, decimal, exact, quotient
 from service.catalog.windows import Window
 from service.clock import MINUTE, to_datetime
 from service.domain import histogram
@@ -37,7 +35,7 @@ def plain(kind: str, numerator: Exact | None, denominator: Exact | None) -> Figu
 
 
 def of_histogram(
-    kpi: Kpi, row: asyncpg.Record, wanted: Collection[str], limit: Fraction | None, *, spread: bool = False
+    kpi: Kpi, row: Row, wanted: Collection[str], limit: Fraction | None, *, spread: bool = False
 ) -> Iterator[tuple[str, Figure]]:
     """Figures of one row with `n total least greatest histogram`, and of the head's own columns."""
     size = scale(kpi.head.unit)

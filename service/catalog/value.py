@@ -5,8 +5,13 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
+
+import asyncpg
 
 Exact = int | Decimal
+Row = asyncpg.Record | Mapping[str, Any]
+"""A row of a statement, or one that was added up of some."""
 NO_DATA = "no_data"
 """Nothing happened that a ratio, mean or percentile could be made of."""
 EXPIRED = "expired"

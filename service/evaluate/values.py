@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from service.catalog import Kpi, Question, Value, Window, run
+from service.catalog import Kpi, Question, Value, Window, run_splits
 from service.domain.targets import judge
 from service.evaluate.ground import Ground
 from service.store.engine import Connection
@@ -18,15 +18,13 @@ def splits(kpi: Kpi) -> tuple[tuple[str, ...], ...]:
 
 
 async def evaluate(connection: Connection, kpi: Kpi, windows: Sequence[Window], ground: Ground) -> list[LiveValue]:
-    """All live values of a KPI for these windows (of keys that are unique), judged; one statement a split."""
+    """All live values of a KPI for these windows (of keys that are unique), judged; one statement a split, but for scores."""
     live = kpi.head.live
     statistics = live.statistics if live else ()
     by_key: dict[Hashable, Window] = {window.key: window for window in windows}
-    found: dict[tuple[object, ...], LiveValue] = {}
-    for by in splits(kpi):
-        question = Question(by=by, statistics=statistics)
-        values = await run(connection, kpi, windows, question, declared=ground.declared, kept=ground.kept)
-        found |= {(v.tenant, v.statistic, v.window, v.end_us, v.dims): v for v in _judged(kpi, values, by_key, ground)}
+    questions = [Question(by=by, statistics=statistics) for by in splits(kpi)]
+    values = await run_splits(connection, kpi, windows, questions, declared=ground.declared, kept=ground.kept)
+    found = {(v.tenant, v.statistic, v.window, v.end_us, v.dims): v for v in _judged(kpi, values, by_key, ground)}
     return list(found.values())
 
 

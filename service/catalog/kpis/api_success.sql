@@ -6,6 +6,7 @@
 -- kind = "ratio"
 -- better = "higher"
 -- dimensions = ["account", "service", "route", "method", "region"]
+-- adds_up = true
 -- platform_wide = true
 -- [facts]
 -- kind = "request"

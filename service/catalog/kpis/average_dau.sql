@@ -16,10 +16,6 @@
 -- windows = ["7d", "week", "28d"]
 with counted as (
   select tenant, win, count(*) as days from counted_days group by tenant, win
-), user_days as (
-  select a.tenant, a.win, a.dims, sum(a.n) as n
-  from active_daily a join counted_days d using (tenant, win, day)
-  group by a.tenant, a.win, a.dims
 )
 select c.tenant, c.win, coalesce(u.dims, '{}') as dims, '' as statistic, coalesce(u.n, 0) as numerator, c.days as denominator
 from counted c left join user_days u using (tenant, win)

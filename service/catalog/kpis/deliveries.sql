@@ -6,6 +6,7 @@
 -- kind = "count"
 -- better = "neither"
 -- dimensions = ["account", "integration", "direction", "outcome", "excluded"]
+-- adds_up = true
 -- declared = "integrations"
 -- [statistics.per_minute]
 -- title = "Deliveries a minute"

@@ -6,6 +6,7 @@
 -- kind = "count"
 -- better = "lower"
 -- dimensions = ["account", "integration", "direction"]
+-- adds_up = true
 -- declared = "integrations"
 -- default_statistic = "per_week"
 -- [statistics.per_week]

@@ -6,6 +6,7 @@
 -- kind = "ratio"
 -- better = "lower"
 -- dimensions = ["account", "feature", "property.*"]
+-- adds_up = true
 -- [facts]
 -- kind = "usage"
 -- [live]

@@ -6,6 +6,7 @@
 -- kind = "ratio"
 -- better = "higher"
 -- dimensions = ["category", "priority", "account", "tier"]
+-- adds_up = true
 -- [live]
 -- windows = ["7d", "28d"]
 -- by = [[], ["category"]]

@@ -6,6 +6,7 @@
 -- kind = "count"
 -- better = "neither"
 -- dimensions = ["account", "service", "route", "method", "region", "status", "error_kind", "excluded"]
+-- adds_up = true
 -- platform_wide = true
 -- [statistics.per_minute]
 -- title = "Requests a minute"

@@ -6,6 +6,7 @@
 -- kind = "ratio"
 -- better = "higher"
 -- dimensions = ["category", "priority", "account", "tier"]
+-- adds_up = true
 -- default_window = "month"
 -- [statistics.response]
 -- title = "Tickets answered within their limit"

@@ -6,6 +6,7 @@
 -- kind = "count"
 -- better = "lower"
 -- dimensions = ["category", "priority", "account", "tier"]
+-- adds_up = true
 -- [statistics.resolved]
 -- title = "Tickets resolved"
 -- better = "higher"
