@@ -10,6 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from service.aggregate.records.columns import EVERYTHING, Reading
+from service.aggregate.records.room import Room
 from service.aggregate.records.scanned import Scanned, scan_records
 from service.domain.families.rows import RejectedRow
 from service.domain.ids import Offset, Partition
@@ -83,9 +84,12 @@ class Batch:
         return len(self.heads) + len(self.rejected)
 
 
-def read_batch(records: Sequence[Stored], *, partitions: int, reading: Reading = EVERYTHING) -> Batch:
-    """Decode records into columns; pure, for a thread. Records of a partition are in the order of their offsets."""
-    scanned = scan_records(records, partitions=partitions, reading=reading)
+def read_batch(records: Sequence[Stored], *, partitions: int, reading: Reading = EVERYTHING, room: Room | None = None) -> Batch:
+    """Decode records into columns, for a thread. Records of a partition are in the order of their offsets.
+
+    The next batch writes over `room`: `Batch.whole`, and of the frames hashes and codes, are good until then.
+    """
+    scanned = scan_records(records, partitions=partitions, reading=reading, room=room)
     places = [(stored.partition, stored.offset) for stored in scanned.records]
     numbers = np.arange(len(places))
     of_record = [np.repeat(numbers, rows) for rows in scanned.rows.T if rows.any()]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from service.aggregate.records.compiling import compiled
-from service.aggregate.records.msgpack import SPARE, WORD, Words, words_of
+from service.aggregate.records.msgpack import PADDING, SPARE, WORD, Words, words_of
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -75,7 +75,7 @@ def binary_rows(frame: pl.DataFrame) -> bytes:
         np.stack([column.first for column in columns]),
         np.stack([column.second for column in columns]),
         np.stack([column.there for column in columns]),
-        words_of(b"".join(column.data for column in columns)),
+        words_of(b"".join([*(column.data for column in columns), PADDING])),
         np.concatenate([column.listed for column in columns]),
         words,
     )

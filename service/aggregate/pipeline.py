@@ -25,6 +25,7 @@ from service.aggregate.policy import Mask, Outcomes, TimePolicy
 from service.aggregate.reached import reached_by
 from service.aggregate.records import scanned
 from service.aggregate.records.columns import reading
+from service.aggregate.records.room import Room
 from service.aggregate.resolve import Resolved, Resolver
 from service.aggregate.seen import SeenIds
 from service.aggregate.stage import stage_deltas
@@ -79,6 +80,7 @@ class Pipeline:
     """How old an event may be when it is received and still feed the counters of SLOs."""
     delays: Delays = field(default_factory=Delays)
     _moments: FirstMoments = field(default_factory=FirstMoments)
+    _room: Room = field(default_factory=Room)
     _configs: Known[int, TenantFoldConfig] = field(default_factory=lambda: Known(KNOWN_CONFIGS))
     _kept_from: KeptFrom | None = None
     _doubtful: bool = False
@@ -99,7 +101,7 @@ class Pipeline:
         """Prepare a batch; its ids count as seen until `committed` or `reset`."""
         self._number += 1
         number = self._number
-        batch = await asyncio.to_thread(read_batch, records, partitions=self.partitions, reading=READING)
+        batch = await asyncio.to_thread(read_batch, records, partitions=self.partitions, reading=READING, room=self._room)
         groups = await asyncio.to_thread(group, batch.heads)
         await self._load_ids(number, groups)
         closed = await self._closed(batch)

@@ -4,9 +4,10 @@ import mmap
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
-from service.aggregate.records.columns import ROW_TYPES
-from service.aggregate.records.room import room_for
+from service.aggregate.records.columns import CODE, ROW_TYPES, reading
+from service.aggregate.records.room import Room, room_for
 from service.aggregate.records.scanned import SAMPLED, scan_records
 from tests.aggregate.test_records import record, rows_of, sample
 
@@ -28,6 +29,42 @@ def test_many_records_are_read_as_each_by_itself() -> None:
         rows = [row for scanned in alone for row in rows_of(scanned).get(family, [])]
         assert rows_of(together).get(family, []) == rows
     assert together.rejected == [row for scanned in alone for row in scanned.rejected]
+
+
+def test_room_that_is_used_again_changes_nothing_of_what_is_read_nor_of_what_was() -> None:
+    families, room = list(sample()), Room()
+    batches = [
+        [record({name: sample()[name]}, offset) for name in families[first:] for offset in range(3)] for first in (4, 0, 9)
+    ]
+    before = []
+    for records in batches:
+        read = scan_records(records, partitions=1, room=room, reading=reading({}))
+        alone = scan_records(records, partitions=1, reading=reading({}))
+        assert rows_of(read) == rows_of(alone)
+        # Hashes and codes are looked at while a batch is prepared; everything else outlives the next one.
+        kept = {family: frame.select(lasting(frame)) for family, frame in read.frames.items()}
+        before.append((kept, {family: frame.select(lasting(frame)).clone() for family, frame in alone.frames.items()}))
+    for kept, fresh in before:
+        assert kept.keys() == fresh.keys()
+        assert all(frame.equals(fresh[family]) for family, frame in kept.items())
+
+
+def lasting(frame: pl.DataFrame) -> list[str]:
+    """Columns that do not lie in the room."""
+    return [name for name in frame.columns if not name.endswith(CODE) and name not in {"hash_hi", "hash_lo"}]
+
+
+def test_room_is_made_anew_only_where_a_batch_does_not_fit() -> None:
+    room, many = Room(), FEW.copy()
+    many[0] = 1
+    first = room.take(1_000, many)
+    assert room.take(500, many) is first
+    assert room.take(1_000, FEW) is first
+    assert room.take(1_001, many) is not first
+    large = room.take(1_001, many)
+    others = FEW.copy()
+    others[1] = 1
+    assert room.take(1_000, others) is not large
 
 
 def test_families_of_few_rows_take_little_memory_beside_one_of_many() -> None:

@@ -107,11 +107,12 @@ def _column(field: Field, pair: Ints, cells: Cells, words: pl.Series) -> pl.Seri
         case kinds.RAW:
             return _bytes_at(cells, first, second)
         case kinds.OPTIONAL_INTEGER:
-            return _where(pl.Series(first), second != 0)
+            return _where(pl.Series(first.copy()), second != 0)
         case kinds.FLAG | kinds.OPTIONAL_FLAG:
             return _where(pl.Series(first == 1), first != kinds.NEITHER)
         case _:
-            return pl.Series(first)
+            # A series shares its memory with an array, and cells are written over by the next scan.
+            return pl.Series(first.copy())
 
 
 def _texts_at(cells: Cells, begins: Ints, lengths: Ints) -> pl.Series:

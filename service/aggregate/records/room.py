@@ -28,9 +28,35 @@ def room_for(events: int, sample: Ints) -> Ints:
     memory = mmap.mmap(-1, max(1, int(np.prod(shape))) * _ITEM_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         memory.madvise(mmap.MADV_NOHUGEPAGE)
-        for family in np.flatnonzero((sample > 0) & (sample * MANY >= sample.sum())):
+        for family in _many(sample):
             begin, end = (LAYOUT.first[family : family + 2] * fields.CELLS * events * _ITEM_BYTES).tolist()
             begin += -begin % mmap.PAGESIZE
             if end > begin:
                 memory.madvise(mmap.MADV_HUGEPAGE, begin, end - begin)
     return np.frombuffer(memory, dtype=np.int64, count=int(np.prod(shape))).reshape(shape)
+
+
+def _many(sample: Ints) -> list[int]:
+    """Families of many rows."""
+    families: list[int] = np.flatnonzero((sample > 0) & (sample * MANY >= sample.sum())).tolist()
+    return families
+
+
+class Room:
+    """Room that is used again by batch after batch: pages that were written to once are not made and zeroed anew."""
+
+    def __init__(self) -> None:
+        self._held: Ints | None = None
+        self._large: frozenset[int] = frozenset()
+
+    def take(self, events: int, sample: Ints) -> Ints:
+        """Fields of all families x CELLS x at least so many events; whatever was in it is written over.
+
+        Made anew where a batch is larger, or where families have many rows that had few: so it takes no more memory than
+        one batch does, whatever families come one after another.
+        """
+        large = frozenset(_many(sample))
+        if self._held is None or self._held.shape[2] < events or not large <= self._large:
+            self._held = None  # before the next one is made
+            self._held, self._large = room_for(events, sample), large
+        return self._held

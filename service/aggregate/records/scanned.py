@@ -14,8 +14,8 @@ from service.aggregate.records import fields, scan
 from service.aggregate.records.columns import EVERYTHING, ROW_TYPES, Reading
 from service.aggregate.records.dictionary import dictionary
 from service.aggregate.records.frames import Cells, frames, whole_frame
-from service.aggregate.records.msgpack import Words, words_of
-from service.aggregate.records.room import room_for
+from service.aggregate.records.msgpack import PADDING, Words, words_of
+from service.aggregate.records.room import Room, room_for
 from service.domain.families.rows import RejectedRow
 from service.domain.ids import Partition
 from service.errors import RecordUnreadable
@@ -64,16 +64,22 @@ def prepare() -> None:
     scan_records((), partitions=1)
 
 
-def scan_records(records: Sequence[Stored], *, partitions: int, reading: Reading = EVERYTHING) -> Scanned:
-    """Scan records, those of a partition in the order of their offsets; `partitions` is the log's count. Pure."""
+def scan_records(
+    records: Sequence[Stored], *, partitions: int, reading: Reading = EVERYTHING, room: Room | None = None
+) -> Scanned:
+    """Scan records, those of a partition in the order of their offsets; `partitions` is the log's count.
+
+    Pure; but that `room`, where it is given, is written over by the next scan: until then `Scanned.whole` is good.
+    """
+    room = room or Room()
     unreadable = dict[Partition, str]()
     left = list(records)
     try:
-        return _scan(left, partitions, unreadable, reading)
+        return _scan(left, partitions, unreadable, reading, room)
     except _DOUBTS:
         # Something is not as this release writes it: the codec reads older records, and says what it cannot read.
         left = list(_written_anew(left, partitions, unreadable))
-    return _scan(left, partitions, unreadable, reading)
+    return _scan(left, partitions, unreadable, reading, room)
 
 
 def _written_anew(records: list[Stored], partitions: int, unreadable: dict[Partition, str]) -> Iterator[Stored]:
@@ -84,21 +90,23 @@ def _written_anew(records: list[Stored], partitions: int, unreadable: dict[Parti
         try:
             record = decode(stored.payload)
             renewed = replace(stored, events=record.events, payload=written_anew(record))
-            _scan([renewed], partitions, {}, EVERYTHING)
+            _scan([renewed], partitions, {}, EVERYTHING, Room())
         except _DOUBTS as error:
             unreadable[stored.partition] = f"record {stored.offset} of partition {stored.partition}: {error}"
         else:
             yield renewed
 
 
-def _scan(records: list[Stored], partitions: int, unreadable: dict[Partition, str], reading: Reading) -> Scanned:
+def _scan(records: list[Stored], partitions: int, unreadable: dict[Partition, str], reading: Reading, room: Room) -> Scanned:
     """Raises RecordUnreadable, and what Python and msgspec raise for damaged texts and maps."""
     payloads = [stored.payload for stored in records]
-    together = b"".join(payloads)
+    together = b"".join([*payloads, PADDING])
     ends = np.fromiter(accumulate(map(len, payloads)), dtype=np.int64, count=len(payloads))
-    room = events = sum(stored.events for stored in records)
-    while (cells := _cells(together, ends, events, room, reading)) is None:
-        room *= 2
+    texts = events = sum(stored.events for stored in records)
+    words = words_of(together)
+    place = room.take(events, _sample(words, ends, events))
+    while (cells := _cells(together, words, ends, place, texts, reading)) is None:
+        texts *= 2
     heads = cells.heads
     producers = [
         (together[begin:end].decode(), sequence)
@@ -113,12 +121,10 @@ def _scan(records: list[Stored], partitions: int, unreadable: dict[Partition, st
     return Scanned(records, made, cells, partitions, heads[:, scan.EVENTS].tolist(), producers, rejected, unreadable)
 
 
-def _cells(data: bytes, ends: Ints, events: int, room: int, reading: Reading) -> Cells | None:
+def _cells(data: bytes, words: Words, ends: Ints, cells: Ints, room: int, reading: Reading) -> Cells | None:
     """Scan with room for so many different texts; None where that is not enough."""
     heads = np.zeros((len(ends), scan.HEADS), dtype=np.int64)
     rows = np.zeros((len(ends), len(ROW_TYPES)), dtype=np.int64)
-    words = words_of(data)
-    cells = room_for(events, _sample(words, ends, events))
     status, stopped = scan.places(words, ends, reading.layout, cells, rows, heads)
     versions = heads[:, scan.VERSION]
     if status != fields.DONE or (versions < 1).any() or (versions > SCHEMA_VERSION).any():
