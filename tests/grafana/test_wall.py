@@ -1,6 +1,7 @@
 """A role of Grafana reads its tenant's rows through the views, and nothing else, whatever SQL is typed."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
@@ -265,6 +266,47 @@ async def test_statistics_of_tables_are_hidden(reader: asyncpg.Connection, owner
     assert len(await owner.fetch(asked)) > 50
     assert await reader.fetch(asked) == []
     assert await reader.fetch("select 1 from pg_stats_ext") == []
+
+
+async def test_estimates_tell_no_word_of_others(reader: asyncpg.Connection, owner: asyncpg.Connection) -> None:
+    """What `explain` expects is the same for what another tenant has and for what nobody has, whatever it is compared by."""
+
+    async def expected(condition: str) -> tuple[float, float]:
+        plan = json.loads(await reader.fetchval(f"explain (format json) {condition}"))[0]["Plan"]
+        return plan["Plan Rows"], plan["Total Cost"]
+
+    for table, column in await words(owner, await reader.fetchval("select current_user")):
+        theirs = await owner.fetchval(f"select max({column}) from public.{table} where {column}::text like $1", f"%{THEIRS}%")
+        if theirs is None:
+            continue
+        asked = "select 1 from public.{} where {} {} '{}'"
+        for operator in ("=", "<", ">=", "<>"):
+            there = await expected(asked.format(table, column, operator, theirs))
+            nowhere = await expected(asked.format(table, column, operator, "aaaa"))
+            assert there == nowhere, f"{table}.{column} {operator}"
+
+
+async def test_no_statistics_are_kept_of_columns_that_hold_words_of_tenants(owner: asyncpg.Connection, wall: Wall) -> None:
+    for table, column in await words(owner, wall.role):
+        named = await owner.fetchval(f"select exists (select from public.{table} where {column}::text like $1)", f"%{THEIRS}%")
+        kept = await owner.fetchval(
+            "select count(*) from pg_stats"
+            " where schemaname = 'public' and tablename ~ ('^' || $1 || '(_p\\d+)?$') and attname = $2",
+            table,
+            column.strip('"'),
+        )
+        assert not named or kept == 0, f"{table}.{column}: alter column … set statistics 0"
+
+
+async def words(owner: asyncpg.Connection, role: str) -> list[tuple[str, str]]:
+    """Columns of texts that a role was given."""
+    rows = await owner.fetch(
+        "select table_name, quote_ident(column_name) as column from information_schema.column_privileges"
+        " join information_schema.columns using (table_schema, table_name, column_name)"
+        " where table_schema = 'public' and grantee = $1 and data_type = 'text' and table_name <> 'grafana_reader'",
+        role,
+    )
+    return [(row["table_name"], row["column"]) for row in rows]
 
 
 async def test_a_role_knows_no_other_reader(reader: asyncpg.Connection, wall: Wall) -> None:
