@@ -29,6 +29,7 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "30s",
     "lock_timeout": "5s",
     "jit": "off",
+    "random_page_cost": "1.1",
 }
 
 # The role that reads a tenant, where there is one.
