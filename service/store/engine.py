@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Final, TypeAlias, TypedDict
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import asyncpg
@@ -26,6 +26,24 @@ STATEMENT_TIMEOUT_S = 60
 QUERIES = MappingProxyType({"plan_cache_mode": "force_generic_plan"})
 """For sessions that run the catalog's statements: their plans do not depend on the parameters, and planning anew costs
 more than running them (measured: 1.3 ms against 0.5 ms a statement)."""
+
+
+class Prepared(TypedDict, total=False):
+    """Which statements asyncpg keeps prepared in a connection; what is left out is asyncpg's own."""
+
+    statement_cache_size: int
+    max_cacheable_statement_size: int
+    max_cached_statement_lifetime: int
+
+
+WHOLE_CATALOG: Final[Prepared] = {
+    "statement_cache_size": 256,
+    "max_cacheable_statement_size": 64 * 1024,
+    "max_cached_statement_lifetime": 0,
+}
+"""For connections on which the whole catalog is evaluated again and again: all of its live statements stay
+(some 200, of up to 30 KB), so that none is planned anew but where Postgres has new statistics. A plan takes half a megabyte of
+its backend, some 140 MB at the most in place of 54; a round that finds nothing takes 0.44 s of CPU in place of 1.06."""
 SERVER_SETTINGS = {
     "timezone": "UTC",
     "application_name": APPLICATION,
@@ -54,7 +72,12 @@ def describe(url: str) -> str:
 
 
 async def create_pool(
-    url: str, *, min_size: int = 1, max_size: int = 8, session: Mapping[str, str] = MappingProxyType({})
+    url: str,
+    *,
+    min_size: int = 1,
+    max_size: int = 8,
+    session: Mapping[str, str] = MappingProxyType({}),
+    prepared: Prepared | None = None,
 ) -> asyncpg.Pool:
     """A pool of asyncpg connections; `session` are settings of Postgres beside ours.
 
@@ -67,6 +90,7 @@ async def create_pool(
         max_size=max_size,
         command_timeout=STATEMENT_TIMEOUT_S,
         server_settings={**SERVER_SETTINGS, **session},
+        **(prepared or Prepared()),
         reset=_keep_session,
     )
 

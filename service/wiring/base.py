@@ -26,7 +26,7 @@ from service.ingest.backlog import LogBacklog
 from service.ingest.batch import Limits
 from service.ingest.decode import Decoder
 from service.settings import Settings
-from service.store.engine import FAILURES, create_pool, describe
+from service.store.engine import FAILURES, Prepared, create_pool, describe
 from service.store.installation import Installation, ensure_installation
 from service.telemetry import Telemetry
 
@@ -52,12 +52,18 @@ class Base:
 
 @contextlib.asynccontextmanager
 async def base(
-    settings: Settings, url: str, *, role: str, connections: int, session: Mapping[str, str] = MappingProxyType({})
+    settings: Settings,
+    url: str,
+    *,
+    role: str,
+    connections: int,
+    session: Mapping[str, str] = MappingProxyType({}),
+    prepared: Prepared | None = None,
 ) -> AsyncIterator[Base]:
-    """Connect, compare with the installation, open the log."""
+    """Connect, compare with the installation, open the log; `session` and `prepared` as `create_pool` has them."""
     clock, telemetry = SystemClock(), Telemetry(role)
     async with contextlib.AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(_pool(url, connections, telemetry, "general", session=session))
+        pool = await stack.enter_async_context(_pool(url, connections, telemetry, "general", session, prepared))
         async with pool.acquire() as connection:
             installation = await ensure_installation(connection, settings, log_kind=log_kind(settings))
         log_pool = await stack.enter_async_context(_pool(url, LOG_CONNECTIONS, telemetry, "log"))
@@ -91,10 +97,15 @@ async def _opened_log(settings: Settings, pool: asyncpg.Pool, installation: Inst
 
 @contextlib.asynccontextmanager
 async def _pool(
-    url: str, connections: int, telemetry: Telemetry, name: str, session: Mapping[str, str] = MappingProxyType({})
+    url: str,
+    connections: int,
+    telemetry: Telemetry,
+    name: str,
+    session: Mapping[str, str] = MappingProxyType({}),
+    prepared: Prepared | None = None,
 ) -> AsyncIterator[asyncpg.Pool]:
     try:
-        pool = await create_pool(url, max_size=connections, session=session)
+        pool = await create_pool(url, max_size=connections, session=session, prepared=prepared)
     except FAILURES as error:
         raise StoreUnavailable(f"{describe(url)} does not answer: {str(error) or type(error).__name__}") from error
     telemetry.watch_pool(name, limit=pool.get_max_size, size=pool.get_size, idle=pool.get_idle_size)

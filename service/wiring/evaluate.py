@@ -11,7 +11,7 @@ from service.following import follow, until_stopped_or_moved
 from service.reports.making import Maker
 from service.reports.schedule import Schedule
 from service.settings import Settings
-from service.store.engine import QUERIES
+from service.store.engine import QUERIES, WHOLE_CATALOG
 from service.store.installation import Installation
 from service.wiring.base import base, catalog_for, operations
 
@@ -24,7 +24,7 @@ async def run_evaluate(settings: Settings, url: str) -> None:
 
 
 async def _evaluate_on(settings: Settings, url: str) -> Installation | None:
-    async with base(settings, url, role="evaluate", connections=CONNECTIONS, session=QUERIES) as made:
+    async with base(settings, url, role="evaluate", connections=CONNECTIONS, session=QUERIES, prepared=WHOLE_CATALOG) as made:
         catalog = await catalog_for(made)
         schedule = Schedule(made.pool, Maker(made.pool, catalog, made.clock), made.clock, made.telemetry)
         in_database = made.installation.log_kind == POSTGRES
