@@ -62,6 +62,7 @@ Relations it may read (those that it names are built):
   `recovered_money` (relations_recovery.py), `tracked` (relations_items.py)
 - `open_sessions` (relations_sessions.py), `adoption`, `used`, `power` (relations_features.py), `overdue`
   (relations_deliveries.py), `freshness_minutes`, `source_ages` (relations_sources.py)
+None of these names may be given to a table or an alias of the file's own (taken.py).
 A relation with an account column takes traits and bands of accounts by `Accounts` (accounts.py).
 Parameters: `:by` (text[], the dimensions asked for), `:statistics` (text[], those that
 are wanted), `:filters` (jsonb, dimension → list of values), for a
@@ -81,7 +82,8 @@ from service.catalog.declared import default_window
 from service.catalog.formulas import FORMULA, Pending, resolve, shape_of_kpi
 from service.catalog.kpi import Head, Kpi, mistakes
 from service.catalog.scoring import READS
-from service.catalog.statement import unknown_placeholders
+from service.catalog.statement import RELATIONS, unknown_placeholders
+from service.catalog.taken import taken_names
 from service.domain.config import KpiShape, TenantConfig
 from service.domain.config.lines import Lines
 
@@ -171,6 +173,8 @@ def _read(path: Path) -> Kpi | Pending | Refusal:
         key, _, _ = said[0].partition(":")
         line = length + 1 if key == SQL else Lines(toml).of(tuple(key.split(".")))
         return Refusal(str(path), line, "; ".join(said))
+    for after, message in taken_names(sql, RELATIONS):
+        return Refusal(str(path), line_of_statement(path) + after, f"{SQL}: {message}")
     if head.kind == FORMULA:
         return Pending(head, str(path), frozenset(msgspec.toml.decode(toml, type=dict[str, Any])))
     return Kpi(head, sql, file=str(path), is_guest=path.parent != KPIS)

@@ -1,5 +1,6 @@
 """A file is one KPI; a bad one is refused with its line, and the others go on."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,33 @@ def test_of_two_files_of_one_id_the_first_stays(tmp_path: Path) -> None:
     catalog = Catalog.load(tmp_path / "a", tmp_path / "b")
     assert catalog.kpis["good"].head.title == "a"
     assert "already" in catalog.refused[0].message
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "line", "says"),
+    [
+        ("select tenant", "with base as (select 1)\nselect tenant", 11, "base is the name of a relation: give the table"),
+        (
+            "select tenant",
+            "with x as (select 1),\nbefore(n) as materialized (select 2)\nselect tenant",
+            12,
+            "before .* the table",
+        ),
+        ("from facts", "\n\nfrom facts overdue", 13, "overdue .* the alias"),
+        ("from facts", "from facts, (\nselect 1) days", 12, "days .* the alias"),
+        ("sum(n) as denominator", "sum(n) minutes", 11, "minutes .* the alias"),
+        ("from facts", "from facts cross join lateral (values\n(1)) as v(spans)", 12, "spans .* the alias"),
+    ],
+)
+def test_a_table_or_alias_by_the_name_of_a_relation_is_refused_with_its_line(
+    tmp_path: Path, was: str, becomes: str, line: int, says: str
+) -> None:
+    [refusal] = load(tmp_path, bad=GOOD.replace(was, becomes)).refused
+    assert refusal.line == line
+    assert re.search(says, refusal.message)
+
+
+def test_relations_are_read_by_their_names_and_texts_may_hold_them(tmp_path: Path) -> None:
+    reads = "from facts join days on days.tenant = facts.tenant and facts.n > all(select base.n from base, wins) -- as days\n"
+    good = GOOD.replace("'' as", "'as days' as").replace("from facts", reads)
+    assert load(tmp_path, good=good).refused == ()

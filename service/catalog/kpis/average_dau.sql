@@ -15,8 +15,8 @@
 -- [live]
 -- windows = ["7d", "week", "28d"]
 with counted as (
-  select tenant, win, count(*) as days from counted_days group by tenant, win
+  select tenant, win, count(*) as n_days from counted_days group by tenant, win
 )
-select c.tenant, c.win, coalesce(u.dims, '{}') as dims, '' as statistic, coalesce(u.n, 0) as numerator, c.days as denominator
+select c.tenant, c.win, coalesce(u.dims, '{}') as dims, '' as statistic, coalesce(u.n, 0) as numerator, c.n_days as denominator
 from counted c left join user_days u using (tenant, win)
 where u.dims is not null or cardinality(:by) = 0

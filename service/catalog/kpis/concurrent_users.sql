@@ -19,10 +19,10 @@
 select o.tenant, o.win, o.dims, s.statistic, s.numerator, s.denominator
 from (
   select tenant, win, dims, (array_agg(open order by at desc))[1] as now, max(open) as peak,
-         sum(open * minutes) as minutes_open, sum(minutes) as minutes
+         sum(open * minutes) as minutes_open, sum(minutes) as n_minutes
   from open_sessions
   group by tenant, win, dims
 ) o
 cross join lateral (values
-  ('', o.now, null), ('peak', o.peak, null), ('mean', o.minutes_open, o.minutes)
+  ('', o.now, null), ('peak', o.peak, null), ('mean', o.minutes_open, o.n_minutes)
 ) as s(statistic, numerator, denominator)

@@ -26,7 +26,7 @@ with received as (
   select tenant, win, dims, sum(n) filter (where d ? 'outcome') as events,
          sum(n) filter (where d->>'outcome' <> 'dead_lettered') as accepted,
          sum(n) filter (where d->>'outcome' = 'duplicate') as duplicates,
-         sum(total) filter (where d ? 'field') as there, sum(n) filter (where d ? 'field') as expected
+         sum(total) filter (where d ? 'field') as there, sum(n) filter (where d ? 'field') as looked_at
   from facts
   group by tenant, win, dims
 )
@@ -34,7 +34,7 @@ select r.tenant, r.win, r.dims, s.statistic, s.numerator, s.denominator
 from received r
 cross join lateral (values
   ('', coalesce(r.accepted, 0), r.events), ('duplicates', coalesce(r.duplicates, 0), r.events),
-  ('completeness', r.there, r.expected)
+  ('completeness', r.there, r.looked_at)
 ) as s(statistic, numerator, denominator)
 union all
 select tenant, win, dims, 'silent_sources', silent, null from source_ages

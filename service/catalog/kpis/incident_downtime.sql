@@ -12,6 +12,6 @@
 -- title = "Downtime outside of any incident"
 -- [live]
 -- windows = ["24h", "7d"]
-select s.tenant, s.win, s.dims, f.statistic, f.seconds as numerator, null::numeric as denominator
+select s.tenant, s.win, s.dims, f.statistic, f.numerator, null::numeric as denominator
 from incident_seconds s
-cross join lateral (values ('', s.inside), ('outside', s.outside)) as f(statistic, seconds)
+cross join lateral (values ('', s.inside), ('outside', s.outside)) as f(statistic, numerator)

@@ -20,9 +20,9 @@
 -- [live]
 -- windows = ["7d", "week"]
 with counted as (
-  select tenant, win, count(*) as days from counted_days group by tenant, win
+  select tenant, win, count(*) as n_days from counted_days group by tenant, win
 )
-select a.tenant, a.win, a.dims, '' as statistic, coalesce(u.n, 0) as numerator, c.days * a.n as denominator
+select a.tenant, a.win, a.dims, '' as statistic, coalesce(u.n, 0) as numerator, c.n_days * a.n as denominator
 from active a
 join counted c using (tenant, win)
 left join user_days u using (tenant, win, dims)
