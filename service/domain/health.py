@@ -5,18 +5,24 @@ a range all, outside of it by the bound that it misses. One without a value or a
 a category without any leaves the score, which is then of the points that the others can give.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 CATEGORY_POINTS: Final = 20
 FULL_POINTS: Final = 100
 GREEN_FROM: Final = 80
 YELLOW_FROM: Final = 60
 
+_DOUBT: Final = 1e-6
+"""Of a tenth: far more than floats err by."""
+_TENTHS: Final = tuple(Decimal(n).scaleb(-1) for n in range(CATEGORY_POINTS * 10 + 1))
+
 Band = Literal["green", "yellow", "red"]
+Number = TypeVar("Number", Fraction, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,44 +102,74 @@ def band_of(score: float) -> Band:
 
 def score_of(value: float, goal: Goal) -> Fraction | None:
     """What a value scores, from 0 to 1; None where the goal names nothing to measure by."""
+    return _score(value, goal, Fraction)
+
+
+def _score(value: float, goal: Goal, number: Callable[[float], Number]) -> Number | None:
+    """The score in exact numbers, or in floats."""
     if goal.range is not None:
         low, high = goal.range
         if low <= value <= high:
-            return Fraction(1)
-        return score_of(value, Goal(low) if value < low else Goal(high, higher=False))
+            return number(1)
+        return _score(value, Goal(low) if value < low else Goal(high, higher=False), number)
     if goal.target is None:
         return None
-    exact, target = Fraction(value), Fraction(goal.target)
+    over, target = number(value), number(goal.target)
     if goal.higher:
-        return _share(exact, target) if target > 0 else Fraction(int(exact >= target))
-    if exact <= max(target, Fraction(0)):
-        return Fraction(1)
+        return max(number(0), min(number(1), over / target)) if target > 0 else number(int(over >= target))
+    if over <= max(target, number(0)):
+        return number(1)
     if target > 0:
-        return target / exact
-    limit = Fraction(goal.limit or 0)
-    return limit / (limit + exact) if limit > 0 else Fraction(0)
-
-
-def _share(value: Fraction, target: Fraction) -> Fraction:
-    return max(Fraction(0), min(Fraction(1), value / target))
+        return target / over
+    limit = number(goal.limit or 0)
+    return limit / (limit + over) if limit > 0 else number(0)
 
 
 def _category(name: str, measures: Sequence[Measure]) -> Category:
-    scores = [None if one.value is None or one.goal is None else score_of(one.value, one.goal) for one in measures]
-    if all(score is None for score in scores):
-        return Category(name, None, tuple(_scored(one, None, Fraction(0)) for one in measures))
-    weights = [Fraction(one.weight) for one in measures]
-    whole = sum(weight for weight, score in zip(weights, scores, strict=True) if score is not None)
-    kpis = tuple(_scored(one, score, weight / whole) for one, score, weight in zip(measures, scores, weights, strict=True))
-    mean = sum((weight * score for weight, score in zip(weights, scores, strict=True) if score is not None), Fraction(0)) / whole
-    return Category(name, _rounded(mean * CATEGORY_POINTS, "0.1"), kpis)
+    """Points come of floats where these leave no doubt of the rounding, else of exact numbers, which take ten times as long."""
+    scores = [None if one.value is None or one.goal is None else _score(one.value, one.goal, float) for one in measures]
+    counted = [(one.weight, score) for one, score in zip(measures, scores, strict=True) if score is not None]
+    if not counted:
+        return Category(name, None, tuple(_without(one) for one in measures))
+    whole = sum(weight for weight, _ in counted)
+    kpis = tuple(_scored(one, score, measures, whole) for one, score in zip(measures, scores, strict=True))
+    points = _tenths(sum(weight * score for weight, score in counted) / whole * CATEGORY_POINTS)
+    if points is None:
+        exact = _exact(measures)
+        mean = sum((weight * score for weight, score in exact), Fraction(0)) / sum(weight for weight, _ in exact)
+        points = _rounded(mean * CATEGORY_POINTS, "0.1")
+    return Category(name, points, kpis)
 
 
-def _scored(one: Measure, score: Fraction | None, share: Fraction) -> Scored:
+def _scored(one: Measure, near: float | None, measures: Sequence[Measure], whole: float) -> Scored:
+    """What a KPI gives, whose score is `near`; the weights that count are `whole` together, or nearly so."""
+    if near is None or one.value is None or one.goal is None:
+        return _without(one)
+    lost = _tenths((1 - near) * one.weight / whole * CATEGORY_POINTS)
+    if lost is None:
+        score = score_of(one.value, one.goal) or Fraction(0)
+        lost = _rounded(
+            (1 - score) * Fraction(one.weight) / sum(weight for weight, _ in _exact(measures)) * CATEGORY_POINTS, "0.1"
+        )
+    return Scored(one.kpi, one.value, one.goal.range or one.goal.target, near, lost, "")
+
+
+def _exact(measures: Sequence[Measure]) -> list[tuple[Fraction, Fraction]]:
+    """The weights and scores that count."""
+    scores = [(one, None if one.value is None or one.goal is None else score_of(one.value, one.goal)) for one in measures]
+    return [(Fraction(one.weight), score) for one, score in scores if score is not None]
+
+
+def _tenths(near: float) -> Decimal | None:
+    """A number of at most `CATEGORY_POINTS`, rounded half up to a tenth; None where it lies too near to the middle of two."""
+    tenths = near * 10 + 0.5
+    below = math.floor(tenths)
+    return _TENTHS[below] if _DOUBT < tenths - below < 1 - _DOUBT else None
+
+
+def _without(one: Measure) -> Scored:
     target = None if one.goal is None else one.goal.range or one.goal.target
-    if score is None:
-        return Scored(one.kpi, one.value, target, None, Decimal(0), "no_data" if one.value is None else "no_target")
-    return Scored(one.kpi, one.value, target, float(score), _rounded((1 - score) * share * CATEGORY_POINTS, "0.1"), "")
+    return Scored(one.kpi, one.value, target, None, Decimal(0), "no_data" if one.value is None else "no_target")
 
 
 def _rounded(number: Fraction, to: str) -> Decimal:
