@@ -4,7 +4,6 @@ import asyncpg
 
 from loadtests import first_days
 from loadtests.reads_data import HASHED
-from loadtests.site import Database
 
 SEED = 20_251_124
 USERS = 1_000_000
@@ -58,28 +57,30 @@ select $1::int, 'account-' || b / $3::int, b * $4::int + s, b * 64 + s
 from generate_series(0, $2::int * $3::int - 1) b cross join generate_series(0, $4::int - 1) s
 """
 
-# Who was active: of any feature three in eight, of each feature one in four to one in sixteen.
+# Who was active on a day: of any feature three in eight, of each feature one in four to one in sixteen. Day after day, each in
+# the order of its keys: so a day's rows come to lie together, as flushes write them.
 _ACTIVITY = """
 insert into activity_day (tenant, population, feature, day, chunk, bits)
-select $1::int, $2, f.id, current_date - d, c, p.bits
-from unnest($3::bigint[]) with ordinality f(id, place) cross join generate_series(0, $4::int - 1) d
-cross join generate_series(0, $5::int - 1) c
+select $1::int, a.population, f.id, current_date - $3::int, c, p.bits
+from unnest($4::text[], $5::int[]) as a(population, chunks) cross join unnest($2::bigint[]) with ordinality f(id, place)
+cross join lateral generate_series(0, a.chunks - 1) c
 join pool p on p.density = case when f.id = 0 then 6 when f.place % 3 = 0 then 4 when f.place % 3 = 1 then 2 else 1 end
-  and p.n = (hashint8(f.id * 7 + d * 104729 + c * 31) & 2147483647) % $6::int
+  and p.n = (hashint8(f.id * 7 + $3::int * 104729 + c * 31) & 2147483647) % $6::int
+order by a.population desc, f.id, c
 """
 
 _USER_STATUS = """
 insert into state_history (tenant, kind, field, who, account, time_us, source, id, value)
 select $1::int, 'user', 'status', user_id, '', (extract(epoch from now()) * 1000000)::bigint - (1 + (ordinal * 7919::bigint) % 365) * 86400000000,
        's', 'p' || ordinal, 'provisioned'
-from app_user where tenant = $1
+from app_user where tenant = $1 order by 6
 """
 _USER_MILESTONES = """
 insert into milestone (tenant, kind, milestone, who, account, time_us, source, id)
 select $1::int, 'user', m.name, user_id, 'account-' || ordinal / 200,
        (extract(epoch from first_day) + 30000 + m.after_s + ordinal % 4000) * 1000000, 's', m.name || ordinal
 from app_user join first_days f using (tenant, ordinal) cross join (values ('first_login', 0, 1), ('first_value', 500, 2), ('training_completed', 90000, 4)) m(name, after_s, each)
-where tenant = $1 and f.population = 'user' and ordinal % m.each = 0
+where tenant = $1 and f.population = 'user' and ordinal % m.each = 0 order by 6
 """
 _MILESTONE_NAMES = (
     "insert into name (tenant, kind, name) select distinct tenant, 'milestone', milestone from milestone where tenant = $1"
@@ -195,9 +196,8 @@ where s.tenant = $1 and s.kind <> 'usage'
 """
 
 
-async def make_year(connection: asyncpg.Connection, database: Database) -> int:
-    """Fill the last tenant of a database; returns it."""
-    tenant = database.tenants[-1]
+async def make_year(connection: asyncpg.Connection, tenant: int) -> None:
+    """Fill a tenant, but for what `make_served` does."""
     user_chunks, seat_chunks = -(-USERS // 2_048), -(-ACCOUNTS * BLOCKS_AN_ACCOUNT * 64 // 2_048)
     await connection.execute("set synchronous_commit = off")
     await connection.execute("set work_mem = '256MB'")
@@ -208,8 +208,9 @@ async def make_year(connection: asyncpg.Connection, database: Database) -> int:
     await connection.execute(_BLOCKS, tenant, ACCOUNTS, BLOCKS_AN_ACCOUNT, SEATS_A_BLOCK)
     await connection.execute(_SEATS, tenant, ACCOUNTS, BLOCKS_AN_ACCOUNT, SEATS_A_BLOCK)
     await connection.execute(_FIRST_DAYS, tenant, DAYS)
-    for population, chunks in (("user", user_chunks), ("seat", seat_chunks)):
-        await connection.execute(_ACTIVITY, tenant, population, features, DAYS, chunks, PATTERNS, timeout=1_800)
+    for ago in reversed(range(DAYS)):
+        populations = ["user", "seat"], [user_chunks, seat_chunks]
+        await connection.execute(_ACTIVITY, tenant, features, ago, *populations, PATTERNS, timeout=600)
     for statement in (_USER_STATUS, _USER_MILESTONES):
         await connection.execute(statement, tenant)
     await connection.execute(_MILESTONE_NAMES, tenant)
@@ -227,5 +228,3 @@ async def make_year(connection: asyncpg.Connection, database: Database) -> int:
     await connection.execute(_USAGE_DAYS, tenant, DAYS)
     await connection.execute(_SERVED_SERIES, tenant)
     await connection.execute(_SERVED_DAYS, tenant, DAYS)
-    await connection.execute("vacuum analyze", timeout=1_800)
-    return tenant
