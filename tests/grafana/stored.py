@@ -56,6 +56,8 @@ insert into kpi_latest
 select id, k.kpi, k.statistic, k.win, jsonb_build_object('slo', name || ' api'), k.value, 995, 1000, null, null, 'none', now(), now(), now()
 from of, (values ('slo', '', '30d', 0.995), ('slo', '', '1h', 0.5), ('error_budget', '', 'day', 0.5), ('error_budget', 'spent', 'day', 0.5),
   ('error_budget', 'days_to_exhaustion', 'day', 7), ('burn_rate', '', '5m', 3), ('burn_rate', '', '72h', 0.5)) as k(kpi, statistic, win, value);
+insert into scorecard_latest
+select id, name || ' sla', 1, '7d', 'dau', true, 'dau', '', '{}', 'Active users', 'users', 1, 2, 3, 'green', null, now(), now() from of;
 insert into kpi_history
 select id, 'dau', '', 'day', now() - g * interval '1 day', jsonb_build_object('account', name), now(), 1, 1, 1, 1, 1, 'green', now()
 from of, generate_series(1, 3) g;

@@ -86,6 +86,19 @@ async def test_values_of_kpis_have_readable_dimensions_and_say_why_there_is_no_s
     assert len(await shown(stored, "select value from grafana.kpi_history where account = 'pilot' and window_name = 'day'")) == 3
 
 
+async def test_a_scorecard_has_its_rows_with_their_titles_and_units(stored: asyncpg.Connection) -> None:
+    row = await one(stored, "select * from grafana.scorecard")
+    assert (row["scorecard"], row["place"], row["row"], row["is_critical"], row["window_name"]) == (
+        "pilot sla",
+        1,
+        "dau",
+        True,
+        "7d",
+    )
+    assert (row["value"], row["target"], row["limit_value"], row["status"], row["reason"]) == (1, 2, 3, "green", None)
+    assert (row["title"], row["unit"]) == ("Active users", "users")
+
+
 async def test_a_funnel_has_its_steps_with_their_shares(stored: asyncpg.Connection) -> None:
     row = await one(stored, "select * from grafana.funnel")
     assert (row["funnel"], row["place"], row["step"], row["counts"]) == ("pilot way", 1, "in", "users")

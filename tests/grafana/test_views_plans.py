@@ -28,6 +28,8 @@ insert into fact_day select s.id, current_date - g, 1, 1, 1, 1, 1, 's', 'i', 1, 
 insert into kpi_latest
 select t.id, kpi, s, '30d', '{"account": "a"}', 1, 1, 1, 1, 1, 'green', now(), now(), now()
 from tenant t, unnest(array['health', 'churn_risk', 'dau', 'funnel', 'slo']) kpi, unnest(array['', 'p95']) s;
+insert into scorecard_latest
+select t.id, 's', g, '7d', 'dau', true, 'dau', '', '{}', '', '', 1, 1, 1, 'green', null, now(), now() from tenant t, generate_series(1, 5) g;
 insert into kpi_history
 select t.id, kpi, '', 'day', now() - g * interval '1 day', '{}', now(), 1, 1, 1, 1, 1, 'green', now()
 from tenant t, unnest(array['dau', 'health']) kpi, generate_series(1, 5) g;

@@ -1,6 +1,7 @@
 """Who may read which tenant's rows through the schema `grafana`, and what tickets have left: what its views stand on."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, Table, Text, func
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Double, Integer, Table, Text, func
+from sqlalchemy.dialects.postgresql import JSONB
 
 from service.store.tables.base import metadata
 
@@ -23,4 +24,29 @@ ticket_due = Table(
     Column("resolution_due_us", BigInteger),
     Column("escalation", Integer, nullable=False),
     comment="Limits of open tickets that still run or are missed, as the evaluator judges them every minute",
+)
+
+scorecard_latest = Table(
+    "scorecard_latest",
+    metadata,
+    Column("tenant", Integer, primary_key=True),
+    Column("scorecard", Text, primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("window", Text, primary_key=True),
+    Column("row", Text, nullable=False),
+    Column("is_critical", Boolean, nullable=False),
+    Column("kpi", Text, nullable=False),
+    Column("statistic", Text, nullable=False),
+    Column("dims", JSONB, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("value", Double),
+    Column("target", Double),
+    Column("limit", Double),
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Column("start_at", DateTime(timezone=True), nullable=False),
+    Column("end_at", DateTime(timezone=True), nullable=False),
+    postgresql_with={"fillfactor": "70"},
+    comment="The rows of declared scorecards in the newest windows, as the evaluator judges them every minute",
 )
