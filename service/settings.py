@@ -12,6 +12,7 @@ from pydantic import DirectoryPath, Field, SecretStr, ValidationError, field_val
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.domain.topics import ANY_TOPIC, is_pattern
 from service.errors import InvalidSettings
 
 KAFKA_PARTITIONS = 12
@@ -65,6 +66,10 @@ class Settings(BaseSettings):
         pattern=r"^[a-zA-Z0-9._-]{1,200}$",
         description="Consumer group that reads topics; one an installation",
     )
+    kafka_source_topics: str = Field(
+        ANY_TOPIC,
+        description="Topics that tenants may read: patterns, commas between, `*` for anything, `{tenant}` for the tenant's name",
+    )
     kafka_source_max_unpacked_bytes: int = Field(
         64_000_000, ge=1_000_000, description="What one compressed batch of a topic's records may come to"
     )
@@ -76,7 +81,10 @@ class Settings(BaseSettings):
     max_lateness_days: int = Field(7, ge=1, le=30, description="Age up to which an event is taken; fixed at the first start")
     max_skew_s: int = Field(300, ge=0, le=3600, description="How far ahead of receipt an event's time may be")
     slo_live_s: int = Field(
-        900, ge=60, le=86_400, description="Age up to which an event feeds the counters of SLOs; an older one repairs the budget alone"
+        900,
+        ge=60,
+        le=86_400,
+        description="Age up to which an event feeds the counters of SLOs; an older one repairs the budget alone",
     )
     log_retention_h: int = Field(192, ge=1, description="Hours that consumed records stay in the log")
     gather_ms: float = Field(2.0, ge=0, le=100, description="How long a busy API gathers events for one append")
@@ -141,6 +149,16 @@ class Settings(BaseSettings):
             raise PydanticCustomError("brokers", "brokers are named HOST:PORT, several with commas between and no spaces")
         return brokers
 
+    @field_validator("kafka_source_topics")
+    @classmethod
+    def _are_patterns(cls, listed: str) -> str:
+        if not all(is_pattern(each) for each in listed.split(",")):
+            raise PydanticCustomError(
+                "topics",
+                "patterns are made of letters, digits, . _ - * and {{tenant}}, several with commas between and no spaces",
+            )
+        return listed
+
     @field_validator("pagerduty_secrets")
     @classmethod
     def _are_of_tenants(cls, listed: SecretStr) -> SecretStr:
@@ -167,6 +185,11 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise PydanticCustomError("address", "its port is no number from 0 to 65535") from error
         return url
+
+    @property
+    def source_topics(self) -> tuple[str, ...]:
+        """Patterns of the topics that tenants may read."""
+        return tuple(self.kafka_source_topics.split(","))
 
     @property
     def source_bootstrap(self) -> str | None:

@@ -51,9 +51,9 @@ Relations it may read (those that it names are built):
 - `labels(tenant, feature, label)`: what the filter `feature` names: a feature under its own name, the features of a
   group under the group's (empty without that filter; `:only_feature` holds the names as they were asked for)
 - `seconds`, `probe_counts`: of components (relations_seconds.py)
-- `active`, `active_daily`, `user_days`, `anyone`, `counted_days`, `expected`, `feature_rows`, `eligible`: active users, split and filtered
-  as asked (relations_users.py); `base`, `logged_in`, `provisioned_users`, `licensed_users`, `activated_users`: as of the window's
-  end (relations_people.py); `newcomers`, `turnover`, `repeat_visits`, `user_cohorts` (relations_sets.py)
+- `active`, `active_daily`, `user_days`, `anyone`, `counted_days`, `expected`, `feature_rows`, `eligible`: active users, split
+  and filtered as asked (relations_users.py); `base`, `logged_in`, `provisioned_users`, `licensed_users`, `activated_users`: as of the
+  window's end (relations_people.py); `newcomers`, `turnover`, `repeat_visits`, `user_cohorts` (relations_sets.py)
 - `known_accounts`, `milestone_times` (relations_activation.py), `funnel_steps`, `funnel_counts` (relations_funnel.py)
 - `cases`, `incidents_asked`, `severities`: incidents (relations_cases.py)
 - `accounts_at_start`, `accounts_at_end`, `customers_moved`, `cohorts`, `first_customers`, `contracts`, `renewals`: accounts as of

@@ -24,7 +24,7 @@ async def change(tenant: str, file: Path, *, dry_run: bool = False) -> Applied:
     text = _text(file)
     async with database(settings) as connection:
         catalog = await load_catalog(connection, settings.kpi_directory)
-        rules = Rules(SystemClock().now_us(), catalog.shapes(), settings.kafka_topic_prefix)
+        rules = Rules(SystemClock().now_us(), catalog.shapes(), settings.kafka_topic_prefix, settings.source_topics)
         return await change_config(connection, tenant, text, rules, dry_run=dry_run)
 
 

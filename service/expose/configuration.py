@@ -85,7 +85,8 @@ class Doors:
         form, replaces = _form(request), _replaces(request)
         async with self.bodies.body(request) as body:
             text = _text(body)
-        rules = Rules(self.clock.now_us(), self.catalog.shapes(), self.settings.kafka_topic_prefix)
+        settings = self.settings
+        rules = Rules(self.clock.now_us(), self.catalog.shapes(), settings.kafka_topic_prefix, settings.source_topics)
         try:
             async with self.pool.acquire() as connection:
                 applied = await change_config(

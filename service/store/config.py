@@ -16,6 +16,7 @@ from service.domain.config.read import calendar_of, checked
 from service.domain.config.toml import toml_of
 from service.domain.config.versions import FOR_EVER_US, StoredVersion, TenantConfigs, configs_of
 from service.domain.foldconfig import TenantFoldConfig
+from service.domain.topics import ANY_TOPIC
 from service.errors import NotFound, VersionMoved
 from service.store.config_checks import Rules, check_outside, warnings
 from service.store.engine import Connection
@@ -73,13 +74,14 @@ async def apply_config(
     now_us: int,
     known_kpis: KnownKpis,
     log_prefix: str = "",
+    topics: tuple[str, ...] = (ANY_TOPIC,),
     warn: Callable[[str], None] | None = None,
 ) -> int:
     """Check a tenant's file whole, store it as its next version, and return that version's number.
 
     `warn` gets each warning. Raises InvalidConfiguration with every mistake, NotFound.
     """
-    applied = await change_config(connection, tenant, text, Rules(now_us, known_kpis, log_prefix))
+    applied = await change_config(connection, tenant, text, Rules(now_us, known_kpis, log_prefix, topics))
     if warn is not None:
         for sentence in applied.warnings:
             warn(sentence)
@@ -116,7 +118,7 @@ async def change_config(
         if configs.version and configs.newest == config:
             same = (f"nothing differs from version {configs.version}: it stays the newest",)
             return Applied(configs.version, configs.valid_from_us[-1], config, config, same, is_new=False)
-        await check_outside(connection, row["id"], document, config, configs, rules)
+        await check_outside(connection, row["id"], tenant, document, config, configs, rules)
         applied = _next(configs, config, has_data=has_data)
         if not dry_run:
             valid_from = config.valid_from if configs.version else None

@@ -10,6 +10,7 @@ from service.domain.config.document import Document
 from service.domain.config.kafka_source import is_of_the_log
 from service.domain.config.mistakes import shown
 from service.domain.config.versions import TenantConfigs
+from service.domain.topics import ANY_TOPIC, is_allowed
 from service.store.engine import Connection
 from service.store.sources import bound_elsewhere
 
@@ -25,12 +26,20 @@ class Rules:
     known_kpis: KnownKpis
     log_prefix: str = ""
     """What the event log's own topics in Kafka begin with."""
+    topics: tuple[str, ...] = (ANY_TOPIC,)
+    """Patterns of the topics that tenants may read."""
 
 
 async def check_outside(
-    connection: Connection, tenant: int, document: Document, config: TenantConfig, configs: TenantConfigs, rules: Rules
+    connection: Connection,
+    tenant: int,
+    name: str,
+    document: Document,
+    config: TenantConfig,
+    configs: TenantConfigs,
+    rules: Rules,
 ) -> None:
-    """What only Postgres knows: its time zones, and whose the topics are; raises InvalidConfiguration."""
+    """What only Postgres and the operator know: time zones, and whose the topics are; raises InvalidConfiguration."""
     if config.timezone != configs.timezone and not await connection.fetchval(KNOWS_TIMEZONE, config.timezone):
         message = f"Postgres does not know the time zone {config.timezone}: write another IANA name for it"
         raise InvalidConfiguration([Mistake("tenant.timezone", document.line_of(("tenant", "timezone")), message)])
@@ -38,6 +47,12 @@ async def check_outside(
     topics = [each.topic for each in config.kafka_sources]
     taken = await bound_elsewhere(connection, tenant, topics, begins=begins)
     why = {topic: f"is bound to the tenant {other}: a topic belongs to one tenant" for topic, other in taken.items()}
+    refused = [topic for topic in topics if not is_allowed(topic, name, rules.topics)]
+    why |= dict.fromkeys(
+        refused,
+        f"is none that the tenant {name} may read: this installation allows {', '.join(rules.topics)} "
+        "(TIDEGAUGE_KAFKA_SOURCE_TOPICS); name one of these, or ask those who run it",
+    )
     ours = [topic for topic in topics if rules.log_prefix and is_of_the_log(topic, rules.log_prefix)]
     why |= dict.fromkeys(ours, "is the event log's own: name a topic that holds events")
     paths = [(("kafka_source", index, "topic"), topic) for index, topic in enumerate(topics) if topic in why]

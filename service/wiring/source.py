@@ -53,7 +53,7 @@ def kafka_source(made: Base, door: Appender, waiting: LogBacklog) -> KafkaSource
         KafkaConnection.of(made.settings, brokers),
         group=made.settings.kafka_source_group,
         silence_s=made.settings.lease_s,
-        bindings=Bindings(made.pool, made.clock, log_prefix=made.settings.kafka_topic_prefix),
+        bindings=Bindings(made.pool, made.clock, log_prefix=made.settings.kafka_topic_prefix, topics=made.settings.source_topics),
         intake=Intake(
             decoder(made),
             made.clock,

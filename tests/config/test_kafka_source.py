@@ -1,13 +1,19 @@
 """Topics that are declared: checked with their lines, and bound to one tenant each."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
+from pydantic import ValidationError
 
-from service.clock import to_us
+from service.clock import SystemClock, to_us
 from service.domain.config import InvalidConfiguration, TenantConfig, parse
+from service.ingest.kafka.bindings import Bindings
+from service.lifecycle import cancel
+from service.settings import Settings
 from service.store.config import apply_config
+from service.store.engine import create_pool
 from service.store.sources import Binding, bindings
 
 NOW = datetime(2027, 1, 4, 10, 30, tzinfo=UTC)
@@ -92,6 +98,56 @@ async def test_a_topic_changes_its_tenant_at_one_instant(connection: asyncpg.Con
     assert (await bound(connection, handover))["a"] == "two"
     with pytest.raises(InvalidConfiguration, match="a is bound to the tenant two"):
         await apply(connection, "one", sources("a", "x", begins=handover + timedelta(hours=1)))
+
+
+@pytest.mark.parametrize(
+    ("patterns", "topic", "is_taken"),
+    [
+        ("*", "anything", True),
+        ("{tenant}.*", "one.events", True),
+        ("{tenant}.*", "two.events", False),
+        ("{tenant}.*", "one", False),
+        ("{tenant}.*", "xone.events", False),
+        ("{tenant}.*", "oneXevents", False),
+        ("shared-*-events,{tenant}", "one", True),
+        ("shared-*-events,{tenant}", "shared-billing-events", True),
+        ("shared-*-events,{tenant}", "shared-events", False),
+    ],
+)
+async def test_a_tenant_reads_the_topics_that_its_installation_allows(
+    connection: asyncpg.Connection, patterns: str, topic: str, *, is_taken: bool
+) -> None:
+    allowed = Settings(kafka_source_topics=patterns).source_topics
+
+    async def tried() -> None:
+        await apply_config(connection, "one", sources("x", topic), now_us=to_us(NOW), known_kpis=(), topics=("x", *allowed))
+
+    if is_taken:
+        await tried()
+        assert (await bound(connection))[topic] == "one"
+    else:
+        with pytest.raises(InvalidConfiguration, match=rf"line 4: .*: {topic} is none that the tenant one may read"):
+            await tried()
+        assert await bound(connection) == {}
+
+
+@pytest.mark.parametrize("patterns", ["", "a b", "a,,b", "{user}.*", "a,{tenant"])
+def test_a_pattern_of_topics_is_checked_at_the_start(patterns: str) -> None:
+    with pytest.raises(ValidationError, match="patterns are made of letters"):
+        Settings(kafka_source_topics=patterns)
+
+
+async def test_a_topic_that_is_allowed_no_more_is_read_no_more(database_url: str, connection: asyncpg.Connection) -> None:
+    await apply(connection, "one", sources("one.events", "other"))
+    async with await create_pool(database_url, max_size=2) as pool:
+        found = Bindings(pool, SystemClock(), log_prefix="log", topics=("{tenant}.*",))
+        looking = asyncio.create_task(found.keep())
+        try:
+            async with asyncio.timeout(90):
+                await found.other_than(frozenset())
+        finally:
+            await cancel([looking])
+    assert set(found.by_topic) == {"one.events"}
 
 
 async def test_the_logs_own_topic_is_no_source(connection: asyncpg.Connection) -> None:

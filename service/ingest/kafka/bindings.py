@@ -1,13 +1,14 @@
 """Which topics are to be read, and whose they are: looked up again and again, so that changes need no restart."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 import structlog
 
 from service.clock import Clock
 from service.domain.config.kafka_source import is_of_the_log
+from service.domain.topics import is_allowed
 from service.store import sources
 from service.store.engine import FAILURES
 from service.store.sources import Binding
@@ -20,10 +21,11 @@ log = structlog.get_logger(__name__)
 class Bindings:
     """The topics that are bound, as of the last look."""
 
-    def __init__(self, pool: asyncpg.Pool, clock: Clock, *, log_prefix: str) -> None:
+    def __init__(self, pool: asyncpg.Pool, clock: Clock, *, log_prefix: str, topics: Sequence[str]) -> None:
         self._pool = pool
         self._clock = clock
         self._log_prefix = log_prefix
+        self._topics = topics
         self._by_topic: Mapping[str, Binding] = {}
         self._changed = asyncio.Event()
 
@@ -50,8 +52,12 @@ class Bindings:
     async def _look(self) -> None:
         async with self._pool.acquire() as connection:
             found = await sources.bindings(connection, now_us=self._clock.now_us())
-        # `apply` refuses these where it knows the prefix; read all the same, a log would be fed with itself.
-        found = {topic: binding for topic, binding in found.items() if not is_of_the_log(topic, self._log_prefix)}
+        # `apply` refuses these where it knows the settings; but a log must not be fed with itself, and settings change.
+        found = {
+            topic: binding
+            for topic, binding in found.items()
+            if not is_of_the_log(topic, self._log_prefix) and is_allowed(topic, binding.name, self._topics)
+        }
         if found != self._by_topic:
             topics = {topic: binding.name for topic, binding in found.items()}
             log.info("source.bindings", topics=topics)
