@@ -25,7 +25,11 @@ def _user(pick: random.Random) -> str:
 def _usage(pick: random.Random, at_us: int) -> Body:  # bodies are made alike
     if pick.random() < 0.12:
         phase: dict[str, Any] = pick.choice(
-            ({"phase": "start"}, {"phase": "end", "duration_ms": 60_000}, {"duration_ms": 90_000.5})
+            (
+                {"phase": "start"},
+                {"phase": "end", "duration_ms": pick.choice((60_000, 7_000_000, 93_600_000))},
+                {"duration_ms": pick.choice((90_000.5, 0, 40_000_000))},
+            )
         )
         return _user(pick), {"feature": "session", **phase}
     return _user(pick), {
@@ -99,6 +103,8 @@ def _probe(pick: random.Random, at_us: int) -> Body:
 
 
 def _measurement(pick: random.Random, at_us: int) -> Body:
+    if pick.random() < 0.4:
+        return _economic(pick)
     meter = pick.choice(("lcp", "cost", "lcp"))
     unit: dict[str, Any] = {"currency": pick.choice(("USD", "EUR"))} if meter == "cost" else maybe(pick, 0.7, unit="s")
     return "", {
@@ -107,6 +113,17 @@ def _measurement(pick: random.Random, at_us: int) -> Body:
         **unit,
         **maybe(pick, 0.4, attributes={"page": pick.choice(("home", "cart"))} | maybe(pick, 0.3, device="phone")),
         **maybe(pick, 0.3, count=pick.choice((2, 1_000))),
+    }
+
+
+def _economic(pick: random.Random) -> Body:
+    meter = pick.choice(("cost.acquisition", "cost.goods_sold", "cost.hosting", "cash.balance"))
+    return "", {
+        "meter": meter,
+        "value": pick.choice((0, 4_900, 1_250_000.5, -100, 10**9)),
+        "currency": pick.choice(("USD", "USD", "EUR")),
+        **maybe(pick, 0.4, attributes={"tier": pick.choice(("enterprise", "starter"))}),
+        **maybe(pick, 0.2, count=3),
     }
 
 

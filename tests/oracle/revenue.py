@@ -42,12 +42,12 @@ class Accounts:
         money = self.as_of(account, "mrr", at_us)
         return {money["currency"]: money["amount"]} if isinstance(money, dict) and self.is_customer(account, at_us) else {}
 
-    def rows(self, window: Window, by: Sequence[str], filters: Filters) -> dict[str, Dims]:
-        """Accounts with a status at the window's end that pass the filters, and the row of a split that each shows in."""
-        found = {}
+    def rows(self, window: Window, by: Sequence[str], filters: Filters, *, at_us: int | None = None) -> dict[str, Dims]:
+        """Accounts with a status at an instant (the window's end) that pass the filters, and the row that each shows in."""
+        found, at_us = {}, window.until_us if at_us is None else at_us
         for account in list(self.told):
-            status = str(self.as_of(account, "status", window.until_us))
-            values = {"account": account, "status": status, "tier": str(self.as_of(account, "tier", window.until_us))}
+            status = str(self.as_of(account, "status", at_us))
+            values = {"account": account, "status": status, "tier": str(self.as_of(account, "tier", at_us))}
             if status and all(values[name] in allowed for name, allowed in filters.items() if name != "currency"):
                 found[account] = tuple(values[name] for name in by)
         return found

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from service.catalog import Catalog
-from tests.oracle import revenue, told
+from tests.oracle import economics, opinions, revenue, sessions, told
 from tests.oracle.asking import differences
 from tests.oracle.customers import CUSTOMER_WEIGHTS
 from tests.oracle.questions import Asked, Subject, some
@@ -46,6 +46,17 @@ OF_ITEMS: tuple[Asked, ...] = (
     (("owner",), {"kind": ("risk", "action")}),
     ((), {"colour": ("red", "")}),
 )
+OF_ALL_MONEY: tuple[Asked, ...] = (((), {}), ((), {"currency": ("USD",)}))
+OF_COSTS: tuple[Asked, ...] = (*OF_ALL_MONEY, (("tier",), {}), (("tier",), {"currency": ("EUR",)}), ((), {"tier": ("starter",)}))
+OF_THEMES: tuple[Asked, ...] = (
+    ((), {}),
+    (("theme",), {}),
+    (("survey", "theme"), {"theme": ("speed", "help")}),
+    (("account", "sentiment"), {}),
+    ((), {"wave": ("2025-Q4", "")}),
+)
+OF_INVITATIONS: tuple[Asked, ...] = (((), {}), (("account",), {}), (("survey", "wave"), {}), ((), {"survey": ("nps",)}))
+OF_SESSIONS: tuple[Asked, ...] = (((), {}), (("account",), {}), ((), {"account": ("acme", "beta")}))
 SUBJECTS = (
     Subject("customers", revenue.kpi_customers, (*OF_ACCOUNTS, (("status",), {}))),
     Subject("new_customers", revenue.kpi_new_customers, OF_ACCOUNTS),
@@ -59,7 +70,27 @@ SUBJECTS = (
     Subject("recovery_incentive", told.kpi_incentive, OF_CASES, ("currency",)),
     Subject("items", told.kpi_items, OF_ITEMS),
 )
-QUESTIONS_A_KPI = 4
+ECONOMIC = (
+    Subject("arpa", economics.kpi_arpa, OF_MONEY, ("currency",)),
+    Subject("cac", economics.kpi_cac, OF_COSTS, ("currency",)),
+    Subject("gross_margin", economics.kpi_gross_margin, OF_COSTS, ("currency",)),
+    Subject("burn", economics.kpi_burn, OF_ALL_MONEY, ("currency",)),
+    Subject("runway", economics.kpi_runway, OF_ALL_MONEY, ("currency",)),
+    Subject("customer_churn", economics.kpi_customer_churn, OF_ACCOUNTS),
+    Subject("revenue_churn", economics.kpi_revenue_churn, OF_MONEY, ("currency",)),
+)
+"""Windows of whole days."""
+OPINIONS = (
+    Subject("feedback_themes", opinions.kpi_themes, OF_THEMES),
+    Subject("survey_response", opinions.kpi_response, OF_INVITATIONS),
+    Subject("detractor_follow_up", opinions.kpi_follow_up, OF_ANSWERS),
+    Subject("recovered_revenue", opinions.kpi_recovered_revenue, OF_CASES, ("currency",)),
+    Subject("session_duration", sessions.kpi_duration, OF_SESSIONS),
+    Subject("concurrent_users", sessions.kpi_concurrent, OF_SESSIONS),
+)
+QUESTIONS_A_KPI = 3
+WEIGHTS = CUSTOMER_WEIGHTS | {"measurement": 12, "usage": 12}
+"""What customers cost, and sessions of their users."""
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +114,7 @@ async def test_figures_of_customers_are_those_of_plain_loops_over_the_events(
     here = running[scenes[0].season]
     tenants = {await here.tenant(scene, choices): scene for scene in scenes}
     batches: dict[int, Any] = {
-        tenant: cut(stream(numbers, scene, copies_differ=False, weights=CUSTOMER_WEIGHTS), sizes)
+        tenant: cut(stream(numbers, scene, copies_differ=False, weights=WEIGHTS), sizes)
         for (tenant, scene), numbers in zip(tenants.items(), seeds, strict=True)
     }
     async with here.site.working(workers):
@@ -96,9 +127,10 @@ async def test_figures_of_customers_are_those_of_plain_loops_over_the_events(
         worlds[tenant] = World(scene, wanted.events, choices)
     pick = random.Random(dice)
     said: list[str] = []
-    for windows_of in (windows_of_days, windows_of_quarters):
+    of_days, of_quarters = (*SUBJECTS, *ECONOMIC), (*SUBJECTS, *OPINIONS)
+    for windows_of, subjects in ((windows_of_days, of_days), (windows_of_quarters, of_quarters)):
         windows = [window for tenant, scene in tenants.items() for window in windows_of(scene, tenant)]
-        for subject in SUBJECTS:
+        for subject in subjects:
             for asked in some(pick, subject.questions, QUESTIONS_A_KPI):
                 said += await differences(here.rollups, catalog, worlds, windows, subject, asked)
     assert not said, f"{len(said)} figures differ:\n" + "\n".join(said[:40])

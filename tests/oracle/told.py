@@ -16,7 +16,7 @@ COLOURS |= {"low_high": "yellow", "medium_low": "green", "low_medium": "green", 
 NEVER_US = 2**62
 
 
-def _value(event: Event, name: str) -> str:
+def feedback_value(event: Event, name: str) -> str:
     if name == "account":
         return event.account
     if name == "scale":
@@ -24,19 +24,19 @@ def _value(event: Event, name: str) -> str:
     return str(event.data.get(name, ""))
 
 
-def _answers(world: World, window: Window) -> list[Event]:
+def feedback_answers(world: World, window: Window) -> list[Event]:
     return [event for event in within(world.of("feedback"), window) if event.data.get("action", "responded") == "responded"]
 
 
 def kpi_nps(world: World, window: Window, by: Sequence[str], filters: Filters) -> Wanted:
     """A user's newest answer that passes the filters, in each account and wave that is asked for."""
-    answers = [event for event in _answers(world, window) if event.data["survey"] == feedback.NPS]
+    answers = [event for event in feedback_answers(world, window) if event.data["survey"] == feedback.NPS]
     wanted: Wanted = {}
-    for dims, events in split(answers, by, filters, _value).items():
+    for dims, events in split(answers, by, filters, feedback_value).items():
         keys = [name for name in ("account", "wave") if name in {*by, *filters}]
         newest: dict[tuple[str, ...], Event] = {}
         for event in sorted(events, key=lambda event: event.rank):
-            newest[event.subject, *(_value(event, name) for name in keys)] = event
+            newest[event.subject, *(feedback_value(event, name) for name in keys)] = event
         scores = [event.data["score"] for event in newest.values()]
         good, bad, n = sum(score >= 9 for score in scores), sum(score <= 6 for score in scores), len(scores)
         shares = {"promoters": good, "passives": n - good - bad, "detractors": bad}
@@ -47,13 +47,13 @@ def kpi_nps(world: World, window: Window, by: Sequence[str], filters: Filters) -
 
 def kpi_csat(world: World, window: Window, by: Sequence[str], filters: Filters) -> Wanted:
     """The mean of all answers, survey by survey and scale by scale."""
-    answers = [event for event in _answers(world, window) if event.data["survey"] != feedback.NPS]
+    answers = [event for event in feedback_answers(world, window) if event.data["survey"] != feedback.NPS]
     rows = (*by, *(name for name in ("survey", "scale") if name not in by))
     wanted: Wanted = {}
-    for dims, events in split(answers, rows, filters, _value).items():
+    for dims, events in split(answers, rows, filters, feedback_value).items():
         apart = dims if "survey" not in by else (*dims[: len(by)], dims[by.index("survey")], dims[-1])
         scores = [event.data["score"] for event in events]
-        top = sum(event.data["score"] >= int(_value(event, "scale")) - 1 for event in events)
+        top = sum(event.data["score"] >= int(feedback_value(event, "scale")) - 1 for event in events)
         wanted |= {(apart, ""): Ratio(sum(scores), len(scores)), (apart, "top2"): Ratio(top, len(scores))}
         wanted[apart, "count"] = len(scores)
     return wanted or ({} if by else {(("", ""), ""): None, (("", ""), "top2"): None, (("", ""), "count"): 0})
@@ -109,14 +109,14 @@ class Case:
         return tuple(values[name] for name in by)
 
 
-def _cases(world: World) -> list[Case]:
+def cases(world: World) -> list[Case]:
     return [Case(story) for story in stories(world, "recovery", "action", recovery.ACTIONS)]
 
 
 def kpi_recovery(world: World, window: Window, by: Sequence[str], filters: Filters) -> Wanted:
     """Of those that became at risk the ones recovered by now."""
     groups: defaultdict[Dims, list[bool]] = defaultdict(list, {} if by else {(): []})
-    for case in _cases(world):
+    for case in cases(world):
         dims = case.dims(by, filters)
         if dims is not None and window.start_us <= case.began_us < window.end_us:
             groups[dims].append(case.recovery is not None)
@@ -129,7 +129,7 @@ def kpi_recovery(world: World, window: Window, by: Sequence[str], filters: Filte
 def kpi_recovery_time(world: World, window: Window, by: Sequence[str], filters: Filters) -> Wanted:
     """How long those took that were recovered in the window."""
     groups: defaultdict[Dims, list[int]] = defaultdict(list, {} if by else {(): []})
-    for case in _cases(world):
+    for case in cases(world):
         dims, step = case.dims(by, filters), case.recovery
         if dims is not None and step and window.start_us <= step.time_us < window.end_us and step.time_us >= case.began_us:
             groups[dims].append(step.time_us - case.began_us)
@@ -144,7 +144,7 @@ def kpi_recovery_time(world: World, window: Window, by: Sequence[str], filters: 
 def kpi_incentive(world: World, window: Window, by: Sequence[str], filters: Filters) -> Wanted:
     """Incentives of all steps of cases recovered in the window; a row where one was given or revenue came in."""
     sums: defaultdict[Dims, Fraction] = defaultdict(Fraction)
-    for case in _cases(world):
+    for case in cases(world):
         dims, step = case.dims(by, filters), case.recovery
         if dims is None or step is None or not window.start_us <= step.time_us < window.end_us:
             continue
