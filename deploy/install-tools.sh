@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What the tests use beside Python: Prometheus with promtool, Alertmanager with amtool, openssl, a Kafka broker (Java, jars by Maven),
-# Pango for reports on paper, what the examples for clients run on (kcat, Node with the CloudEvents SDK, k6), and the checker of
-# docker-compose.yml. Never starts a service.
+# What the tests use beside Python: Prometheus with promtool, Alertmanager with amtool, openssl, a Kafka broker (Java, jars by
+# Maven), Pango for reports on paper, and what the examples for clients run on: kcat, Node with the CloudEvents SDK, k6. Never
+# starts a service.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
