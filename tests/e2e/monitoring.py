@@ -11,8 +11,8 @@ import httpx
 
 from tests.e2e.child import Child, answers
 
-ROOT = Path(__file__).parents[2]
-CONFIGURATION = ROOT / "deploy" / "prometheus" / "prometheus.yml"
+DEPLOY = Path(__file__).parents[2] / "deploy"
+CONFIGURATION = DEPLOY / "prometheus" / "prometheus.yml"
 NOBODY = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 """A configuration of Alertmanager that shows alerts and tells nobody."""
 

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import shlex
+import shutil
 import signal
 import socket
 import time
@@ -14,6 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from service.errors import TidegaugeError
+from tests.e2e.monitoring import DEPLOY
 from tests.e2e.stack import PORTS, Stack, free_ports
 
 DIRECTORY = Path(".tidegauge/stack")
@@ -34,11 +36,21 @@ def main(
     try:
         with _only_one(directory):
             _refuse_taken(ports)
-            with Stack(directory, ports=ports, interval_s=interval_s, say=_say) as stack:
+            stack = _laid_out(directory, ports, interval_s)
+            with stack:
                 _say_where(stack)
                 _keep(stack)
     except KeyboardInterrupt:
         _say(f"Stopped. The data is kept in {directory}; the next start goes on from here.")
+
+
+def _laid_out(directory: Path, ports: Mapping[str, int], interval_s: int | None) -> Stack:
+    """The stack with the alerts of deploy/ and who is told of them."""
+    told = (DEPLOY / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8")
+    stack = Stack(directory, ports=ports, interval_s=interval_s, alertmanager_yml=told, say=_say)
+    for file in (DEPLOY / "prometheus" / "rules").glob("*.yml"):
+        shutil.copy(file, stack.prometheus.rules)
+    return stack
 
 
 def _keep(stack: Stack) -> NoReturn:
@@ -68,6 +80,7 @@ def _say_where(stack: Stack) -> None:
         f"  . {environment}\n"
         "  tidegauge tenants create NAME --timezone UTC\n"
         "  tidegauge keys create --tenant NAME --scopes ingest,read\n"
+        f"  tidegauge rules --output {stack.prometheus.rules} && curl -X POST {stack.prometheus.address}/-/reload\n"
     )
 
 

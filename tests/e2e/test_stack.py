@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.e2e.child import answers
+from tests.e2e.monitoring import DEPLOY
 from tests.e2e.stack import ROLES
 
 TIMEOUT_S = 300.0
@@ -104,6 +105,9 @@ def test_an_event_at_one_door_is_a_kpi_at_the_other_and_in_prometheus_and_a_stop
     foreground.until(lambda: instances(foreground, wanted) == set(APIS), "each API shows the KPI to Prometheus")
     known = foreground.ask("prometheus", "/api/v1/alertmanagers")["activeAlertmanagers"]
     assert [each["url"] for each in known] == [f"{foreground.addresses['alertmanager']}/api/v2/alerts"]
+
+    loaded = {Path(group["file"]).name for group in foreground.ask("prometheus", "/api/v1/rules")["groups"]}
+    assert loaded == {file.name for file in (DEPLOY / "prometheus" / "rules").glob("*.yml")}
 
     killed = foreground.pids["aggregate-1"]
     os.kill(killed, signal.SIGKILL)
