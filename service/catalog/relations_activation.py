@@ -15,7 +15,8 @@ FIRST_VALUE: Final = "time_to_first_value"
 
 # The milestones that users reached first in a window, in whatever account, and since when their clock was running: the user's
 # own earliest milestone that is configured, or the one of the account that the reached one names. The lateral sub-selects are
-# looked up by key for what lies in the window, however many users there are.
+# looked up by key for what lies in the window, however many users there are: without `offset 0` the least could be sought by
+# time, through everybody's.
 _TIMES = f"""
 select w.tenant, w.win, m.who, m.account, m.milestone, (m.time_us - s.time_us) * 1000 as duration
 from wins w
@@ -27,11 +28,14 @@ cross join lateral (
   offset 0
 ) m
 cross join lateral (
-  select min(time_us) as time_us from milestone b
-  where b.tenant = w.tenant
-    and b.kind = case when c.start like 'account:%' then 'account' else 'user' end
-    and b.milestone = case when c.start like 'account:%' then substr(c.start, 9) else c.start end
-    and b.who = case when c.start like 'account:%' then m.account else m.who end
+  select min(time_us) as time_us from (
+    select time_us from milestone b
+    where b.tenant = w.tenant
+      and b.kind = case when c.start like 'account:%' then 'account' else 'user' end
+      and b.milestone = case when c.start like 'account:%' then substr(c.start, 9) else c.start end
+      and b.who = case when c.start like 'account:%' then m.account else m.who end
+    offset 0
+  ) b
 ) s
 where m.time_us >= s.time_us and m.milestone <> c.start and not exists (
   select from milestone e
