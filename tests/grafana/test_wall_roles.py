@@ -1,6 +1,7 @@
 """`tidegauge grafana-role` makes, renews and drops the role that reads a tenant; what a session may hold is bounded."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from typer.testing import CliRunner, Result
 
 from service.cli.commands import app
 from service.errors import AlreadyExists, InvalidArgument, NotFound
+from service.store.embedded import EmbeddedPostgres
 from service.store.grafana import CONNECTIONS, create_reader, drop_reader, new_password, put_out_readers
-from service.store.grafana_doors import close_doors
+from service.store.grafana_doors import OPEN_FUNCTIONS, OPEN_RIGHTS, close_doors
+from service.store.migrate import migrate
 from service.store.scram import verifier
 from service.store.tenants import create_tenant, tenant_by_name
 from tests.grafana.stored import as_role
@@ -133,27 +136,42 @@ async def test_sessions_and_their_statements_are_bounded(database_url: str, conn
             await session.close()
 
 
-async def test_a_user_without_rights_over_the_server_is_told_what_stays_open(
-    database_url: str, connection: asyncpg.Connection
-) -> None:
-    tenant = await tenant_by_name(connection, "pilot")
-    async with connection.transaction():
-        await connection.execute("create role plain_owner createrole")
-        await connection.execute("alter table tenant owner to plain_owner; alter schema public owner to plain_owner")
-        await connection.execute("grant all on all tables in schema public to plain_owner; grant plain_owner to current_user")
-        await connection.execute("alter table grafana_reader owner to plain_owner; alter schema grafana owner to plain_owner")
-        await connection.execute("set local role plain_owner")
-        left = await close_doors(connection)
-        await connection.execute("reset role")
-        await connection.execute(
-            "alter table tenant owner to current_user; alter table grafana_reader owner to current_user;"
-            "alter schema grafana owner to current_user; alter schema public owner to pg_database_owner;"
-            "drop owned by plain_owner; drop role plain_owner"
-        )
-    assert any("pg_advisory_lock(bigint)" in sentence and "revoke it from public" in sentence for sentence in left)
-    assert any("temporary on database" in sentence for sentence in left)
+async def test_an_owner_that_is_no_superuser_makes_roles_and_is_told_what_stays_open(postgres: EmbeddedPostgres) -> None:
+    admin = await asyncpg.connect(postgres.url_of("postgres"))
+    owner = f"owner_{secrets.token_hex(6)}"
+    await admin.execute(f"create role {owner} login createrole")
+    await admin.execute(f"create database {owner} owner {owner}")
+    url = postgres.url_of(owner).replace("//tidegauge@", f"//{owner}@")
+    try:
+        await migrate(url)
+        connection = await asyncpg.connect(url)
+        tenant = await create_tenant(connection, "pilot", "UTC")
+        reader = await create_reader(connection, tenant, new_password())
+        assert any("pg_advisory_lock(bigint)" in door and "revoke it from public" in door for door in reader.open_doors)
+        assert not any("temporary" in door for door in reader.open_doors), "a database's owner closes that"
+        session = await as_role(url, reader.role)
+        assert await session.fetchval("select name from tenant") == "pilot"
+        await session.execute("set default_transaction_read_only = off")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await session.execute("create temporary table mine (a int)")
+        await connection.execute("create temporary table ours (a int)")
+        await session.execute("begin; select 1")
+        ended = end_of(session)
+        assert await put_out_readers(connection, longest_s=0) == 1
+        await asyncio.wait_for(ended.wait(), PATIENCE_S)
+        assert await drop_reader(connection, tenant) == reader.role
+        await connection.close()
+    finally:
+        await admin.execute(f"drop database {owner} with (force)")
+        await admin.execute(f"drop role {owner}")
+        await admin.close()
+
+
+async def test_doors_are_closed_once_and_stay_closed(connection: asyncpg.Connection) -> None:
     assert await close_doors(connection) == []
-    reader = await create_reader(connection, tenant, new_password())
-    assert reader.open_doors == ()
-    assert await drop_reader(connection, tenant) == reader.role
-    assert database_url
+    assert await connection.fetch(OPEN_FUNCTIONS) == []
+    assert await connection.fetch(OPEN_RIGHTS) == []
+    assert await close_doors(connection) == []
+    # The service itself goes on as before.
+    async with connection.transaction():
+        await connection.execute("select pg_advisory_xact_lock(1); create temporary table mine (a int) on commit drop")
