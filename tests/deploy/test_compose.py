@@ -176,6 +176,9 @@ def test_grafana_finds_its_dashboards_and_every_variable_of_its_data_sources() -
     named = set(re.findall(r"\$\{([A-Z_]+)\}", (provisioning / "datasources" / "tidegauge.yml").read_text()))
     assert named
     assert named <= set(grafana["environment"])
+    interval = re.search(r"timeInterval: (\S+)", (provisioning / "datasources" / "tidegauge.yml").read_text())
+    assert interval is not None
+    assert f"scrape_interval: {interval[1]}\n" in (ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text()
     path = re.search(r"path: (\S+)", (provisioning / "dashboards" / "tidegauge.yml").read_text())
     assert path is not None
     home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
