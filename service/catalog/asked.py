@@ -32,6 +32,11 @@ class Asked:
         """Conditions beside the filters, where each window has some of its own."""
         return ()
 
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Columns of the windows that rows keep, where each window chooses for itself: `is_whole`, `is_chosen`."""
+        return ()
+
     def names(self, dimension: str) -> bool:
         """Whether it is split or filtered by a dimension."""
         return dimension in self.by or dimension in self.filtered

@@ -64,10 +64,10 @@ def parts_of(asked: Asked) -> dict[str, str]:
     return {
         "components": _DECLARED.strip(),
         "monitored": _monitored(asked),
-        "considered": considered(asked),
+        "considered": _considered(asked),
         "cleared": CLEARED,
         "cleared_quarters": cleared_quarters(_apart(asked)),
-        "stated": stated(asked),
+        "stated": _stated(asked),
         "answered": _answered(asked),
         "together": _together(asked),
     }
@@ -113,53 +113,47 @@ def _monitored(asked: Asked) -> str:
     places = ", ".join(str(place + 1) for place in range(len(keys)))
     said = ", ".join(f"bit_or({name}) as {name}" for name in _STATES)
     return (
-        f"select w.tenant, w.win, p.* from wins w{accounts.join('w')} cross join lateral (\n"
+        f"select w.tenant, w.win, {''.join(f'w.{name}, ' for name in asked.marks)}p.* from wins w{accounts.join('w')}"
+        " cross join lateral (\n"
         f"  select {', '.join(_shown(asked, keys))}, {said} from probe_quarter\n"
         f"  where tenant = w.tenant and bucket >= {_first_bucket('w')} and bucket < w.until_at{_read(asked)}\n"
         f"  group by {places}) p"
     )
 
 
-def considered(asked: Asked, *, is_whole: str = "", components: str = "", is_chosen: str = "") -> str:
-    """Which components a figure is made of: those probed or declared, of the platform's the critical ones.
-
-    Where each window `w` chooses for itself, the others say how: whether it reads all monitors, which components it names
-    (null: none), whether it names some.
-    """
-    known = f"select distinct {', '.join(_apart(asked))} from monitored"
-    if (is_whole or _whole(asked)) and not asked.by_accounts:
-        conditions = [is_whole] if is_whole else []
-        if components:
-            conditions.append(f"d.component = any(coalesce({components}, array[d.component]))")
-        elif "component" in asked.filtered:
-            conditions.append(f"d.component = any({asked.values('component')})")
+def _considered(asked: Asked) -> str:
+    """Which components a figure is made of: those probed or declared, of the platform's the critical ones."""
+    marks = "".join(f", {name}" for name in asked.marks)
+    known = f"select distinct {', '.join(_apart(asked))}{marks} from monitored"
+    if (asked.marks or _whole(asked)) and not asked.by_accounts:
+        conditions = ["w.is_whole"] if asked.marks else []
+        if "component" in asked.filtered:
+            conditions.append(f"d.component = any({asked.values('component').replace('[component]', '[d.component]')})")
         only = f" where {' and '.join(conditions)}" if conditions else ""
-        known += f"\nunion select w.tenant, w.win, d.component from wins w join components d on d.tenant = w.tenant{only}"
-    if not is_chosen and asked.names("component"):
+        known += f"\nunion select w.tenant, w.win, d.component{marks} from wins w join components d on d.tenant = w.tenant{only}"
+    if asked.names("component") and not asked.marks:
         return known
-    windows = " join wins w on w.tenant = k.tenant and w.win = k.win" if is_chosen else ""
-    chosen = f"{is_chosen} or " if is_chosen else ""
     return (
-        f"select k.* from ({known}) k{windows} left join components d on d.tenant = k.tenant and d.component = k.component\n"
-        f"where {chosen}coalesce(d.critical, false) or k.tenant not in (select tenant from components where critical)"
+        f"select k.* from ({known}) k left join components d on d.tenant = k.tenant and d.component = k.component\n"
+        f"where {'k.is_chosen or ' if asked.marks else ''}coalesce(d.critical, false)"
+        " or k.tenant not in (select tenant from components where critical)"
     )
 
 
-def stated(asked: Asked, is_whole: str = "") -> str:
-    """What the monitors of each component agreed on, quarter by quarter; `is_whole`: whether a window `w` reads all of them."""
+def _stated(asked: Asked) -> str:
+    """What the monitors of each component agreed on, quarter by quarter."""
     keys = ", ".join(f"m.{name}" for name in [*_apart(asked), "bucket"])
     down = any_down = "bit_or(m.down)"
-    if is_whole or _whole(asked):
+    if asked.marks or _whole(asked):
         down = (
-            f"case when min(d.quorum) > 1{f' and bool_and({is_whole})' if is_whole else ''}"
+            f"case when min(d.quorum) > 1{' and bool_and(m.is_whole)' if asked.marks else ''}"
             " then coalesce((bit_levels(m.down, d.quorum) filter (where d.quorum > 1))[min(d.quorum)]"
             f"::bit(900), {NONE}) else {any_down} end"
         )
-    windows = " join wins w on w.tenant = m.tenant and w.win = m.win" if is_whole else ""
     return (
         f"select {keys}, {down} as down, bit_or(m.up & ~m.down) as up,\n"
         "  bit_or(m.planned) as planned, bit_or(m.degraded & ~m.down) as degraded\n"
-        f"from monitored m{windows} left join components d on d.tenant = m.tenant and d.component = m.component\n"
+        f"from monitored m left join components d on d.tenant = m.tenant and d.component = m.component\n"
         f"group by {keys}"
     )
 

@@ -11,14 +11,11 @@ from typing import Final
 from service.catalog.accounts import GROUPS, column_of
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
-from service.catalog.relations_seconds import considered, group_columns, mask, parts_of, same, split_columns, stated
+from service.catalog.relations_seconds import group_columns, mask, parts_of, same, split_columns
 from service.catalog.relations_sources import fresh_minutes
 
 _OF_PROBES: Final = ("component", "monitor", "region")
-_CHOICES: Final = "s.components, s.monitors, s.regions, s.accounts, s.sources"
 _OWN_ACCOUNTS: Final = "(w.accounts is null or account = any(w.accounts) or account = '')"
-_WHOLE: Final = "w.monitors is null and w.regions is null"
-"""Whether all monitors of a component are read, so that a quorum of them can agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +34,11 @@ class _OfSlos(Asked):
         """Conditions of each row of probes beside the filters."""
         return (_OWN_ACCOUNTS,)
 
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Whether all monitors of a component are read, so that a quorum can agree; whether components are named."""
+        return ("is_whole", "is_chosen")
+
 
 def _of_slos(asked: Asked) -> _OfSlos:
     return _OfSlos(
@@ -48,36 +50,34 @@ def _of_slos(asked: Asked) -> _OfSlos:
 
 def slo_time(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
     """`slo_time(tenant, win, slo, span, dims, good, total)`: over the windows."""
-    return _counted(Asked.of(by, filtered), "select *, '' as span from wins", "true")
+    return _counted(Asked.of(by, filtered), "slos")
 
 
 def budget_time(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
     """The same over each SLO's own window and the last 24 hours."""
-    return _counted(Asked.of(by, filtered), "select *, until_at as end_at from budget_wins", "w.span in (s.over, '24h')")
+    return _counted(Asked.of(by, filtered), "budget_slos")
 
 
-def _counted(asked: Asked, windows: str, chosen: str) -> str:
-    parts = [f"(\n{_seconds(asked, windows, chosen)}\n)"]
+def _counted(asked: Asked, slos: str) -> str:
+    parts = [f"(\n{_seconds(asked, slos)}\n)"]
     if not asked.by_accounts:
-        parts.append(f"(\n{_minutes(asked, windows, chosen)}\n)")
+        parts.append(f"(\n{_minutes(asked, slos)}\n)")
     return "\nunion all\n".join(parts)
 
 
-def _windows(windows: str, kind: str, chosen: str) -> str:
+def _windows(slos: str, kind: str) -> str:
     return (
-        f"select w.tenant, row_number() over ()::int as win, w.win as of_win, w.span, s.slo, w.start_at, w.end_at, w.until_at,"
-        f" {_CHOICES}\n  from ({windows}) w\n"
-        f"  join slos s on s.tenant = w.tenant and s.win = w.win and s.kind = '{kind}' and {chosen}\n"
-        "  where w.until_at > w.start_at"
+        "select tenant, row_number() over ()::int as win, win as of_win, span, slo, start_at, end_at, until_at, components,"
+        " monitors, regions, accounts, sources, monitors is null and regions is null as is_whole,"
+        f" components is not null as is_chosen\n  from {slos} where kind = '{kind}' and until_at > start_at"
     )
 
 
-def _seconds(asked: Asked, windows: str, chosen: str) -> str:
+def _seconds(asked: Asked, slos: str) -> str:
     """Seconds up, and up or down, as `availability` counts them for the components that an SLO chooses."""
     own = _of_slos(asked)
     groups, columns = group_columns(own), split_columns(own)
-    parts = {"wins": _windows(windows, "availability", chosen), **_groups(asked), **parts_of(own)}
-    parts |= {"considered": _considered(own), "stated": stated(own, _WHOLE)}
+    parts = {"wins": _windows(slos, "availability"), **_groups(asked), **parts_of(own)}
     shown = {name: f"g.{column}" for name, column in columns.items()} | {"slo": "w.slo"}
     sums = ", ".join(f"coalesce(sum(bit_count(t.{name} & {mask('t', 'w')})), 0) as {name}" for name in ("up", "down"))
     return (
@@ -91,11 +91,6 @@ def _seconds(asked: Asked, windows: str, chosen: str) -> str:
     )
 
 
-def _considered(own: _OfSlos) -> str:
-    """Those probed, and those declared that the SLO chooses; without a choice the critical ones."""
-    return considered(own, is_whole=_WHOLE, components="w.components", is_chosen="w.components is not null")
-
-
 def _groups(asked: Asked) -> dict[str, str]:
     """What is known of accounts at the end of each asked window, for the windows inside."""
     if not asked.groups:
@@ -104,11 +99,11 @@ def _groups(asked: Asked) -> dict[str, str]:
     return {GROUPS: f"select w.tenant, w.win, {values} from {GROUPS} g join wins w on w.tenant = g.tenant and w.of_win = g.win"}
 
 
-def _minutes(asked: Asked, windows: str, chosen: str) -> str:
+def _minutes(asked: Asked, slos: str) -> str:
     """Minutes fresh, and all, as `freshness` counts them for the sources that an SLO chooses."""
     only = "f.key = any(coalesce(w.sources, array[f.key]))"
     return (
-        f"with wins as (\n  {_windows(windows, 'freshness', chosen)}\n), fresh as (\n  {fresh_minutes(Asked((), ()), only)}\n)\n"
+        f"with wins as (\n  {_windows(slos, 'freshness')}\n), fresh as (\n  {fresh_minutes(Asked((), ()), only)}\n)\n"
         f"select w.tenant, w.of_win as win, w.slo, w.span, {asked.dims({'slo': 'w.slo'})} as dims, f.fresh as good,\n"
         "  f.minutes as total\nfrom wins w join fresh f on f.tenant = w.tenant and f.win = w.win"
     )
@@ -117,5 +112,5 @@ def _minutes(asked: Asked, windows: str, chosen: str) -> str:
 BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {"slo_time": slo_time, "budget_time": budget_time}
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "slo_time": ("wins", "declared", "slos"),
-    "budget_time": ("budget_wins", "declared", "slos"),
+    "budget_time": ("wins", "declared", "budget_slos"),
 }

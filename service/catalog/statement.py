@@ -36,7 +36,7 @@ RELATIONS: dict[str, str] = {
     ),
     "budget_wins": (
         "select * from unnest(:budget_tenant, :budget_win, :budget_span, :budget_start, :budget_until, :budget_days)"
-        " as b(tenant, win, span, start_at, until_at, days)"
+        " as b(tenant, win, span, start_at, until_at, length_days)"
     ),
     **{
         f"budget_{name}": f"select * from unnest(:budget_{one}_tenant, :budget_{one}_win, :budget_{one}_span, :budget_{one}_lo,"

@@ -19,9 +19,5 @@
 -- [live]
 -- windows = ["5m", "30m", "1h", "2h", "6h", "24h", "72h"]
 -- by = [["slo"]]
-with counted as (
-  select tenant, win, slo, dims, sum(good) as good, sum(total) as total from slo_counts group by tenant, win, slo, dims
-)
-select c.tenant, c.win, c.dims, '' as statistic, c.total - c.good as numerator, c.total * (1 - s.objective) as denominator
-from counted c
-join slos s on s.tenant = c.tenant and s.win = c.win and s.slo = c.slo
+select tenant, win, dims, '' as statistic, total - good as numerator, total * (1 - objective) as denominator
+from slo_counts

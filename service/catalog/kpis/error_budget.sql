@@ -27,24 +27,20 @@
 -- windows = ["day"]
 -- by = [["slo"]]
 with counted as (
-  select c.tenant, c.win, c.slo, c.dims, s.over, s.objective,
-         coalesce(sum(c.good) filter (where c.span = s.over), 0) as good,
-         coalesce(sum(c.total) filter (where c.span = s.over), 0) as total,
-         coalesce(sum(c.total - c.good) filter (where c.span = '24h'), 0) as day_bad,
-         coalesce(sum(c.total) filter (where c.span = '24h'), 0) as day_total
-  from budget_counts c
-  join slos s on s.tenant = c.tenant and s.win = c.win and s.slo = c.slo
-  group by c.tenant, c.win, c.slo, c.dims, s.over, s.objective
+  select tenant, win, slo, dims, objective, over, max(length_days) filter (where span = over) as length_days,
+         coalesce(sum(good) filter (where span = over), 0) as good, coalesce(sum(total) filter (where span = over), 0) as total,
+         coalesce(sum(total - good) filter (where span = '24h'), 0) as day_bad,
+         coalesce(sum(total) filter (where span = '24h'), 0) as day_total
+  from budget_counts
+  group by tenant, win, slo, dims, objective, over
 ), budgets as (
-  select c.*, c.total - c.good as bad, (1 - c.objective) * c.total as budget, w.days
-  from counted c
-  join budget_wins w on w.tenant = c.tenant and w.win = c.win and w.span = c.over
+  select *, total - good as bad, (1 - objective) * total as budget from counted
 )
 select b.tenant, b.win, b.dims, f.statistic, f.numerator, f.denominator,
        'over ' || b.over || ' with an objective of ' || trim_scale(b.objective) as note
 from budgets b
 cross join lateral (values
   ('', b.budget - b.bad, b.budget), ('spent', b.bad, b.budget),
-  ('days_to_exhaustion', greatest(b.budget - b.bad, 0) * b.days * b.day_total,
+  ('days_to_exhaustion', greatest(b.budget - b.bad, 0) * b.length_days * b.day_total,
    case when b.bad >= b.budget and b.total > 0 then 1 else b.total * b.day_bad end)
 ) as f(statistic, numerator, denominator)

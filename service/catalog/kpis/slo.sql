@@ -20,10 +20,6 @@
 -- windows = ["1h", "24h", "28d", "30d", "month", "quarter"]
 -- by = [["slo"]]
 -- statistics = [""]
-with counted as (
-  select tenant, win, slo, dims, sum(good) as good, sum(total) as total from slo_counts group by tenant, win, slo, dims
-)
 select c.tenant, c.win, c.dims, f.statistic, f.numerator, f.denominator
-from counted c
-join slos s on s.tenant = c.tenant and s.win = c.win and s.slo = c.slo
-cross join lateral (values ('', c.good, c.total), ('objective', s.objective, 1)) as f(statistic, numerator, denominator)
+from slo_counts c
+cross join lateral (values ('', c.good, c.total), ('objective', c.objective, 1)) as f(statistic, numerator, denominator)
