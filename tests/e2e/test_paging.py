@@ -17,6 +17,7 @@ import pytest
 
 from service.demo.client import Client
 from service.supervisor import free_port
+from tests.e2e import tenants
 from tests.e2e.harness import Installation
 from tests.e2e.monitoring import Alertmanager, Prometheus
 
@@ -103,7 +104,8 @@ def webhook() -> Iterator[Told]:
 def scene(make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     directory, token = tmp_path_factory.mktemp("paging"), uuid4().hex
     ports = {name: free_port() for name in ("prometheus", "alertmanager", "aggregate", "evaluate")}
-    with webhook() as told, Installation(make_database(), directory, metrics_token=token) as made:
+    url = make_database()
+    with webhook() as told, Installation(url, directory, metrics_token=token) as made:
         targets = {
             "api": {"api-1": f"127.0.0.1:{made.port}"},
             "roles": {role: f"127.0.0.1:{ports[role]}" for role in ("aggregate", "evaluate")},
@@ -113,15 +115,14 @@ def scene(make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFac
         prometheus = Prometheus(directory / "prometheus", port=ports["prometheus"], targets=targets, token=token, interval_s=1)
         alertmanager = Alertmanager(directory / "alertmanager", port=ports["alertmanager"], configuration=sooner(told.address))
         children = (prometheus.child, alertmanager.child)
+        client: Client | None = None
         try:
             for role in ("aggregate", "evaluate"):
                 made.start(role, ops_port=str(ports[role]))
             made.start("api")
             made.wait_until_ready()
-            client = made.tenant("acme", scopes="ingest")
-            file = directory / "acme.toml"
-            file.write_text(DECLARED)
-            made.run("apply", "--tenant", "acme", str(file))
+            client, key = tenants.client(url, made.address, "acme", "ingest", "admin")
+            declare(made.address, key)
             # The rules are there before Prometheus is, as they are wherever they are rolled out with it.
             made.run("rules", "--output", str(prometheus.rules))
             for child in children:
@@ -132,6 +133,14 @@ def scene(make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFac
         finally:
             for child in children:
                 child.stop()
+            if client is not None:
+                client.close()
+
+
+def declare(address: str, key: str) -> None:
+    """Store what acme declares."""
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/toml"}
+    httpx.put(f"{address}/v1/config", content=DECLARED, headers=headers, timeout=60.0, trust_env=False).raise_for_status()
 
 
 def sooner(address: str) -> str:
