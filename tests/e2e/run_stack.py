@@ -25,7 +25,7 @@ LONGEST_LOOK_S = 10.0
 
 def main(
     directory: Annotated[Path, typer.Option(help="Where everything lies: data, configuration, logs")] = DIRECTORY,
-    shift: Annotated[int, typer.Option(min=0, max=40_000, help="Added to every port, for a second stack")] = 0,
+    shift: Annotated[int, typer.Option(min=0, max=56_000, help="Added to every port, for a second stack")] = 0,
     free: Annotated[bool, typer.Option("--free-ports", help="Take ports that nobody listens on")] = False,  # noqa: FBT002
     interval_s: Annotated[int | None, typer.Option(min=1, help="Between scrapes; as deploy/prometheus says if left out")] = None,
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ import pytest
 
 from tests.e2e.child import answers
 from tests.e2e.monitoring import DEPLOY
-from tests.e2e.stack import ROLES
+from tests.e2e.stack import PORTS, ROLES
 
 TIMEOUT_S = 300.0
 APIS = ("api-1", "api-2")
@@ -156,3 +157,17 @@ def test_a_child_ends_when_whoever_started_it_is_killed(tmp_path: Path) -> None:
     while runs(child):
         assert time.monotonic() < deadline, "it still runs"
         time.sleep(0.05)
+
+
+def test_a_port_that_is_taken_is_named_with_the_way_out(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        shift = taken.getsockname()[1] - PORTS["api-1"]
+        words = ["--directory", str(tmp_path), "--shift", str(shift)]
+        refused = subprocess.run(
+            [sys.executable, "-m", "tests.e2e.run_stack", *words], capture_output=True, text=True, timeout=120, check=False
+        )
+    assert refused.returncode == 1
+    assert f"port {PORTS['api-1'] + shift} of api-1 is taken: stop what listens there, or add ARGS='--shift" in refused.stderr
+    assert not (tmp_path / "kafka").exists()
