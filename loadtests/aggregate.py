@@ -137,7 +137,8 @@ async def _until(
     last, moved_s = -1, loop.time()
     while True:
         now = await consumed(connection)
-        if now >= events:
+        # What a worker does once its last batch is committed belongs to it as well: it keeps the users that it brought.
+        if now >= events and (await role.metrics())["tidegauge_flush_events_sum"] >= events:
             held.append(await _holding(role, began, now))
             return await mark(site, connection, [role])
         if now - (held[-1].events if held else 0) >= all_events / SAMPLES:

@@ -11,6 +11,7 @@ from service.aggregate.records.compiling import compiled
 
 Ints = npt.NDArray[np.int64]
 Marks = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.uint64]
 
 CHUNK: Final = 2048
 """Ordinals a row; bit i of chunk c is the ordinal c CHUNK + i, the leftmost bit being 0."""
@@ -27,20 +28,29 @@ def chunks(active: pl.DataFrame) -> pl.DataFrame:
 
     `bits` are CHUNK / 8 bytes.
     """
-    whose = active.select("tenant", pl.col("population") == POPULATIONS[1], "feature", "day", pl.col("ordinal") // CHUNK)
-    keys = np.stack([column.to_numpy().astype(np.int64) for column in whose.iter_columns()], axis=1)
-    place, counts = (active["ordinal"] % CHUNK).to_numpy().astype(np.int64), active["counts"].to_numpy()
-    anything = keys[counts]
-    anything[:, _FEATURE] = ANY_FEATURE
-    keys, place = np.concatenate([keys, anything]), np.concatenate([place, place[counts]])
-    group, firsts = numbered(keys)
-    distinct = keys[firsts]
-    marks = np.zeros((len(distinct), CHUNK // 8), dtype=np.uint8)
-    mark(marks, group, place)
-    order = np.lexsort(distinct.T[::-1])
-    made = pl.DataFrame(distinct[order], schema=KEYS).cast({"tenant": pl.Int32, "day": pl.Int32, "chunk": pl.Int32})
+    whose = active.select(
+        "tenant", pl.col("population") == POPULATIONS[1], "feature", "day", pl.col("ordinal") // CHUNK, "counts"
+    )
+    columns = [column.cast(pl.Int64).to_numpy() for column in whose.iter_columns()]
+    group, firsts = numbered(columns, len(active))
+    marks = np.zeros((len(firsts), CHUNK // 8), dtype=np.uint8)
+    mark(marks, group, (active["ordinal"] % CHUNK).cast(pl.Int64).to_numpy())
+    distinct, united = _with_anything(np.stack([column[firsts] for column in columns], axis=1), marks.view(np.uint64))
+    made = pl.DataFrame(distinct, schema=KEYS).cast({"tenant": pl.Int32, "day": pl.Int32, "chunk": pl.Int32})
     population = pl.Series(POPULATIONS).gather(made["population"])
-    return made.with_columns(population.alias("population"), pl.Series("bits", _rows(marks[order].tobytes()), dtype=pl.Binary))
+    return made.with_columns(population.alias("population"), pl.Series("bits", _rows(united.tobytes()), dtype=pl.Binary))
+
+
+def _with_anything(keys: Ints, marks: Words) -> tuple[Ints, Words]:
+    """Rows of KEYS and whether they count, as rows of KEYS in their order: what counts is of any feature, too."""
+    counting = keys[:, -1] == 1
+    anything = keys[counting]
+    anything[:, _FEATURE] = ANY_FEATURE
+    keys, marks = np.concatenate([keys, anything])[:, :-1], np.concatenate([marks, marks[counting]])
+    order = np.lexsort(keys.T[::-1])
+    keys, marks = keys[order], marks[order]
+    starts = np.flatnonzero(np.append(True, (keys[1:] != keys[:-1]).any(axis=1))) if len(keys) else order
+    return keys[starts], np.bitwise_or.reduceat(marks, starts, axis=0) if len(starts) else marks
 
 
 def prepare() -> None:

@@ -39,7 +39,8 @@ def ages(batch: Batch, outcomes: Outcomes, *, now_us: int) -> pl.DataFrame:
     for frame in batch.frames.values():
         stored = outcomes[start : start + len(frame)] == Outcome.STORED
         start += len(frame)
-        live = frame.filter(pl.Series(stored) & ~frame["backfill"])
+        looked_at = frame.select("tenant", "source", *codes(frame, "source"), "received_us", "time_us", "backfill")
+        live = looked_at.filter(pl.Series(stored) & ~frame["backfill"])
         if live.is_empty():
             continue
         age_ms = np.maximum(now_us - live["time_us"].to_numpy(), 0) // _MILLISECOND

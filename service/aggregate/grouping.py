@@ -1,5 +1,6 @@
 """Equal rows found by compiled loops, where every column is a number or stands beside the codes of its texts."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,9 @@ Ints = npt.NDArray[np.int64]
 
 NULL: Final = np.iinfo(np.int64).min
 """In place of a number that is not there."""
+FEW: Final = 1 << 16
+"""Of so many values, or as many as there are rows, each has its place in a table."""
+MOST_VALUES: Final = 1 << 62
 _ODD: Final = 0x2545F4914F6CDD1D
 
 
@@ -43,7 +47,7 @@ def equal_rows(frame: pl.DataFrame) -> tuple[Ints, Ints]:
     keys = [_numbers(frame, name) for name in names]
     known = [key for key in keys if key is not None]
     if len(known) == len(keys):
-        of_row, firsts = numbered(np.stack([np.zeros(len(frame), dtype=np.int64), *(key for key in known if key.size)], axis=1))
+        of_row, firsts = numbered([key for key in known if key.size], len(frame))
         return firsts, of_row
     members = frame.select(names).with_row_index("_row").group_by(names).agg("_row")["_row"]
     of_row = np.empty(len(frame), dtype=np.int64)
@@ -51,12 +55,39 @@ def equal_rows(frame: pl.DataFrame) -> tuple[Ints, Ints]:
     return members.list.first().to_numpy().astype(np.int64), of_row
 
 
-def numbered(keys: Ints) -> tuple[Ints, Ints]:
-    """For each row (rows x columns) the number of its group of equal ones, and of each group the first row."""
-    group = np.empty(len(keys), dtype=np.int64)
-    firsts = np.empty(len(keys), dtype=np.int64)
-    table = np.full(1 << max(4, (2 * len(keys)).bit_length()), -1, dtype=np.int64)
+def prepare() -> None:
+    """Have everything compiled."""
+    numbered([np.arange(2)], 2)
+    numbered([np.array([0, FEW])], 2)
+
+
+def numbered(columns: Sequence[Ints], rows: int) -> tuple[Ints, Ints]:
+    """For each row of these columns the number of its group of equal ones, and of each group the first row.
+
+    Columns that fit into one integer together are compared as that; where few values are possible, each has a place of its own.
+    """
+    group, firsts = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=np.int64)
+    packed, values = _packed(columns, rows)
+    if packed is not None and values <= max(FEW, rows):
+        return group, firsts[: _groups_of_few(packed, np.full(values, -1, dtype=np.int64), group, firsts)]
+    keys = np.stack(columns, axis=1) if packed is None else packed.reshape(-1, 1)
+    table = np.full(1 << max(4, (2 * rows).bit_length()), -1, dtype=np.int64)
     return group, firsts[: groups(keys, table, group, firsts)]
+
+
+def _packed(columns: Sequence[Ints], rows: int) -> tuple[Ints | None, int]:
+    """The columns as digits of one integer, from 0 on, and how many values it may have; None where that is more than fit."""
+    packed, values = np.zeros(rows, dtype=np.int64), 1
+    for column in columns if rows else ():
+        least = int(column.min())
+        span = int(column.max()) - least + 1
+        values *= span
+        if values > MOST_VALUES:
+            return None, values
+        packed *= span
+        packed += column
+        packed -= least
+    return packed, values
 
 
 def _numbers(frame: pl.DataFrame, name: str) -> Ints | None:
@@ -68,6 +99,20 @@ def _numbers(frame: pl.DataFrame, name: str) -> Ints | None:
     if column.is_empty() or (column.dtype == pl.String and not column.null_count() and (column == column.first()).all()):
         return np.empty(0, dtype=np.int64)
     return None
+
+
+@compiled
+def _groups_of_few(keys: Ints, table: Ints, group: Ints, firsts: Ints) -> int:
+    """Number equal keys alike as `groups` does; `table` has a place for each value that a key may have, all -1."""
+    found = 0
+    for row in range(len(keys)):
+        number = table[keys[row]]
+        if number < 0:
+            number = found
+            table[keys[row]], firsts[found] = found, row
+            found += 1
+        group[row] = number
+    return found
 
 
 @compiled

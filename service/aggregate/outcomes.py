@@ -1,15 +1,15 @@
 """What became of a batch's events, as rows of its flush: ids, hours, dead letters and the ledger."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
 from service.aggregate.batch import Batch, Heads
 from service.aggregate.dedupe import Group, stored_runs
-from service.aggregate.grouping import codes, grouped_rows
+from service.aggregate.grouping import numbered
 from service.aggregate.policy import REFUSED, Outcome, Outcomes, TimePolicy, rfc3339
 from service.clock import DAY, HOUR, to_datetime
 from service.domain.ids import Partition
@@ -17,6 +17,8 @@ from service.domain.ids import Partition
 Rows = list[tuple[Any, ...]]
 
 _DAY_HOURS = 24
+_TOLD: Final = ("stored", "duplicate", "dead_lettered")
+"""The outcomes that the ledger tells apart."""
 
 
 def stored_frames(batch: Batch, outcomes: Outcomes, *, whole: Collection[str] = ()) -> dict[str, pl.DataFrame]:
@@ -57,9 +59,10 @@ def id_rows(batch: Batch, groups: list[Group], outcomes: Outcomes, generation: i
 def hour_rows(heads: Heads, outcomes: Outcomes) -> Rows:
     """UTC hours of the stored events, as 24-bit masks of their days."""
     stored = outcomes == Outcome.STORED
-    pairs = pl.DataFrame({"tenant": heads.tenant[stored], "hour": heads.time_us[stored] // HOUR}).unique()
+    tenants, hours = heads.tenant[stored], heads.time_us[stored] // HOUR
+    _, firsts = numbered([tenants, hours], len(tenants))
     masks: Counter[tuple[int, int]] = Counter()
-    for tenant, hour in pairs.iter_rows():
+    for tenant, hour in zip(tenants[firsts].tolist(), hours[firsts].tolist(), strict=True):
         masks[tenant, hour // _DAY_HOURS] |= 1 << hour % _DAY_HOURS
     return [(*key, mask) for key, mask in sorted(masks.items())]
 
@@ -67,25 +70,21 @@ def hour_rows(heads: Heads, outcomes: Outcomes) -> Rows:
 def dirty_rows(heads: Heads, outcomes: Outcomes) -> Rows:
     """Tenants with stored events, and the newest and oldest time among them."""
     stored = outcomes == Outcome.STORED
-    times = pl.DataFrame({"tenant": heads.tenant[stored], "time_us": heads.time_us[stored]})
-    spans = times.group_by("tenant").agg(pl.col("time_us").max().alias("newest"), pl.col("time_us").min().alias("oldest"))
-    return spans.sort("tenant").rows()
+    tenants, times_us = heads.tenant[stored], heads.time_us[stored]
+    of_row, firsts = numbered([tenants], len(tenants))
+    newest, oldest = times_us[firsts], times_us[firsts]
+    np.maximum.at(newest, of_row, times_us)
+    np.minimum.at(oldest, of_row, times_us)
+    return sorted(zip(tenants[firsts].tolist(), newest.tolist(), oldest.tolist(), strict=True))
 
 
-def ledger_rows(batch: Batch, outcomes: Outcomes) -> Rows:
-    """Events by tenant, source, UTC day of receipt and outcome."""
-    counts: dict[tuple[int, str, int], list[int]] = {}
-    if batch.frames:
-        heads = pl.concat(frame.select("tenant", "source", *codes(frame, "source")) for frame in batch.frames.values())
-        keys, of_row = grouped_rows(heads.with_columns(day=batch.heads.received_us // DAY))
-        by_outcome = np.bincount(of_row * len(Outcome) + outcomes, minlength=len(keys) * len(Outcome)).reshape(-1, len(Outcome))
-        counts = dict(zip(keys.iter_rows(), by_outcome.tolist(), strict=True))
-    for _, row in batch.rejected:
-        counts.setdefault((row.tenant, row.source, row.received_us // DAY), [0] * len(Outcome))[Outcome.TOO_LATE] += 1
-    return [
-        (*key, found[Outcome.STORED], found[Outcome.DUPLICATE], sum(found[refused] for refused in REFUSED))
-        for key, found in sorted(counts.items())
-    ]
+def ledger_rows(sums: pl.DataFrame) -> Rows:
+    """Events by tenant, source, UTC day of receipt and outcome, of what `receipts.sent` added up."""
+    told = sums.group_by("tenant", "source", "outcome", day=pl.col("received_us") // DAY).agg(pl.col("n").sum())
+    counts: defaultdict[tuple[int, str, int], Counter[str]] = defaultdict(Counter)
+    for tenant, source, outcome, day, n in told.iter_rows():
+        counts[tenant, source, day][outcome] = n
+    return [(*key, *(found[outcome] for outcome in _TOLD)) for key, found in sorted(counts.items())]
 
 
 def producer_rows(batch: Batch, generation: int) -> Rows:

@@ -8,7 +8,7 @@ import asyncpg
 import numpy as np
 import polars as pl
 
-from service.aggregate import bits, copying, receipts
+from service.aggregate import bits, copying, grouping, receipts
 from service.aggregate import outcomes as rows
 from service.aggregate.admission import Admission, Limits
 from service.aggregate.batch import Batch, read_batch
@@ -118,7 +118,7 @@ class Pipeline:
         told = await asyncio.to_thread(receipts.received, sums, admitted.frames, refused, context, delays=delays)
         deltas = replace(deltas, facts=pl.concat([deltas.facts, told.facts]), receipts=told.receipts)
         resolved = await self.resolver.resolve(deltas)
-        staged = await asyncio.to_thread(self._stage, batch, groups, outcomes, deltas, resolved)
+        staged = await asyncio.to_thread(self._stage, batch, groups, outcomes, sums, deltas, resolved)
         staged.rows["dirty"] = dirty_with(staged.rows["dirty"], delays)
         staged.rows["version"] = [(tenant, config.version) for tenant, config in configs.items()]
         if len(deltas.milestones):
@@ -223,13 +223,15 @@ class Pipeline:
         await self.admission.milestone_ids({(tenant, each.milestone) for tenant, each in declared})
         return [(tenant, each.milestone, each.of_account, list(each.parts)) for tenant, each in declared]
 
-    def _stage(self, batch: Batch, groups: list[Group], outcomes: Outcomes, deltas: Deltas, resolved: Resolved) -> Staged:
+    def _stage(
+        self, batch: Batch, groups: list[Group], outcomes: Outcomes, sums: pl.DataFrame, deltas: Deltas, resolved: Resolved
+    ) -> Staged:
         staged = stage_deltas(deltas, resolved)
         staged.rows |= {
             "ids": rows.id_rows(batch, groups, outcomes, self.generation),
             "hours": rows.hour_rows(batch.heads, outcomes),
             "dirty": rows.dirty_rows(batch.heads, outcomes),
-            "ledger": rows.ledger_rows(batch, outcomes),
+            "ledger": rows.ledger_rows(sums),
             "dead_letter": rows.dead_letter_rows(batch, outcomes, self.policy),
             "producer": rows.producer_rows(batch, self.generation),
         }
@@ -239,6 +241,7 @@ class Pipeline:
 def compile_all() -> None:
     """Have every compiled function ready: some seconds once an installation, then tenths of one a process."""
     scanned.prepare()
+    grouping.prepare()
     bits.prepare()
     copying.prepare()
 
