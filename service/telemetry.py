@@ -154,6 +154,9 @@ class Telemetry:
             "What did not add up when the ledger was last looked at, every five minutes",
             registry=live,
         )
+        self.tickets_near_limit = Gauge(
+            "tidegauge_tickets_near_limit", "Open tickets of which a limit ends within the hour", ["tenant"], registry=live
+        )
         self.kpis_refused = Gauge("tidegauge_kpi_files_refused", "Files of KPIs that were refused at start", registry=shown)
         self.pool_connections = Gauge(
             "tidegauge_database_pool_connections",

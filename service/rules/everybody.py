@@ -20,7 +20,7 @@ _TENANT: Final = "{{ $labels.tenant }}"
 
 def for_everybody(links: Links) -> Group:
     """The group of these alerts."""
-    return Group("tidegauge-everybody", (_risk(links), _incident(links), _fewer(links), _silent(links)))
+    return Group("tidegauge-everybody", (_risk(links), _incident(links), _ticket(links), _fewer(links), _silent(links)))
 
 
 def _risk(links: Links) -> Alerting:
@@ -55,6 +55,22 @@ def _incident(links: Links) -> Alerting:
         kpi="open_incidents",
         level="critical",
         dashboard="incidents",
+    )
+
+
+def _ticket(links: Links) -> Alerting:
+    """Open tickets whose limits end within the hour; what an evaluator has counted that stands by now counts no more."""
+    works = "on (job, instance, process) tidegauge_evaluator_active == 1"
+    return _alert(
+        "TicketNearLimit",
+        f"max by (tenant) (tidegauge_tickets_near_limit and {works}) > 0",
+        f"{_TENANT}: limits of tickets end within the hour",
+        'Open tickets of which a limit of response or resolution ends within the hour: {{ printf "%.0f" $value }}; '
+        "none should get there.",
+        links,
+        kpi="support_sla",
+        level="warning",
+        dashboard="support",
     )
 
 

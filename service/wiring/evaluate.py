@@ -3,6 +3,7 @@
 from service.evaluate.audit import Audit
 from service.evaluate.dashboards import Dashboards
 from service.evaluate.evaluator import Evaluator
+from service.evaluate.nearing import Nearing
 from service.evaluate.scorecards import Scorecards
 from service.evaluate.upkeep import Upkeep
 from service.eventlog.balance import LogCounts
@@ -30,6 +31,7 @@ async def _evaluate_on(settings: Settings, url: str) -> Installation | None:
         schedule = Schedule(made.pool, Maker(made.pool, catalog, made.clock), made.clock, made.telemetry)
         in_database = made.installation.log_kind == POSTGRES
         audit = Audit(made.pool, None if in_database else LogCounts(made.event_log, from_records=False), made.telemetry)
+        nearing = Nearing(made.pool, made.clock, made.telemetry)
         dashboards = Dashboards(made.pool, made.clock)
         scorecards = Scorecards(made.pool, catalog, made.clock, made.telemetry)
         evaluator = Evaluator(
@@ -40,7 +42,7 @@ async def _evaluate_on(settings: Settings, url: str) -> Installation | None:
             settings=settings,
             installation=made.installation,
             telemetry=made.telemetry,
-            others=[schedule.task(), audit.task(), scorecards.task(), *dashboards.tasks()],
+            others=[schedule.task(), audit.task(), nearing.task(), scorecards.task(), *dashboards.tasks()],
         )
         checks = {
             "evaluator": readiness.evaluator(made.pool, lambda: evaluator.holds_lease),

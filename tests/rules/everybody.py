@@ -22,6 +22,21 @@ def cases() -> Iterator[Case]:
     yield Case("SecurityIncidentOpen", rule, ("silent",), others, [Check(0), Check(60)])
     yield Case("SecurityIncidentOpen", rule, ("missing",), {}, [Check(60)])
 
+    yield from _tickets()
+
+
+def _tickets() -> Iterator[Case]:
+    alert, rule = "TicketNearLimit", {"tenant": "acme", "kpi": "support_sla"}
+    here, there = 'instance="evaluate-1",job="tidegauge"', 'instance="evaluate-2",job="tidegauge"'
+    active = {f"tidegauge_evaluator_active{{{here}}}": "1x60", f"tidegauge_evaluator_active{{{there}}}": "0x60"}
+    near = f'tidegauge_tickets_near_limit{{tenant="acme",{here}}}'
+    told = [Check(9), Check(10, 1), Check(11 + 14, 1), Check(11 + 15)]
+    yield Case(alert, rule, ("fires",), active | {near: "_x10 2x0 stale"}, told, alone="near")
+    # What the one that stands by has counted before.
+    before = {f'tidegauge_tickets_near_limit{{tenant="acme",{there}}}': "2x60", near: "0x60"}
+    yield Case(alert, rule, ("silent",), active | before, [Check(1), Check(60)], alone="near")
+    yield Case(alert, rule, ("missing",), active, [Check(60)], alone="near")
+
 
 def slow_cases() -> Iterator[Case]:
     """What is told against days or weeks before."""
