@@ -5,8 +5,7 @@ Made of what a family's events were added up to: one look at each series, none a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 import numpy as np
@@ -24,7 +23,6 @@ from service.domain.slo import FACTS_OF, Comparison, Selection
 
 KIND: Final = "slo"
 _EXCLUDED: Final = "excluded"
-_REMEMBERED: Final = 65_536
 _WIDEST: Final = (1 << 63) - 1
 _COMPARED: Final[Mapping[Comparison, np.ufunc]] = {
     "<=": np.less_equal,
@@ -34,6 +32,8 @@ _COMPARED: Final[Mapping[Comparison, np.ufunc]] = {
 }
 
 Mask = npt.NDArray[np.bool_]
+_Match: TypeAlias = tuple[Selection, bool, str]
+"""An SLO that a series counts for, whether its events are good where no value decides, and why they are excluded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,29 +125,33 @@ def _of_kind(config: FoldConfig, kind: str) -> list[Selection]:
     return [each for each in config.slos if FACTS_OF[each.kind] == kind]
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _read(dims: str) -> Mapping[str, str]:
-    return msgspec.json.decode(dims, type=dict[str, str])
-
-
 def _matches(series: pl.DataFrame, pairs: Sequence[tuple[int, int]], configs: Sequence[FoldConfig], kind: str) -> _Matches:
     found = _Matches()
     chosen = [_of_kind(config, kind) for config in configs]
+    # Most tenants declare the same SLOs, and their series have few dimensions that differ: each is looked at once.
+    alike: dict[tuple[Selection, ...], int] = {}
+    group = [alike.setdefault(tuple(each), len(alike)) for each in chosen]
+    known: dict[tuple[int, str, str], list[_Match]] = {}
     described = series.select("tenant", "account", "dims").rows()
     for place, version in pairs:
-        found.first.append(len(found.series))
-        if not chosen[version]:
-            continue
         tenant, account, text = described[place]
-        dims = _read(text)
-        for each in chosen[version]:
-            if each.takes(account, dims):
-                key = tenant, account, each.name, dims.get(_EXCLUDED, "")
-                found.series.append(found.keys.setdefault(key, len(found.keys)))
-                found.good.append(each.is_good(dims))
-                found.chosen.append(each)
+        key = group[version], account, text
+        if key not in known:
+            known[key] = _matching(chosen[version], account, text)
+        found.first.append(len(found.series))
+        for each, good, excluded in known[key]:
+            found.series.append(found.keys.setdefault((tenant, account, each.name, excluded), len(found.keys)))
+            found.good.append(good)
+            found.chosen.append(each)
     found.first.append(len(found.series))
     return found
+
+
+def _matching(chosen: Sequence[Selection], account: str, text: str) -> list[_Match]:
+    if not chosen:
+        return []
+    dims = msgspec.json.decode(text, type=dict[str, str])
+    return [(each, each.is_good(dims), dims.get(_EXCLUDED, "")) for each in chosen if each.takes(account, dims)]
 
 
 @dataclass(frozen=True, slots=True)
