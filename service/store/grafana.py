@@ -88,7 +88,10 @@ async def create_reader(connection: Connection, tenant: Tenant, password: str, *
     try:
         async with connection.transaction():
             found = await connection.fetchval(READER_OF, tenant.id)
-            if found is not None:
+            if found is not None and not await connection.fetchval(ROLE_EXISTS, found):
+                # Restored from a dump, which has no roles, or dropped by hand.
+                await connection.execute(UNBIND, tenant.id)
+            elif found is not None:
                 raise AlreadyExists(f"the role {found} reads {tenant.name}: give it a new password with --renew, or --drop it")
             if await connection.fetchval(ROLE_EXISTS, name):
                 raise AlreadyExists(f"there is a role {name} already: choose another name, or leave it out for a random one")
@@ -119,6 +122,8 @@ async def renew_password(connection: Connection, tenant: Tenant, password: str) 
     secret = verifier(checked_password(password))
     async with connection.transaction():
         role = await role_of(connection, tenant)
+        if not await connection.fetchval(ROLE_EXISTS, role):
+            raise NotFound(f"this server has no role {role}: make one with `tidegauge grafana-role {tenant.name}`")
         await _run(connection, "alter role %I password %L", role, secret)
         await connection.execute(GRANT)
         return Reader(role, tuple(await close_doors(connection)))
@@ -130,9 +135,11 @@ async def drop_reader(connection: Connection, tenant: Tenant) -> str:
         role = await role_of(connection, tenant)
         # From the commit on a session of it sees nothing; then nobody holds what is to be dropped.
         await connection.execute(UNBIND, tenant.id)
-        await _run(connection, "alter role %I nologin", role)
-    await connection.execute(END_SESSIONS, role)
-    if await connection.fetchval(ROLE_EXISTS, role):
+        is_there = await connection.fetchval(ROLE_EXISTS, role)
+        if is_there:
+            await _run(connection, "alter role %I nologin", role)
+    if is_there:
+        await connection.execute(END_SESSIONS, role)
         await _run(connection, "drop owned by %I", role)
         await _run(connection, "drop role %I", role)
     return role

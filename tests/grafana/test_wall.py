@@ -103,9 +103,9 @@ async def test_no_table_can_be_read_but_by_those_columns(reader: asyncpg.Connect
         await reader.fetchval("select current_user"),
     )
     for name, closed in tables:
-        for column in closed or ():
+        for columns in (closed[0], "*") if closed else ():
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                await reader.fetch(f"select {column} from {name}")
+                await reader.fetch(f"select {columns} from {name}")
     closed_of = {name.removeprefix("public."): set(closed or ()) for name, closed in tables}
     assert {"source", "parsed"} <= closed_of["config_version"], "it holds addresses of webhooks"
     assert {"raw", "id"} <= closed_of["dead_letter"]

@@ -12,7 +12,15 @@ from typer.testing import CliRunner, Result
 from service.cli.commands import app
 from service.errors import AlreadyExists, InvalidArgument, NotFound
 from service.store.embedded import EmbeddedPostgres
-from service.store.grafana import CONNECTIONS, create_reader, drop_reader, new_password, put_out_readers
+from service.store.grafana import (
+    CONNECTIONS,
+    create_reader,
+    drop_reader,
+    new_password,
+    put_out_readers,
+    renew_password,
+    role_of,
+)
 from service.store.grafana_doors import OPEN_FUNCTIONS, OPEN_RIGHTS, close_doors
 from service.store.migrate import migrate
 from service.store.scram import verifier
@@ -165,6 +173,19 @@ async def test_an_owner_that_is_no_superuser_makes_roles_and_is_told_what_stays_
         await admin.execute(f"drop database {owner} with (force)")
         await admin.execute(f"drop role {owner}")
         await admin.close()
+
+
+async def test_a_role_that_a_restored_dump_names_and_the_server_has_not_is_made_anew(connection: asyncpg.Connection) -> None:
+    tenant = await tenant_by_name(connection, "pilot")
+    await connection.execute("insert into grafana_reader (role, tenant) values ('grafana_of_another_server', $1)", tenant.id)
+    with pytest.raises(NotFound, match="this server has no role"):
+        await renew_password(connection, tenant, new_password())
+    reader = await create_reader(connection, tenant, new_password())
+    assert await role_of(connection, tenant) == reader.role
+    await connection.execute("update grafana_reader set role = 'grafana_of_another_server'")
+    await connection.execute(f"drop owned by {reader.role}; drop role {reader.role}")
+    assert await drop_reader(connection, tenant) == "grafana_of_another_server"
+    assert await connection.fetchval("select count(*) from grafana_reader") == 0
 
 
 async def test_doors_are_closed_once_and_stay_closed(connection: asyncpg.Connection) -> None:
