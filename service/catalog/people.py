@@ -42,9 +42,11 @@ def left(asked: Asked, wins: str) -> str:
     return (
         f"{_of_windows(asked, wins)} cross join lateral (\n"
         f"  select {keys} from (\n"
-        f"    select distinct on (who, account) who, account, value from state_history\n"
-        f"    where {of} and {up_to} and who in (select who from state_history where {of} and value = 'deactivated')\n"
-        f'    order by who desc, account desc, time_us desc, source collate "C" desc, id collate "C" desc\n'
+        f"    select distinct who from state_history where {of} and value = 'deactivated' offset 0\n"
+        f"  ) told cross join lateral (\n"
+        f"    select distinct on (account) account, value from state_history\n"
+        f"    where {of} and who = told.who and {up_to}\n"
+        f'    order by account desc, time_us desc, source collate "C" desc, id collate "C" desc\n'
         f"  ) newest group by {grouped} having bool_and(value = 'deactivated')\n"
         f") p"
     )

@@ -41,6 +41,7 @@ where m.time_us >= s.time_us and m.milestone <> c.start and not exists (
   select from milestone e
   where e.tenant = w.tenant and e.kind = 'user' and e.milestone = m.milestone and e.who = m.who
     and (e.time_us, e.source collate "C", e.id collate "C") < (m.time_us, m.source, m.id)
+  offset 0
 )""".strip()
 
 

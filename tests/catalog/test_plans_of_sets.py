@@ -45,8 +45,8 @@ insert into activity_day
 select n.tenant, p, f, current_date - d, c, ('x' || repeat(md5(n.tenant::text || d || c), 16))::bit(2048)
 from (select tenant, array_agg(id) || 0::bigint as features from name group by tenant) n, unnest(n.features) f,
   unnest(array['user', 'seat']) p, generate_series(0, 40) d, generate_series(0, 1) c;
-insert into app_user select t, 'u' || g, g, current_date - g % 60 from generate_series(1, 40) t, generate_series(0, 200) g;
-insert into seat select t, 'a' || g / 64, g, g, current_date - g % 60 from generate_series(1, 40) t, generate_series(0, 200) g;
+insert into app_user select t, 'u' || g, g from generate_series(1, 40) t, generate_series(0, 200) g;
+insert into seat select t, 'a' || g / 64, g, g from generate_series(1, 40) t, generate_series(0, 200) g;
 insert into seat_block select t, b, 'a' || b, 64 from generate_series(1, 40) t, generate_series(0, 3) b;
 insert into state_history (tenant, kind, field, who, account, time_us, source, id, value)
 select t, 'user', 'status', 'u' || g, '', 1700000000000000 + g, '/s', 'e' || g, 'provisioned'
