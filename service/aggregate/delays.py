@@ -79,11 +79,14 @@ class Delays:
         return taken
 
 
-def dirty_with(rows: Sequence[tuple[Any, ...]], delays: pl.DataFrame) -> Rows:
-    """Rows of tenants and spans of time, widened by the minutes of receipt that delays are told of."""
+def dirty_with(rows: Sequence[tuple[Any, ...]], touched: pl.DataFrame) -> Rows:
+    """Rows of tenants and spans of time, widened by other instants that change (tenant, time_us).
+
+    Those are the minutes of receipt that delays are told of, and when sessions began whose end has come.
+    """
     spans = {tenant: (newest, oldest) for tenant, newest, oldest in rows}
-    of_delays = delays.group_by("tenant").agg(newest=pl.col("time_us").max(), oldest=pl.col("time_us").min())
-    for tenant, newest, oldest in of_delays.iter_rows():
+    of_others = touched.group_by("tenant").agg(newest=pl.col("time_us").max(), oldest=pl.col("time_us").min())
+    for tenant, newest, oldest in of_others.iter_rows():
         known = spans.get(tenant, (newest, oldest))
         spans[tenant] = max(known[0], newest), min(known[1], oldest)
     return [(tenant, *span) for tenant, span in sorted(spans.items())]

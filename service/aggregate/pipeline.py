@@ -119,7 +119,9 @@ class Pipeline:
         deltas = replace(deltas, facts=pl.concat([deltas.facts, told.facts]), receipts=told.receipts)
         resolved = await self.resolver.resolve(deltas)
         staged = await asyncio.to_thread(self._stage, batch, groups, outcomes, sums, deltas, resolved)
-        staged.rows["dirty"] = dirty_with(staged.rows["dirty"], delays)
+        began = deltas.sessions.group_by("tenant").agg(time_us=pl.col("minute_us").min())
+        told_of = pl.concat([delays.select("tenant", "time_us"), began])
+        staged.rows["dirty"] = dirty_with(staged.rows["dirty"], told_of)
         staged.rows["version"] = [(tenant, config.version) for tenant, config in configs.items()]
         if len(deltas.milestones):
             staged.rows["derived"] = await self._derived(configs)

@@ -28,6 +28,8 @@ RESERVED = frozenset(
     {"window", "start", "end", "stat", "by", "limit_ms", "limit_value", "limit", "cursor", "format", "step", "compare"}
 )
 """Parameters that are no dimension and no parameter of a KPI's own."""
+OF_DIMENSION = "by."
+"""Before the name of a dimension that is also a parameter's: `by.step=logged_in` filters a funnel's steps in a series."""
 MAX_DIMENSIONS = 8
 MAX_FILTER_VALUES = 1_000
 MAX_NAME_CHARACTERS = 256
@@ -71,11 +73,14 @@ class Asked:
 def read_question(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Settings) -> Asked:
     """Read every parameter; raises InvalidQuery that names the parameter, its limit and the way out."""
     own = kpi.head.parameters.keys()
-    named = [name for name in parameters if name not in RESERVED | own]
+    # A series has taken its own `step` out by now: what is left is the dimension of that name, where there is one.
+    named = [name for name in parameters if name not in RESERVED - set(kpi.head.dimensions) | own]
     for name in named:
         if len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
             raise InvalidQuery("by", f"a parameter's name has at most {MAX_NAME_CHARACTERS} printable characters")
-    filters = {name: _filter(name, parameters.getlist(name)) for name in named}
+    filters = {name.removeprefix(OF_DIMENSION): _filter(name, parameters.getlist(name)) for name in named}
+    if len(filters) < len(named):
+        raise InvalidQuery("by", f"a dimension is filtered twice, with and without {OF_DIMENSION}: filter it once")
     by = _listed("by", parameters.getlist("by"), MAX_DIMENSIONS)
     if len(set(by)) < len(by):
         raise InvalidQuery("by", "names a dimension twice: name each once")

@@ -20,7 +20,7 @@ from service.expose.ground import Ground, Grounds
 from service.expose.moments import rfc3339
 from service.http.auth import Principal, require
 from service.store.engine import Connection
-from service.store.milestones import account_reached_us
+from service.store.milestones import accounts_reached_us
 
 DEFAULT_WINDOW = "week"
 GOALS = answer(
@@ -87,14 +87,14 @@ async def _goal(connection: Connection, kpi: Kpi, goal: Goal, ground: Ground) ->
 
 
 async def _due_us(connection: Connection, goal: Goal, ground: Ground) -> int | None:
-    """The end of the day by which it is to be reached; None: without one, or its milestone is not reached yet."""
+    """The end of the day by which it is to be reached; None: without one, or not all of its accounts have their milestone yet."""
     if goal.due is not None:
         return start_of_day_us((goal.due - EPOCH).days + 1, ground.zone)
     accounts = goal.selector.where.get("account", ())
-    if goal.due_after is None or len(accounts) != 1:
+    if goal.due_after is None or not accounts:
         return None
     milestone, days = due_days(goal.due_after)
-    reached_us = await account_reached_us(connection, ground.tenant, milestone, accounts[0])
+    reached_us = await accounts_reached_us(connection, ground.tenant, milestone, accounts)
     return None if reached_us is None else start_of_day_us(day_of(reached_us, ground.zone) + days + 1, ground.zone)
 
 

@@ -1,6 +1,6 @@
 """Support tickets: `/v1/tickets`, with the limits of each, what is left of them, and how far it has to be escalated."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -18,15 +18,26 @@ from service.domain.support.rules import PRIORITIES, Described, Rule, rules_of
 from service.expose import documents, documents_support
 from service.expose.asking import Asker, read_instant
 from service.expose.cursors import read_cursor, write_cursor
-from service.expose.ground import Grounds
+from service.expose.ground import Ground, Grounds
 from service.expose.moments import rfc3339
 from service.expose.pages import PAGE_ROWS, Big, answer_page, check_value, read_values
 from service.expose.tables import wants_csv
 from service.http.auth import Principal, require
 from service.store import tickets
+from service.store.engine import Connection
 from service.store.tickets import Ticket, TicketSelection
 
 STATES: Final = ("open", "resolved")
+NEAR: Final = 0.75
+"""The share of a limit from which its end is near: where an open ticket is escalated first (kpis.md, *Support*)."""
+MAX_LOOKS: Final = 20
+"""Pages that are looked through for tickets by how they stand: an answer may hold fewer than asked for, with a cursor."""
+Limits = Iterable[Mapping[str, Any]]
+DUES: Final[Mapping[str, Callable[[Limits], bool]]] = {
+    "missed": lambda limits: any(each["state"] == State.MISSED.value for each in limits),
+    "near": lambda limits: any(each["state"] == State.RUNNING.value and each["used"] >= NEAR for each in limits),
+}
+"""How tickets can be asked for by their limits: one of them was missed; one is running and nearly used up."""
 TIERS: Final = ("enterprise", "mid_market", "starter")
 _MOMENTS: Final = ("opened", "first_response", "escalated", "mitigated", "resolved")
 _DESCRIBED: Final = ("priority", "category", "tier", "blocking", "first_contact", "excluded", "reason")
@@ -70,6 +81,7 @@ def add_tickets(made: APIRouter, pool: asyncpg.Pool, clock: Clock) -> None:
         account: documents.Text = None,
         tier: documents.Text = None,
         state: documents.Text = None,
+        due: documents.Text = None,
         start: documents.Start = None,
         end: documents.End = None,
         cursor: documents.Cursor = None,
@@ -80,17 +92,41 @@ def add_tickets(made: APIRouter, pool: asyncpg.Pool, clock: Clock) -> None:
         after = read_cursor(cursor, tuple[Big, str])
         priorities, tiers = read_values("priority", priority, PRIORITIES), read_values("tier", tier, TIERS)
         check_value("state", state, STATES)
+        dues = frozenset(read_values("due", due, tuple(DUES)) or ())
         async with pool.acquire() as connection:
             ground = await grounds.now(connection, principal.tenant, now_us=clock.now_us())
             asker = Asker(principal.tenant, ground.zone, ground.now_us)
             bounds = (read_instant("start", start, asker), read_instant("end", end, asker))
             chosen = (priorities, read_values("category", category), read_values("account", account), tiers, state, *bounds)
-            found = await tickets.page(connection, principal.tenant, TicketSelection(*chosen), after=after, limit=limit + 1)
-        cut = found[:limit]
-        last = write_cursor((cut[-1].opened_us, cut[-1].subject)) if len(found) > limit else None
-        desk = Desk.of(ground.configs.at(ground.now_us), cut, ground.now_us)
-        rows = [ticket_body(one, desk) for one in cut]
-        return answer_page(request, "tickets", _COLUMNS, [_flat(row) for row in rows] if wants_csv(request) else rows, last)
+            selection = TicketSelection(*chosen)
+            rows, last = await _listed(connection, ground, selection, dues, after=after, limit=limit)
+        lines = [_flat(row) for row in rows] if wants_csv(request) else rows
+        return answer_page(request, "tickets", _COLUMNS, lines, None if last is None else write_cursor(last))
+
+
+async def _listed(
+    connection: Connection,
+    ground: Ground,
+    wanted: TicketSelection,
+    dues: Collection[str],
+    *,
+    after: tuple[int, str] | None,
+    limit: int,
+) -> tuple[list[dict[str, Any]], tuple[int, str] | None]:
+    """At most `limit` tickets, and behind which one to go on; by how they stand with their limits, page by page."""
+    rows: list[dict[str, Any]] = []
+    for _ in range(MAX_LOOKS if dues else 1):
+        found = await tickets.page(connection, ground.tenant, wanted, after=after, limit=limit + 1)
+        desk = Desk.of(ground.configs.at(ground.now_us), found[:limit], ground.now_us)
+        for place, one in enumerate(found[:limit], 1):
+            after, body = (one.opened_us, one.subject), ticket_body(one, desk)
+            if not dues or any(DUES[each](body["limits"].values()) for each in dues):
+                rows.append(body)
+            if len(rows) == limit:
+                return rows, after if place < len(found) else None
+        if len(found) <= limit:
+            return rows, None
+    return rows, after
 
 
 def ticket_body(one: Ticket, desk: Desk) -> dict[str, Any]:

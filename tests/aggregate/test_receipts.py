@@ -150,6 +150,15 @@ from fact_quarter f join series s on s.id = f.series where s.kind = 'delay' grou
 NS = 1_000_000_000
 
 
+async def test_the_end_of_a_session_touches_the_windows_in_which_it_began(site: Site) -> None:
+    events, at = Events(site), site.clock.now_us() // MINUTE * MINUTE
+    words: dict[str, Any] = {"user": "ada", "feature": "session"}
+    await site.append({"usage": [events.make(UsageRow, time_us=at, phase="end", duration_ns=26 * 3_600 * NS, **words)]})
+    await site.consume()
+    [dirty] = await fetch(site, "select oldest_us from tenant_dirty")
+    assert dirty["oldest_us"] == at - 26 * HOUR
+
+
 async def test_a_delay_is_from_the_time_of_an_event_and_told_though_no_batch_follows(site: Site) -> None:
     events, at = Events(site), site.clock.now_us()
     history = msgspec.structs.replace(events.usage(time_us=at - 30 * DAY, source="/old"), backfill=True)

@@ -34,6 +34,9 @@ limit_ms = 500
 limit_ms = 500
 [feature_groups]
 export = ["csv_export", "pdf_export"]
+[[funnel]]
+name = "adoption"
+steps = [{ name = "provisioned", users = "provisioned" }, { name = "active", users = "active", base = "provisioned" }]
 [[target]]
 kpi = "error_rate"
 op = "<="
@@ -294,6 +297,20 @@ async def test_a_series_has_a_point_a_step_also_where_nothing_happened(api: Api)
         "api": [None, None, 0.2],
         "web": [None, 0, None],
     }
+
+
+async def test_a_dimension_named_like_a_parameter_is_filtered_by_its_longer_name(api: Api) -> None:
+    bounds = {"start": "2025-11-18T00:00:00Z", "end": "2025-11-19T00:00:00Z"}
+    whole = await api.get("/v1/kpis/funnel", **bounds, by="step", funnel="adoption")
+    assert len({row["dims"]["step"] for row in whole["rows"]}) == 2
+    plain = await api.get("/v1/kpis/funnel", **bounds, by="step", funnel="adoption", step="active")
+    assert [row["dims"]["step"] for row in plain["rows"]] == ["active"]
+    named = await api.get("/v1/kpis/funnel", **bounds, by="step", funnel="adoption", **{"by.step": "active"})
+    assert named["rows"] == plain["rows"]
+    series = await api.get("/v1/kpis/funnel/series", **bounds, step="1d", by="step", funnel="adoption", **{"by.step": "active"})
+    assert [(row["dims"]["step"], len(row["points"])) for row in series["rows"]] == [("active", 1)]
+    twice = await api.get("/v1/kpis/requests", 400, status="200", **{"by.status": "200"})
+    assert "filtered twice" in twice["detail"]
 
 
 async def test_a_series_finer_than_what_is_kept_has_no_value_and_says_so(api: Api) -> None:

@@ -119,8 +119,16 @@ async def test_a_goal_is_due_so_many_days_after_its_accounts_milestone(client: t
         TODAY - 60 * DAY + HOUR,
     )
     after = ERRORS + "due_after = 'milestone:go_live + 30d'\n"
-    of_acme, of_globex, of_all = await stands(
-        client, f"{after}where = {{ account = 'acme' }}\n{after}where = {{ account = 'globex' }}\n{after}"
-    )
+    of_both = f"{after}where = {{ account = ['acme', 'globex'] }}\n"
+    goals = f"{after}where = {{ account = 'acme' }}\n{after}where = {{ account = 'globex' }}\n{of_both}{after}"
+    of_acme, of_globex, waiting, of_all = await stands(client, goals)
     assert (of_acme["due"], of_acme["progress"]) == ("2025-11-18T00:00:00Z", "missed")
-    assert (of_globex["due"], of_all["due"], of_all["progress"]) == (None, None, "met")
+    assert (of_globex["due"], waiting["due"], of_all["due"], of_all["progress"]) == (None, None, None, "met")
+    await pool.execute(
+        "insert into milestone (tenant, kind, milestone, who, account, time_us, source, id)"
+        " values ($1, 'account', 'go_live', 'globex', 'globex', $2, '/s', '2')",
+        tenant,
+        TODAY - 50 * DAY + HOUR,
+    )
+    of_the_last = (await client[0].get("/v1/goals")).json()["goals"][2]
+    assert of_the_last["due"] == "2025-11-28T00:00:00Z"

@@ -183,3 +183,34 @@ async def test_the_example_shows_members_that_answers_have(site: Running) -> Non
     [one] = (await site.get("/v1/tickets"))["tickets"]
     assert example.keys() <= one.keys()
     assert example["limits"]["resolution"].keys() <= one["limits"]["resolution"].keys()
+
+
+async def test_tickets_are_found_by_how_they_stand_with_their_limits(site: Running) -> None:
+    events = [tier("acme", 40 * HOUR, "enterprise")]
+    for name, hours in (("late", 26), ("near", 20), ("fine", 10)):
+        for number in range(4):
+            ago = hours * HOUR + number
+            events += [
+                step(f"{name}-{number}", "opened", ago, priority="P1"),
+                step(f"{name}-{number}", "first_response", ago - 1),
+            ]
+    await site.send(events)
+    await site.consumed()
+
+    async def ids(**asked: str) -> list[str]:
+        found: list[str] = []
+        while True:
+            body = await site.get("/v1/tickets", **asked)
+            found += [one["id"] for one in body["tickets"]]
+            if body["next"] is None:
+                return found
+            assert len(body["tickets"]) <= int(asked["limit"])
+            asked["cursor"] = body["next"]
+
+    late, near = [f"late-{n}" for n in range(4)], [f"near-{n}" for n in range(4)]
+    for limit in ("1", "3", "100"):
+        assert await ids(due="missed", limit=limit) == late
+        assert await ids(due="near", limit=limit) == near
+        assert await ids(due="near,missed", limit=limit) == near + late
+    refused = await site.client.get("/v1/tickets", params={"due": "soon"})
+    assert refused.status_code == 400

@@ -102,7 +102,7 @@ class Goal(About):
     """Windows, one after the other, that have to meet it."""
     due: Day | None = None
     due_after: Annotated[str, AfterValidator(_after)] | None = None
-    """`milestone:NAME + DAYSd`: so many local days after the account reached its milestone."""
+    """`milestone:NAME + DAYSd`: so many local days after the account that is named reached its milestone, of several the last."""
 
     @field_validator("target", mode="before")
     @classmethod
