@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from service.catalog import Catalog
 from service.eventlog.balance import LogCounts
 from service.eventlog.opening import POSTGRES
-from service.expose import configuration, customers, live, process, readiness, reading, records
+from service.expose import configuration, customers, live, process, readiness, reading, records, runbooks
 from service.expose.process import Check
 from service.following import follow, until_stopped_or_moved
 from service.http.app import create_app
@@ -89,6 +89,7 @@ def api(made: Base, catalog: Catalog, door: Appender, waiting: LogBacklog, check
             max_series=settings.metrics_max_series,
             token=settings.metrics_token.get_secret_value(),
         ),
+        runbooks.router(),
         process.router(made.telemetry.registry, role="api", checks=checks, siblings=process.siblings_from(settings.siblings)),
     ]
     return create_app(title="tidegauge", routers=routers, telemetry=made.telemetry, keyring=keyring)
