@@ -60,9 +60,11 @@ def rounded(age_ms: Ints) -> Ints:
 
 @dataclass(slots=True)
 class Delays:
-    """Those of committed batches, until a flush takes them. A crash loses them, and so does the failure of that flush."""
+    """Those of committed batches, until a flush takes them along; one that fails gives them back. A crash loses them."""
 
     _waiting: deque[pl.DataFrame] = field(default_factory=lambda: deque(maxlen=MAX_WAITING))
+    _taken: dict[int, pl.DataFrame] = field(default_factory=dict)
+    """By the batch whose flush takes them along."""
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -72,11 +74,21 @@ class Delays:
         if len(told):
             self._waiting.append(told.with_columns(pl.col("value") + max(0, later_us) * _NS_PER_US))
 
-    def take(self) -> pl.DataFrame:
-        """All of them, once, as OBSERVED."""
+    def take(self, number: int) -> pl.DataFrame:
+        """All of them, as OBSERVED, for the flush of a batch: told when it is committed, else given back."""
         taken = pl.concat([OBSERVED.to_frame(), *self._waiting])
         self._waiting.clear()
+        self._taken[number] = taken
         return taken
+
+    def told(self, number: int) -> None:
+        """A batch is committed, and what it took along with it."""
+        self._taken.pop(number, None)
+
+    def give_back(self) -> None:
+        """Batches under way are dropped: what they took waits again."""
+        self._waiting.extend(frame for frame in self._taken.values() if len(frame))
+        self._taken.clear()
 
 
 def dirty_with(rows: Sequence[tuple[Any, ...]], touched: pl.DataFrame) -> Rows:

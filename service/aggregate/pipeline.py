@@ -43,6 +43,8 @@ KNOWN_CONFIGS = 20_000
 UNDECLARED = TenantFoldConfig(version=0, valid_from_us=(-(1 << 63),), versions=(FoldConfig(),))
 """What events of a tenant that is gone are folded with."""
 MEGABYTE = 1_000_000
+REST = 0
+"""In the place of a batch's number: what is written without one."""
 READING = reading({family: fold.unread for family, fold in FOLDS.items()})
 
 
@@ -109,7 +111,7 @@ class Pipeline:
         for bucket, stored in stored_runs(groups, outcomes):
             self.seen.stage(number, bucket, batch.heads.hi[stored], batch.heads.lo[stored])
         sums = await asyncio.to_thread(receipts.sent, batch, outcomes)
-        delays = self.delays.take()
+        delays = self.delays.take(number)
         configs = await self._configs_of(pl.concat([sums["tenant"], delays["tenant"]]).unique().sort().to_list())
         frames = await asyncio.to_thread(rows.stored_frames, batch, outcomes, whole=_read_whole(configs))
         admitted = await self.admission.admit(frames, configs)
@@ -131,7 +133,7 @@ class Pipeline:
 
     async def rest(self) -> Staged:
         """What is known of committed batches alone: their delays, where no batch follows to take them along."""
-        delays = self.delays.take()
+        delays = self.delays.take(REST)
         context = await self._context(await self._configs_of(delays["tenant"].unique().sort().to_list()))
         deltas = Deltas(facts=fold_facts("delay", delays, ("source",), context))
         staged = stage_deltas(deltas, await self.resolver.resolve(deltas))
@@ -140,6 +142,7 @@ class Pipeline:
 
     def committed(self, prepared: Prepared) -> None:
         """Keep what the batch brought to the caches, and how long its events took."""
+        self.delays.told(prepared.number)
         self.delays.add(prepared.ages, later_us=self.clock.now_us() - prepared.ready_us)
         self._doubtful = False
         self.seen.commit(prepared.number)
@@ -152,6 +155,7 @@ class Pipeline:
         `stale`: the flush met what had changed since the batch was decided, a closed hour perhaps.
         """
         self._doubtful = stale
+        self.delays.give_back()
         self.seen.drop_pending()
         self._configs = Known(KNOWN_CONFIGS)
         self._kept_from = None

@@ -11,7 +11,7 @@ from service.aggregate.flusher import Flusher
 from service.aggregate.holding import Holding
 from service.aggregate.memory import keep_trimmed, settle
 from service.aggregate.moves import moves_of, within_limit
-from service.aggregate.pipeline import Pipeline, Prepared, compile_all
+from service.aggregate.pipeline import REST, Pipeline, Prepared, compile_all
 from service.aggregate.policy import TimePolicy
 from service.aggregate.report import Report, describe
 from service.clock import SECOND, Clock
@@ -180,6 +180,7 @@ class Worker:
         """Write how long the last events took, where no batch takes it along."""
         if self._pipeline.delays:
             await self._flusher.write(await self._pipeline.rest(), [])
+            self._pipeline.delays.told(REST)
 
     async def _balance(self) -> None:
         """Let go of what is lost or beyond our share, take what is missing, and know where to read on."""

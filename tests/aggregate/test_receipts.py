@@ -193,9 +193,14 @@ def test_what_a_commit_takes_is_part_of_a_delay_and_is_told_once() -> None:
     told = pl.DataFrame([(1, "", "/web", 0, 3, 5_000)], schema=OBSERVED, orient="row")
     delays.add(told, later_us=7)
     delays.add(told, later_us=-9)
-    assert delays.take()["value"].to_list() == [12_000, 5_000]
+    assert delays.take(1)["value"].to_list() == [12_000, 5_000]
     assert not delays
-    assert delays.take().is_empty()
+    assert delays.take(2).is_empty()
+    delays.give_back()
+    assert delays.take(3)["value"].to_list() == [12_000, 5_000]
+    delays.told(3)
+    delays.give_back()
+    assert not delays
 
 
 def test_ages_keep_their_digits() -> None:
