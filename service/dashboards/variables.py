@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from grafana_foundation_sdk.models.dashboard import VariableModel, VariableOption, VariableRefresh, VariableSort, VariableType
 
 from service.dashboards import statements
-from service.dashboards.sources import Sql, postgres, prometheus
+from service.dashboards.sources import postgres, prometheus
 
 EVERY = "'*'"
 """What `All` stands for in a statement: Grafana puts it in as it is, so it carries its own quotes."""
@@ -71,7 +71,7 @@ def _variable(name: str, choice: Choice) -> VariableModel:
             name=name,
             label="Instance",
             description="Processes to be shown",
-            query={"query": "label_values(tidegauge_build_info, instance)", "refId": "instances"},
+            query={"query": "label_values(tidegauge_build_info, instance)", "refId": "StandardVariableQuery"},
             datasource=prometheus(),
             refresh=VariableRefresh.ON_TIME_RANGE_CHANGED,
             sort=VariableSort.ALPHABETICAL_ASC,
@@ -87,7 +87,7 @@ def _variable(name: str, choice: Choice) -> VariableModel:
         name=name,
         label=label,
         description=description,
-        query=Sql(statement, series=False, ref_id=name).to_json(),
+        query=statement,
         datasource=postgres(),
         refresh=VariableRefresh.ON_DASHBOARD_LOAD,
         sort=VariableSort.ALPHABETICAL_ASC,

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from service.catalog import Catalog
+from service.dashboards import views
 from service.dashboards.all import files
 from service.rules.links import Dashboard as LinkedByAlerts
 from tests.grafana.dashboards import DIRECTORY, PROVISIONING, ROOT, dashboards, named_in, panels, variables
@@ -43,6 +44,14 @@ def test_every_kpi_that_is_kept_stands_on_a_dashboard() -> None:
     text = "".join(panel["description"] for uid in UIDS for panel in panels(dashboards()[uid]))
     missing = [kpi.id for kpi in Catalog.load().kpis.values() if kpi.head.live and f"KPI `{kpi.id}`" not in text]
     assert not missing
+
+
+def test_every_statement_that_is_written_is_asked() -> None:
+    asked = " ".join(
+        target.get("rawSql", "") for uid in UIDS for panel in panels(dashboards()[uid]) for target in panel["targets"]
+    )
+    known = [each for each in vars(views).values() if isinstance(each, str) and each.startswith("-- ")]
+    assert [each for each in known if each not in asked] == []
 
 
 def test_every_panel_says_what_it_shows_in_which_unit_and_from_where(dashboard: Any) -> None:

@@ -22,11 +22,11 @@ def page(catalog: Catalog) -> Page:  # noqa: ARG001  # a page like the others
         since="now-6h",
         refresh="30s",
         rows=[
-            Row("Now", _now(graph)),
+            Row("Now", [*_now(graph), *_oddities(graph)]),
             Row("At the door", _door(graph)),
             Row("Aggregation", _aggregation(graph)),
             Row("Evaluation and reports", _evaluation(graph)),
-            Row("Topics", _topics(graph), folded=True),
+            Row("Topics", [*_topics(graph), *_sources(graph)], folded=True),
             Row("Processes", _processes(graph)),
         ],
     )
@@ -100,6 +100,43 @@ def _door(graph: Graphs) -> list[Panel]:
     ]
 
 
+def _oddities(graph: Graphs) -> list[Panel]:
+    return [
+        graph.figure(
+            "tidegauge_ledger_mistakes", "Mistakes of the ledger", COUNT, "max(tidegauge_ledger_mistakes)", none_allowed()
+        ),
+        graph.figure("tidegauge_evaluator_active", "Evaluators at work", COUNT, "sum(tidegauge_evaluator_active)", _at_least(1)),
+        graph.figure(
+            "tidegauge_log_append_backlog_events",
+            "Events waiting for an append",
+            COUNT,
+            "sum(tidegauge_log_append_backlog_events)",
+            _below(50_000, 150_000),
+        ),
+        graph.figure(
+            "tidegauge_ingest_unknown_fields",
+            "Unknown fields of a day",
+            COUNT,
+            "sum(increase(tidegauge_ingest_unknown_fields_total[1d]))",
+            _below(1, 1_000_000),
+        ),
+        graph.figure(
+            "tidegauge_ingest_rounded",
+            "Numbers rounded in a day",
+            COUNT,
+            "sum(increase(tidegauge_ingest_rounded_total[1d]))",
+            _below(1, 1_000_000),
+        ),
+        graph.figure(
+            "tidegauge_database_pool_limit_connections",
+            "Connections to Postgres at most",
+            COUNT,
+            "sum(tidegauge_database_pool_limit_connections)",
+            [],
+        ),
+    ]
+
+
 def _aggregation(graph: Graphs) -> list[Panel]:
     return [
         graph.rate("tidegauge_aggregate_events", "Events consumed", "outcome"),
@@ -154,6 +191,19 @@ def _evaluation(graph: Graphs) -> list[Panel]:
     ]
 
 
+def _sources(graph: Graphs) -> list[Panel]:
+    return [
+        graph.line(
+            f"tidegauge_source_{name}", title, COUNT, (f"max by (instance) (tidegauge_source_{name}{CHOSEN})", "{{instance}}")
+        )
+        for name, title in (
+            ("partitions", "Partitions read"),
+            ("missing_topics", "Topics missing"),
+            ("waits", "Waits for the log"),
+        )
+    ]
+
+
 def _topics(graph: Graphs) -> list[Panel]:
     lag = f"max by (topic) (tidegauge_source_lag_records{CHOSEN})"
     return [
@@ -168,6 +218,13 @@ def _topics(graph: Graphs) -> list[Panel]:
 def _processes(graph: Graphs) -> list[Panel]:
     # Prometheus's own names: every Python process shows them.
     return [
+        graph.line(
+            "tidegauge_build",
+            "Processes by role",
+            COUNT,
+            (f"count by (role) (tidegauge_build_info{CHOSEN})", "{{role}}"),
+            stacked=True,
+        ),
         graph.line(
             "process_cpu_seconds",
             "CPU",
