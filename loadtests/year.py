@@ -34,6 +34,8 @@ RUNS = 5
 SLOWEST = 10
 LEASE_S = 3_600.0
 WINDOWS = ("28d", "30d", "month", "7d", "24h")
+FREE = "delete from lease where resource = $1"
+"""What an interrupted run may have left."""
 TOUCHED = "insert into tenant_dirty (tenant) values ($1) on conflict do nothing"
 
 
@@ -62,6 +64,7 @@ async def read_year(url: str, tenant: int, postgres_cpu_s: Callable[[], float], 
     catalog = Catalog.load()
     async with await create_pool(url, max_size=2, session=QUERIES, prepared=WHOLE_CATALOG) as pool:
         meter = Meter(postgres_cpu_s, runs)
+        await pool.execute(FREE, EVALUATE_LEASE)
         whole = await meter.of("the whole catalog: all live windows and splits, written", CATALOG_MS, _rounds(pool, catalog))
         async with pool.acquire() as connection:
             ground = await Grounds().now(connection, await touched_tenants(connection), at_us=SystemClock().now_us())
