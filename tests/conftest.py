@@ -20,7 +20,7 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 TEMPLATE = "template_tidegauge"
-LONGEST = ("e2e", "clients", "eventlog", "oracle", "operations")
+LONGEST = ("e2e", "grafana", "clients", "eventlog", "oracle", "operations")
 """Folders whose tests start processes, or run for long."""
 
 
