@@ -173,6 +173,11 @@ def _of_others(figure: Figure, place: int) -> Iterator[Case]:
     series |= everywhere(name, f'{stat}tenant="{figure.tenant}",window="other-{place}"{labels}', bad)
     if not figure.labels and "{" not in figure.selector and figure.metric not in NO_PARTS:
         series |= everywhere(name, f'{stat}tenant="{figure.tenant}",window="{figure.window}",{part}', bad)
+        if figure.beside is not None:
+            # There are events enough, of the part and of the whole: only the figure itself is of somebody else.
+            metric, counted, least = figure.beside
+            of = (f'stat="{counted}",' if counted else "") + f'tenant="{figure.tenant}",window="{figure.window}"'
+            series |= everywhere(metric, f"{of},{part}", f"{least}x200") | everywhere(metric, of, f"{least}x200")
     yield Case(figure.alert, figure.rule, ("silent",), series, [Check(late)], alone="others")
     yield Case(figure.alert, figure.rule, ("missing",), {}, [Check(0), Check(late)], alone="missing")
     # It fires, then its series ends: it is kept for its time, and goes.
