@@ -108,9 +108,7 @@ def exposition(
 
 
 def _slos(counters: Sequence[Counter]) -> list[Samples]:
-    events = Samples(
-        "tidegauge_slo_events_total", "Live events, seconds or minutes that an SLO counts; grows only", "counter"
-    )
+    events = Samples("tidegauge_slo_events_total", "Live events, seconds or minutes that an SLO counts; grows only", "counter")
     good = Samples("tidegauge_slo_good_events_total", "Those of them that were good; grows only", "counter")
     objective = Samples("tidegauge_slo_objective_ratio", "The share that is to be good, as it is declared now")
     for each in counters:
