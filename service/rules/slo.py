@@ -20,6 +20,8 @@ SLO_HOURS: Final[Mapping[str, float]] = {"28d": 672, "30d": 720, "month": 30.437
 """Hours of SLOs' windows; of calendar ones the mean."""
 GREATEST_RATIO: Final = 0.9
 """Where 14.4 times the budget is more than everything, nine failures of ten are enough."""
+READ_LATE: Final = "5m"
+"""How far an instance's look at the counters may lie behind another's."""
 LEAST_EVENTS: Final = 100
 """Events of the long window below which nobody is told, where the SLO declares no `min_events`."""
 _TIMED: Final = frozenset({"availability", "freshness"})
@@ -68,19 +70,22 @@ BURNS: Final = (
 
 
 def recordings() -> Group:
-    """Error ratios and numbers of events of all SLOs, by window.
+    """The counters of all SLOs as one whoever shows them, and by window their error ratios and numbers of events.
 
-    The ratio is taken of each instance by itself, whose two counters are of one scrape, and then of all of them the
-    greatest: they show the same. Without events there is no ratio.
+    The greatest of an instance's counters is the newest look at them, so the greatest of both are of one look. Taken before any
+    rate, or an instance that has just begun would take its first minutes for the whole window. For READ_LATE no look is
+    forgotten, or the counters would seem to begin anew when the instance that looked last goes.
     """
-    rules = []
+    events, good = (f"tidegauge_slo_{which}_total" for which in ("events", "good_events"))
+    rules = [
+        Recording(f"tenant_slo:{name}:max", f"max by (tenant, slo) (max_over_time({name}[{READ_LATE}]))")
+        for name in (events, good)
+    ]
     for window in WINDOWS:
-        total, good = (f"tidegauge_slo_{which}_total[{window}]" for which in ("events", "good_events"))
-        ratio = f"clamp_min(1 - rate({good}) / (rate({total}) > 0), 0)"
-        rules.append(Recording(f"{_ERRORS}{window}", f"max by (tenant, slo) ({ratio})"))
-    for window in dict.fromkeys(burn.long for burn in BURNS):
-        total = f"tidegauge_slo_events_total[{window}]"
-        rules.append(Recording(f"{_EVENTS}{window}", f"max by (tenant, slo) (increase({total}))"))
+        share = f"rate(tenant_slo:{good}:max[{window}]) / (rate(tenant_slo:{events}:max[{window}]) > 0)"
+        rules.append(Recording(f"{_ERRORS}{window}", f"clamp_min(1 - {share}, 0)"))
+    long = dict.fromkeys(burn.long for burn in BURNS)
+    rules += [Recording(f"{_EVENTS}{window}", f"increase(tenant_slo:{events}:max[{window}])") for window in long]
     return Group("tidegauge-slo", tuple(rules))
 
 
