@@ -15,6 +15,8 @@ from service.store.tenants import Tenant
 CONNECTIONS = 10
 """Of one role at a time."""
 STATEMENT_TIMEOUT_S = 30
+SPILLED = "1GB"
+"""What a session may write to disk at a time for what it sorts and hashes; unlike the time-outs no session lifts it."""
 LONGEST_TRANSACTION_S = 120
 """A session may lift its own time-outs; one that goes on for longer than this is ended by the evaluator's upkeep."""
 PASSWORD_BYTES = 24
@@ -47,6 +49,9 @@ BIND = "insert into grafana_reader (role, tenant) values ($1, $2)"
 # Lets go of a role.
 UNBIND = "delete from grafana_reader where tenant = $1"
 
+# Whether we may bound what sessions of a role write to disk.
+MAY_BOUND_SPILLING = "select has_parameter_privilege('temp_file_limit', 'set')"
+
 # Gives every bound role what the views stand on.
 GRANT = "select grafana.grant_readers()"
 
@@ -56,11 +61,11 @@ FORMAT = "select format($1, variadic $2::text[])"
 # Ends every session of a role.
 END_SESSIONS = "select pg_terminate_backend(pid) from pg_stat_activity where usename = $1"
 
-# Ends sessions of readers whose transaction has gone on for too long, those that we may end.
+# Ends sessions of readers whose transaction has gone on for too long, in whichever database of the server, those that we may end.
 PUT_OUT = """
 select count(*) filter (where pg_terminate_backend(a.pid))
 from pg_stat_activity a
-where a.datname = current_database() and a.usename in (select role::name from grafana_reader)
+where a.usename in (select role::name from grafana_reader)
   and a.xact_start < clock_timestamp() - make_interval(secs => $1) and pg_has_role(a.usesysid, 'usage')
 """
 
@@ -104,7 +109,7 @@ async def create_reader(connection: Connection, tenant: Tenant, password: str, *
                 await _run(connection, "grant %I to current_user with inherit true, set false", name)
             await connection.execute(BIND, name, tenant.id)
             await connection.execute(GRANT)
-            return Reader(name, tuple(await close_doors(connection)))
+            return Reader(name, (*await _bound_spilling(connection, name), *await close_doors(connection)))
     except asyncpg.InsufficientPrivilegeError as error:
         raise StoreUnavailable(
             f"no role can be made ({error}): use a TIDEGAUGE_DATABASE_URL whose user has CREATEROLE"
@@ -126,7 +131,7 @@ async def renew_password(connection: Connection, tenant: Tenant, password: str) 
             raise NotFound(f"this server has no role {role}: make one with `tidegauge grafana-role {tenant.name}`")
         await _run(connection, "alter role %I password %L", role, secret)
         await connection.execute(GRANT)
-        return Reader(role, tuple(await close_doors(connection)))
+        return Reader(role, (*await _bound_spilling(connection, role), *await close_doors(connection)))
 
 
 async def drop_reader(connection: Connection, tenant: Tenant) -> str:
@@ -171,6 +176,14 @@ def checked_password(password: str) -> str:
             f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} printable ASCII characters; without --password-file one is made"
         )
     return password
+
+
+async def _bound_spilling(connection: Connection, role: str) -> list[str]:
+    """Bound what the role writes to disk; where we have not the right, the sentence that says who may."""
+    if await connection.fetchval(MAY_BOUND_SPILLING):
+        await _run(connection, f"alter role %I set temp_file_limit = '{SPILLED}'", role)
+        return []
+    return [f"{role} may fill the disk with what it sorts: as a superuser, alter role {role} set temp_file_limit = '{SPILLED}'"]
 
 
 async def _run(connection: Connection, form: str, *names: str) -> None:

@@ -85,3 +85,9 @@ def _put(value: Any, environment: Mapping[str, str]) -> Any:
         return given or (found["words"] if found["how"] == "-" else "") or ""
 
     return _VARIABLE.sub(one, value)
+
+
+def command_lines(text: str) -> list[str]:
+    """The lines of the shell that a page shows, without their comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    return [said for block in blocks for line in block.splitlines() if (said := re.split(r"\s+#", line)[0].strip())]

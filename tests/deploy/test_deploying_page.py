@@ -9,7 +9,7 @@ import pytest
 
 from service.cli.commands import COMMANDS
 from service.wiring import aggregate, api, base, evaluate, source
-from tests.deploy.compose import ROOT, own_services, services
+from tests.deploy.compose import ROOT, command_lines, own_services, services
 
 PAGE = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
 RESULTS = ROOT / "loadtests" / "results"
@@ -106,3 +106,10 @@ def test_every_command_that_is_shown_is_one() -> None:
             if words[:2] == ["docker", "compose"]:
                 named = {word for word in words[2:] if word in services() or re.fullmatch(r"(api|aggregate)(-\d+)?", word)}
                 assert named <= set(services()), line
+
+
+def test_an_upgrade_stops_aggregators_before_it_migrates() -> None:
+    lines = command_lines(PAGE[PAGE.index("\n## Upgrades") :])
+    [stop] = [at for at, line in enumerate(lines) if line.startswith("docker compose stop")]
+    assert {name for name in services() if name.startswith(("aggregate", "evaluate"))} <= set(lines[stop].split())
+    assert stop < lines.index("docker compose run --rm migrate")

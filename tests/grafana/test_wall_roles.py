@@ -14,6 +14,7 @@ from service.errors import AlreadyExists, InvalidArgument, NotFound
 from service.store.embedded import EmbeddedPostgres
 from service.store.grafana import (
     CONNECTIONS,
+    SPILLED,
     create_reader,
     drop_reader,
     new_password,
@@ -144,6 +145,29 @@ async def test_sessions_and_their_statements_are_bounded(database_url: str, conn
             await session.close()
 
 
+async def test_no_session_fills_the_disk_with_what_it_sorts(database_url: str, connection: asyncpg.Connection) -> None:
+    for words in (("pilot",), ("pilot", "--renew")):
+        role = (await run(*words)).stdout.splitlines()[0]
+        session = await as_role(database_url, role)
+        assert await session.fetchval("show temp_file_limit") == SPILLED
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await session.execute("set temp_file_limit = -1")
+        await session.close()
+        # A role that was made by a release before is bounded when its password is renewed.
+        await connection.execute(f"alter role {role} reset temp_file_limit")
+
+
+async def test_a_session_in_another_database_of_the_server_is_put_out_as_well(
+    postgres: EmbeddedPostgres, connection: asyncpg.Connection
+) -> None:
+    role, _ = (await run("pilot")).stdout.splitlines()
+    elsewhere = await as_role(postgres.url_of("postgres"), role)
+    await elsewhere.execute("begin; select 1")
+    ended = end_of(elsewhere)
+    assert await put_out_readers(connection, longest_s=0) == 1
+    await asyncio.wait_for(ended.wait(), PATIENCE_S)
+
+
 async def test_an_owner_that_is_no_superuser_makes_roles_and_is_told_what_stays_open(postgres: EmbeddedPostgres) -> None:
     admin = await asyncpg.connect(postgres.url_of("postgres"))
     owner = f"owner_{secrets.token_hex(6)}"
@@ -156,6 +180,7 @@ async def test_an_owner_that_is_no_superuser_makes_roles_and_is_told_what_stays_
         tenant = await create_tenant(connection, "pilot", "UTC")
         reader = await create_reader(connection, tenant, new_password())
         assert any("pg_advisory_lock(bigint)" in door and "revoke it from public" in door for door in reader.open_doors)
+        assert any("temp_file_limit" in door for door in reader.open_doors)
         assert not any("temporary" in door for door in reader.open_doors), "a database's owner closes that"
         session = await as_role(url, reader.role)
         assert await session.fetchval("select name from tenant") == "pilot"
