@@ -10,6 +10,7 @@ from service.rules.model import Alerting, Group
 _REQUESTS: Final = "tidegauge_http_request_duration_seconds_count"
 _DEAD: Final = "tidegauge_dead_letters_total"
 _CONSUMED: Final = "tidegauge_aggregate_events_total"
+_LOST: Final = "tidegauge_source_lost_records_total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,8 @@ _WATCHES: Final = (
     _Watch(
         "SourceRecordsLost",
         "critical",
-        "sum by (topic) (increase(tidegauge_source_lost_records_total[15m])) > 0",
+        # The series begins with the first loss, often with the process: what was not there an hour ago is all of it new.
+        f"sum by (topic) (({_LOST} unless last_over_time({_LOST}[1h] offset 15m)) or increase({_LOST}[15m])) > 0",
         "Records of {{ $labels.topic }} were dropped before they were read",
         'In the last 15 minutes {{ printf "%.0f" $value }} records were lost; there should be none.',
     ),
@@ -165,8 +167,8 @@ _WATCHES: Final = (
     _Watch(
         "DatabasePoolExhausted",
         "warning",
-        'sum by (job, instance, pool) (tidegauge_database_pool_connections{state="used"})\n'
-        "/ max by (job, instance, pool) (tidegauge_database_pool_limit_connections) >= 1",
+        'sum by (job, instance, process, pool) (tidegauge_database_pool_connections{state="used"})\n'
+        "/ max by (job, instance, process, pool) (tidegauge_database_pool_limit_connections) >= 1",
         "All connections of the pool {{ $labels.pool }} of {{ $labels.instance }} are in use",
         "{{ $value | humanizePercentage }} of its connections have been in use for 5 minutes; it should be less than all.",
         for_="5m",

@@ -135,10 +135,13 @@ WATCHES: Final = (
     ),
     Watch("ReportsLate", of("tidegauge_reports_late", values="0x9 1x40"), 15, of("tidegauge_reports_late", values="0x60")),
     Watch(
+        # The series is there with its first loss; a source that was away for too long tells of it as it begins.
         "SourceRecordsLost",
-        of("tidegauge_source_lost_records_total", 'topic="orders",partition="0"', "0x9 5x40"),
-        10,
-        of("tidegauge_source_lost_records_total", 'topic="orders",partition="0"', "5x60"),
+        of("tidegauge_source_lost_records_total", 'topic="orders",partition="0"', "_x9 5x50"),
+        9,
+        # A loss of an hour ago, which a gap of a few scrapes does not make a new one.
+        of("tidegauge_source_lost_records_total", 'topic="orders",partition="0"', "0x9 5x29 _x4 5x60"),
+        until=57,
     ),
     Watch(
         "SourceLagGrows",
@@ -153,8 +156,15 @@ WATCHES: Final = (
         of("tidegauge_database_pool_connections", 'pool="log",state="used"', "1x9 4x40")
         | of("tidegauge_database_pool_limit_connections", 'pool="log"', "4x60"),
         15,
-        of("tidegauge_database_pool_connections", 'pool="log",state="used"', "3x60")
-        | of("tidegauge_database_pool_limit_connections", 'pool="log"', "4x60"),
+        # Three roles behind one address (`tidegauge up`), each with a pool of its own that is not all used.
+        {
+            series: values
+            for process in ("api", "aggregate", "evaluate")
+            for series, values in (
+                of("tidegauge_database_pool_connections", f'pool="log",state="used",process="{process}"', "3x60")
+                | of("tidegauge_database_pool_limit_connections", f'pool="log",process="{process}"', "4x60")
+            ).items()
+        },
     ),
     Watch(
         "NamesOverLimit",
