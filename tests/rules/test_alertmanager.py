@@ -1,10 +1,15 @@
 """Who is told of what: the deployed configuration of Alertmanager, by its own tool."""
 
+import re
 import subprocess
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
 import yaml
+
+from tests.rules.promtool import rules_in
+from tests.rules.told import made
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "alertmanager" / "alertmanager.yml"
 
@@ -43,11 +48,62 @@ def test_an_alert_goes_to_those_who_should_be_told(labels: str, receiver: str) -
     assert routed.split() == [receiver]
 
 
-def test_a_page_hides_its_ticket_and_the_service_hides_figures_that_it_makes_doubtful() -> None:
-    rules = yaml.safe_load(CONFIGURATION.read_text())["inhibit_rules"]
-    shown = {(tuple(rule["source_matchers"]), tuple(rule["target_matchers"])): tuple(rule.get("equal", ())) for rule in rules}
-    page, ticket = ('scope="slo"', 'severity="critical"'), ('scope="slo"', 'severity="warning"')
-    assert shown[page, ticket] == ("tenant", "slo")
-    assert shown[('scope="service"', 'hides="kpis"'), ('scope="kpi"',)] == ()
-    # Nothing hides the page of an SLO.
-    assert not any(target in {('scope="slo"',), page} for _, target in shown)
+Labels = Mapping[str, str]
+LATE = {"alertname": "AggregateLag", "scope": "service", "severity": "warning", "hides": "kpis"}
+GONE = {"alertname": "EvaluatorAbsent", "scope": "service", "severity": "critical", "hides": "kpis"}
+BREACH = {"alertname": "SecurityIncidentOpen", "scope": "kpi", "severity": "critical", "tenant": "acme", "kpi": "open_incidents"}
+PAGE = {"alertname": "ErrorBudgetBurnsFast", "scope": "slo", "severity": "critical", "tenant": "acme", "slo": "api"}
+TICKET = PAGE | {"alertname": "ErrorBudgetBurnsSlowly", "severity": "warning"}
+FIGURE = {"alertname": "KpiAlert", "scope": "kpi", "severity": "critical", "tenant": "acme", "kpi": "availability"}
+MATCHER = re.compile(r'(\w+)(=~|!=|=)"([^"]*)"')
+
+
+def matches(matchers: Iterable[str], labels: Labels) -> bool:
+    """Whether all of these match, as Alertmanager has it: a label that is not there is empty."""
+    for matcher in matchers:
+        found = MATCHER.fullmatch(matcher)
+        assert found is not None, matcher
+        name, op, value = found.groups()
+        has = labels.get(name, "")
+        if not {"=": has == value, "!=": has != value, "=~": re.fullmatch(value, has) is not None}[op]:
+            return False
+    return True
+
+
+def hides(source: Labels, target: Labels) -> bool:
+    """Whether one alert hides the other by the deployed rules."""
+    return any(
+        matches(rule["source_matchers"], source)
+        and matches(rule["target_matchers"], target)
+        and all(source.get(label, "") == target.get(label, "") for label in rule.get("equal", ()))
+        for rule in yaml.safe_load(CONFIGURATION.read_text())["inhibit_rules"]
+    )
+
+
+def test_a_page_hides_the_ticket_of_its_own_budget_alone() -> None:
+    assert hides(PAGE, TICKET)
+    assert not hides(PAGE, TICKET | {"slo": "web"})
+    assert not hides(PAGE, TICKET | {"tenant": "umbrella"})
+    assert not hides(TICKET, PAGE)
+
+
+def test_a_figure_is_told_of_once_at_its_worst_level() -> None:
+    selected = FIGURE | {"selector": "availability"}
+    assert hides(selected, selected | {"severity": "warning"})
+    assert hides(selected | {"severity": "warning"}, selected | {"severity": "information"})
+    assert not hides(selected, selected | {"severity": "warning", "selector": "availability{component=web}"})
+
+
+def test_the_service_hides_figures_that_it_makes_doubtful_but_a_warning_hides_no_page() -> None:
+    late_figure = FIGURE | {"severity": "warning"}
+    assert hides(GONE, FIGURE)
+    assert hides(GONE, late_figure)
+    assert hides(LATE, late_figure)
+    assert not hides(LATE, FIGURE)
+
+
+def test_nothing_hides_the_page_of_a_budget_or_an_open_security_incident() -> None:
+    told = [rule for text in made().files.values() for rule in rules_in(text) if "alert" in rule]
+    for labels in [{"alertname": rule["alert"], **rule["labels"]} for rule in told]:
+        assert not hides(labels, PAGE), labels
+        assert not hides({"tenant": "acme", **labels}, BREACH), labels
