@@ -11,10 +11,10 @@ import pytest
 
 from service.catalog import Catalog, Declared, Question, Window, declared_of, resolve_window, run
 from service.clock import DAY, HOUR, MINUTE, SECOND, to_us
-from service.domain import slo
 from service.domain.config import TenantConfig
 from service.domain.localtime import day_of, start_of_day_us
-from service.domain.slo import Tally
+from tests.catalog import budgets
+from tests.catalog.budgets import Counted
 from tests.catalog.health import Probe, store_probes
 from tests.catalog.rollups import Observation, make_partitions, make_tenant, store
 from tests.catalog.test_sources import random_events, store_receipts
@@ -132,9 +132,9 @@ async def test_an_account_has_what_names_it_and_what_names_none_and_a_split_only
     assert found["globex/on-time", ""] == (pytest.approx(-19.0), "")
 
 
-def tally(events: Sequence[Observation], start_us: int, end_us: int) -> Tally:
+def tally(events: Sequence[Observation], start_us: int, end_us: int) -> Counted:
     inside = [each for each in events if start_us <= each.at_us < end_us]
-    return Tally(sum(each.count * each.value for each in inside), sum(each.count for each in inside))
+    return Counted(sum(each.count * each.value for each in inside), sum(each.count for each in inside))
 
 
 def own_window(name: str, until_us: int) -> tuple[int, int]:
@@ -144,9 +144,12 @@ def own_window(name: str, until_us: int) -> tuple[int, int]:
     if name in {"28d", "30d"}:
         days = int(name[:-1])
         return start_of_day_us(today + 1 - days, ZONE), days
-    assert name == "month"
-    first = (datetime(local.year, local.month, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).days
-    after = (datetime(local.year, local.month % 12 + 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).days
+    months = {"month": 1, "quarter": 3}[name]
+    begin = (local.month - 1) // months * months + 1
+    first, after = (
+        (datetime(local.year + (month > 12), (month - 1) % 12 + 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).days
+        for month in (begin, begin + months)
+    )
     return start_of_day_us(first, ZONE), after - first
 
 
@@ -163,7 +166,7 @@ async def test_every_figure_is_that_of_plain_arithmetic_on_the_events(
         )
     ]
     tenant = await put(connection, events)
-    for own, objective in (("28d", 0.9), ("30d", 0.999), ("month", 0.95)):
+    for own, objective in (("28d", 0.9), ("30d", 0.999), ("month", 0.95), ("quarter", 0.99)):
         known, exact = declares(on_time(own, objective)), Fraction(str(objective))
         for end_us in (None, NOW - 5 * DAY // 900_000_000 * 900_000_000, start_of_day_us(day_of(NOW, ZONE) - 3, ZONE)):
             asked = window(tenant, "24h", end_us=end_us)
@@ -171,9 +174,9 @@ async def test_every_figure_is_that_of_plain_arithmetic_on_the_events(
             start_us, days = own_window(own, asked.until_us)
             whole, last_day = tally(events, start_us, until_us), tally(events, until_us - DAY, until_us)
             expected = {
-                "": slo.left(whole, exact),
-                "spent": slo.spent(whole, exact),
-                "days_to_exhaustion": slo.days_to_exhaustion(whole, last_day, exact, window_days=days),
+                "": budgets.left(whole, exact),
+                "spent": budgets.spent(whole, exact),
+                "days_to_exhaustion": budgets.days_to_exhaustion(whole, last_day, exact, window_days=days),
             }
             found = await figures(catalog, connection, "error_budget", asked, known)
             for statistic, value in expected.items():
@@ -183,9 +186,9 @@ async def test_every_figure_is_that_of_plain_arithmetic_on_the_events(
         until_us = -(-NOW // MINUTE) * MINUTE
         there = tally(events, until_us - minutes * MINUTE, until_us)
         found = await figures(catalog, connection, "burn_rate", window(tenant, name), known)
-        value = slo.burn_rate(there, Fraction("0.99"))
+        value = budgets.burn_rate(there, Fraction("0.99"))
         assert found["on-time", ""][0] == (None if value is None else pytest.approx(float(value)))
-        share = slo.compliance(there)
+        share = budgets.compliance(there)
         found = await figures(catalog, connection, "slo", window(tenant, name), known)
         assert found["on-time", ""][0] == (None if share is None else pytest.approx(float(share)))
 
