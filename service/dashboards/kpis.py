@@ -82,7 +82,10 @@ def live(kpi: Kpi, statistic: str | None = None, *, by: str = "", window: str = 
         said = said.measured_in(unit, factor)
     selector = _selector(kpi, wanted, window, by)
     if by:
-        return lines(said, promql((f"max by ({_label(by)}) ({name}{{{selector}}})", f"{{{{{_label(by)}}}}}")))
+        # What is never added up is no line together either: the greatest of ms and of bytes says nothing.
+        labels = [_label(each) for each in (by, *kpi.head.apart)]
+        legend = " ".join(f"{{{{{label}}}}}" for label in labels)
+        return lines(said, promql((f"max by ({', '.join(labels)}) ({name}{{{selector}}})", legend)))
     judged = f'{{kpi="{kpi.id}",{selector}}}'
     return lines(
         said,

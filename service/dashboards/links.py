@@ -20,6 +20,8 @@ ACCOUNTS, ACCOUNT, SUPPORT, REVENUE, INFRASTRUCTURE, ITSELF, KPI = (
     "tidegauge-itself",
     "tidegauge-kpi",
 )
+THIS = "${__value.raw:percentencode}"
+"""The value of the cell that is clicked, whatever characters are in it."""
 _ALONG = "${tenant:queryparam}&${__url_time_range}"
 
 
@@ -39,7 +41,7 @@ def to_all(tag: str) -> DashboardLink:
 
 
 def address(uid: str, **values: str) -> str:
-    """The address of a dashboard, with values for its variables; a value of Grafana's own (`${__value.raw}`) stays as it is."""
+    """The address of a dashboard, with values for its variables; a value of Grafana's own (`THIS`) stays as it is."""
     given = "".join(f"var-{name}={value if value.startswith('${') else quote(value)}&" for name, value in values.items())
     return f"/d/{uid}?{given}{_ALONG}"
 

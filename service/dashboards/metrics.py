@@ -42,7 +42,7 @@ class Graphs:
 
     def failures(self, metric: str, title: str, label: str) -> Panel:
         """What failed in an hour; a counter that nothing has raised yet is not there, and means 0."""
-        expression = f"sum by ({label}) (increase({metric}_total{CHOSEN}[1h])) or vector(0)"
+        expression = f"sum by ({label}) (increase({metric}_total{CHOSEN}[1h])) or on () vector(0)"
         return self.line(metric, title, COUNT, (expression, f"{{{{{label}}}}}"), stacked=True)
 
     def _of(self, metric: str, title: str, unit: str, width: int, height: int, steps: Sequence[Threshold] = ()) -> Said:

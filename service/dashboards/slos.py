@@ -12,7 +12,7 @@ from service.dashboards.panels import FULL, HALF, Said, lines
 from service.dashboards.sources import promql, sql
 from service.dashboards.tables import Column, table_of
 from service.dashboards.thresholds import steps_of
-from service.dashboards.units import COUNT, NAMED, SHARE, unit_of
+from service.dashboards.units import COUNT, DAYS, NAMED, SHARE, unit_of
 
 _OF_TENANT = '{tenant="$tenant"}'
 _ALLOWED = f"(1 - max by (slo) (tidegauge_slo_objective_ratio{_OF_TENANT}))"
@@ -68,7 +68,7 @@ def _table(left: Kpi, burn: Kpi) -> Panel:
             Column("good", COUNT),
             Column("total", COUNT),
             Column("budget left", SHARE, "judged", steps_of(left.head.suggestion)),
-            Column("days to exhaustion", "d"),
+            Column("days to exhaustion", DAYS),
             Column("burn 1h", unit_of(burn.head.unit), "judged", burns),
             Column("burn 6h", unit_of(burn.head.unit), "judged", burns),
             Column("burn 3d", unit_of(burn.head.unit), "judged", burns),

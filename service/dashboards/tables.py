@@ -11,6 +11,7 @@ from grafana_foundation_sdk.models.dashboard import DashboardFieldConfigSourceOv
 
 from service.dashboards import thresholds
 from service.dashboards.panels import Said, dressed, override
+from service.dashboards.units import COUNT, NAMED, SHARE
 
 Look = Literal["plain", "status", "heat", "judged"]
 """plain; status: a word with its colour; heat: the darker the more; judged: coloured by steps."""
@@ -39,12 +40,22 @@ def table_of(said: Said, queries: Sequence[Dataquery], columns: Sequence[Column]
     return panel
 
 
-def heat_table(said: Said, queries: Sequence[Dataquery], *, names: Sequence[str]) -> Panel:
-    """A table whose every cell is a value of the panel's unit, the darker the more; `names` are columns of words."""
+def heat_table(said: Said, queries: Sequence[Dataquery], *, names: Sequence[str], sums: Sequence[str] = ()) -> Panel:
+    """A table whose every cell is a value of the panel's unit, the darker the more.
+
+    `names` are columns of words and `sums` counts beside the cells: neither is coloured.
+    """
     panel = dressed(table.Panel().cell_options(_background()), said, queries)
     if panel.field_config is not None:
         panel.field_config.defaults.color = thresholds.darker()
-        panel.field_config.overrides = [override(name, custom__cellOptions={"type": "auto"}, unit="string") for name in names]
+        if said.unit == SHARE:
+            # Else the darkest is the largest number of the table, which may be a sum.
+            panel.field_config.defaults.min_val, panel.field_config.defaults.max_val = 0, 1
+        panel.field_config.overrides = [
+            override(name, custom__cellOptions={"type": "auto"}, unit=unit)
+            for columns, unit in ((names, NAMED), (sums, COUNT))
+            for name in columns
+        ]
     return panel
 
 

@@ -6,6 +6,8 @@ COUNT = "locale"
 """Whole numbers with separators, never shortened: what is counted is shown to the last unit."""
 SHARE = "percentunit"
 SECONDS = "s"
+DAYS = "suffix: days"
+"""Where the name says days: Grafana's own unit of them would turn 30 into 4.29 weeks."""
 NAMED = "string"
 """Of tables whose columns have units of their own, and of names."""
 

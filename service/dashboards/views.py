@@ -4,17 +4,21 @@ from collections.abc import Mapping
 
 from service.dashboards.statements import CHOSEN_ACCOUNTS, GRAIN, KPI, WINDOW
 
+_NAMED_SPLIT = (
+    "(select coalesce(string_agg(d.key || '=' || d.value, ', ' order by d.key), '') from jsonb_each_text(dimensions) d)"
+)
+"""A split with the names of its dimensions: values alone are the same for several."""
 _DAY = "day::timestamp at time zone (select timezone from grafana.tenant)"
 """The instant at which a local day begins."""
 
 SCORECARD = f"""-- the rows of the declared scorecards
-select scorecard, row, is_critical as critical, status, value, target, limit_value as "limit", reason
+select scorecard, title, row, is_critical as critical, status, value, target, limit_value as "limit", unit, reason
 from grafana.scorecard
 where window_name = {WINDOW}
 order by scorecard, place"""
 
-JUDGED = """-- every KPI with a target, the worst first
-select kpi as "KPI", statistic, window_name as "window", split as "of", status, value, target, limit_value as "limit"
+JUDGED = f"""-- every KPI with a target, the worst first
+select kpi as "KPI", statistic, window_name as "window", {_NAMED_SPLIT} as "of", status, value, target, limit_value as "limit"
 from grafana.kpi
 where target is not null
 order by array_position(array['red', 'yellow', 'green', 'none'], status), kpi, statistic, split, window_name
@@ -27,18 +31,22 @@ where {KPI} and window_name = {GRAIN} and dimensions = '{{}}' and $__timeFilter(
 order by time"""
 
 KPI_HISTORY_BY_SPLIT = f"""-- closed windows of the chosen KPI by its splits
-select started_at as time, split as metric, value
-from grafana.kpi_history
-where {KPI} and window_name = {GRAIN} and dimensions <> '{{}}' and $__timeFilter(ended_at)
-order by time, metric
-limit 20000"""
+select time, metric, value
+from (
+  select started_at as time, {_NAMED_SPLIT} as metric, value
+  from grafana.kpi_history
+  where {KPI} and window_name = {GRAIN} and dimensions <> '{{}}' and $__timeFilter(ended_at)
+  order by time desc, metric
+  limit 20000
+) newest
+order by time, metric"""
 
-KPI_NEWEST = """-- the newest values of the chosen KPI
-select statistic, window_name as "window", split as "of", status, value, target, limit_value as "limit", reason,
+KPI_NEWEST = f"""-- the newest values of the chosen KPI
+select statistic, window_name as "window", {_NAMED_SPLIT} as "of", status, value, target, limit_value as "limit", reason,
        started_at as "from", ended_at as until
 from grafana.kpi
-where kpi = ${kpi:sqlstring}
-order by dimensions <> '{}', window_name, statistic, split
+where kpi = ${{kpi:sqlstring}}
+order by dimensions <> '{{}}', window_name, statistic, split
 limit 1000"""
 
 SLOS = """-- every SLO with its budget
@@ -70,12 +78,11 @@ limit 60"""
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 HEAT_MAP = f"""-- users of each feature by weekday, summed over the days of the span
-select feature, {", ".join(f'sum(users) filter (where weekday = {at}) as "{day}"' for at, day in enumerate(_WEEKDAYS, 1))},
-       sum(users) as total
+select feature, {", ".join(f'sum(users) filter (where weekday = {at}) as "{day}"' for at, day in enumerate(_WEEKDAYS, 1))}
 from grafana.feature_heatmap
 where $__timeFilter(day)
 group by feature
-order by total desc, feature
+order by sum(users) desc, feature
 limit 50"""
 
 FUNNEL = f"""-- the steps of every funnel

@@ -9,7 +9,7 @@ from service.dashboards.page import Page, Row
 from service.dashboards.panels import FULL, HALF, THIRD, Said, figure, lines
 from service.dashboards.sources import sql, sql_series
 from service.dashboards.tables import Column, table_of
-from service.dashboards.units import COUNT, NAMED, SECONDS
+from service.dashboards.units import COUNT, NAMED, SECONDS, SHARE
 from service.dashboards.variables import Choice
 
 SCORES = ("health", "churn_risk")
@@ -41,7 +41,11 @@ def _profile() -> Panel:
         width=FULL,
         height=4,
     )
-    return table_of(said, sql(views.PROFILE), [Column("MRR", COUNT), Column("contract value", COUNT), Column("licensed", COUNT)])
+    return table_of(
+        said,
+        sql(views.PROFILE),
+        [Column("MRR", COUNT), Column("contract value", COUNT), Column("licensed", COUNT), Column("progress", SHARE)],
+    )
 
 
 def _now(catalog: Catalog, kpi: str) -> Panel:

@@ -9,7 +9,7 @@ from service.dashboards.panels import FULL, HALF, QUARTER, Said, bars, scatter
 from service.dashboards.sources import sql
 from service.dashboards.tables import Column, table_of
 from service.dashboards.thresholds import steps_of
-from service.dashboards.units import COUNT, NAMED
+from service.dashboards.units import COUNT, DAYS, NAMED
 from service.dashboards.variables import Choice
 
 WINDOWS = ("30d",)
@@ -59,7 +59,7 @@ def _list(catalog: Catalog) -> Panel:
         said,
         sql(views.CUSTOMERS),
         [
-            Column("account", link=links.address(links.ACCOUNT, customer="${__value.raw}")),
+            Column("account", link=links.address(links.ACCOUNT, customer=links.THIS)),
             Column("health", COUNT, "judged", steps_of(health)),
             Column("churn risk", COUNT, "judged", steps_of(risk)),
             Column("health band", look="status"),
@@ -67,7 +67,7 @@ def _list(catalog: Catalog) -> Panel:
             Column("MRR", COUNT),
             Column("expansion", COUNT),
             Column("contract value", COUNT),
-            Column("days to renewal", "d"),
+            Column("days to renewal", DAYS),
             Column("licensed", COUNT),
             Column("tickets", COUNT),
         ],

@@ -87,7 +87,7 @@ def _triangle() -> Panel:
         width=24,
         height=9,
     )
-    return heat_table(said, sql(views.RETENTION), names=("cohort",))
+    return heat_table(said, sql(views.RETENTION), names=("cohort",), sums=("users",))
 
 
 def _heat_map(catalog: Catalog) -> Panel:

@@ -74,6 +74,8 @@ def _integrations(catalog: Catalog) -> Panel:
             Column("on time", SHARE, "judged", steps_of(of["delivery_on_time"].head.suggestion)),
             Column("status", look="status", width=90),
             Column("deliveries", COUNT),
+            Column("target", SHARE),
+            Column("latency p50", "ms"),
             Column("latency p95", "ms"),
             *(Column(name, SHARE) for name in shares),
         ],

@@ -73,7 +73,7 @@ _STATES = "green: meets the target; yellow: the limit only; red: neither; none: 
 def _scorecard() -> Panel:
     said = Said(
         title="Scorecards",
-        description=f"The rows of the declared scorecards that have a live value of the chosen window. {_STATES} {_OWN_UNIT}",
+        description=f"The rows of the declared scorecards in the chosen window. {_STATES} Each in the unit beside it.",
         unit=NAMED,
         width=HALF,
         height=10,
@@ -89,7 +89,7 @@ def _judged() -> Panel:
         width=HALF,
         height=10,
     )
-    opened = Column("KPI", link=links.address(links.KPI, kpi="${__value.raw}"))
+    opened = Column("KPI", link=links.address(links.KPI, kpi=links.THIS))
     return table_of(said, sql(views.JUDGED), [opened, Column("status", look="status", width=90), *_numbers()])
 
 

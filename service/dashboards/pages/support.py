@@ -9,7 +9,7 @@ from service.dashboards.panels import FULL, Said
 from service.dashboards.sources import sql
 from service.dashboards.tables import Column, table_of
 from service.dashboards.thresholds import GREEN, RED, YELLOW
-from service.dashboards.units import NAMED, SECONDS
+from service.dashboards.units import COUNT, NAMED, SECONDS
 from service.dashboards.variables import Choice
 
 WINDOWS = ("28d",)
@@ -85,9 +85,10 @@ def _open() -> Panel:
         sql(views.OPEN_TICKETS),
         [
             Column("opened", "dateTimeAsIso"),
-            Column("account", link=links.address(links.ACCOUNT, customer="${__value.raw}")),
+            Column("account", link=links.address(links.ACCOUNT, customer=links.THIS)),
             Column("age", SECONDS),
             Column("due", "dateTimeAsIso"),
             Column("left", SECONDS, "judged", _LEFT),
+            Column("escalation", COUNT),
         ],
     )
