@@ -45,12 +45,13 @@ async def migrate(url: str, settings: Settings | None = None, *, clock: Clock | 
     engine = create_async_engine(sqlalchemy_url(url))
     try:
         async with engine.connect() as guard:
+            # In no transaction while it waits: Postgres ends those that idle in one, and a migration may take longer.
+            await guard.execution_options(isolation_level="AUTOCOMMIT")
             await guard.execute(text("select pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
             async with engine.connect() as connection:
                 await connection.run_sync(_upgrade)
                 await connection.commit()
             await guard.execute(text("select pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
-            await guard.commit()
     finally:
         await engine.dispose()
     maker = await asyncpg.connect(url, server_settings=SERVER_SETTINGS)
