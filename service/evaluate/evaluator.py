@@ -110,7 +110,7 @@ class Evaluator:
     ) -> None:
         grounds = Grounds()
         closing = Closing(self._catalog, self._telemetry, grounds)
-        counting = SloCounting(self._clock, grounds, self._settings.slo_live_s * SECOND)
+        counting = SloCounting(self._clock, grounds, self._telemetry, self._settings.slo_live_s * SECOND)
         rounds = [LiveRound(each, self._catalog, self._clock, self._telemetry, grounds) for each in ROUNDS]
 
         async def renew() -> None:

@@ -12,12 +12,14 @@ from service.catalog.slo_time import OF_TIME, tallies
 from service.clock import MINUTE, Clock
 from service.domain.config import TenantConfig
 from service.domain.slo import Tally
+from service.errors import LeaseLost, TidegaugeError
 from service.evaluate.ground import Ground, Grounds
 from service.store import live, slo_counters
 from service.store.dirty import touched_tenants
-from service.store.engine import Connection
+from service.store.engine import PASSING, Connection
 from service.store.leases import Lease
 from service.store.slo_counters import Fed
+from service.telemetry import Telemetry
 
 EVERY_S: Final = 5.0
 SETTLE_US: Final = MINUTE
@@ -33,13 +35,26 @@ class SloCounting:
 
     clock: Clock
     grounds: Grounds
+    telemetry: Telemetry
     live_us: int
     """Time that lies longer ago is not counted any more: an outage of the evaluator pages nobody afterwards."""
     _declared: dict[int, TenantConfig] = field(default_factory=dict)
     _counted_until_us: int = 0
 
     async def once(self, pool: asyncpg.Pool, owner: UUID, lease: Lease, *, watermark_us: int) -> None:
-        """Declare what is new, count what has passed. Raises LeaseLost and PASSING."""
+        """Declare what is new, count what has passed. Raises LeaseLost and the errors of Postgres.
+
+        Those that do not pass by themselves are counted as failures of `slo`: counters that stand still page nobody.
+        """
+        try:
+            await self._once(pool, owner, lease, watermark_us=watermark_us)
+        except (LeaseLost, *PASSING):
+            raise
+        except (TidegaugeError, asyncpg.PostgresError, TimeoutError):
+            self.telemetry.evaluation_failures.labels(kpi="slo").inc()
+            raise
+
+    async def _once(self, pool: asyncpg.Pool, owner: UUID, lease: Lease, *, watermark_us: int) -> None:
         now_us = self.clock.now_us()
         async with pool.acquire() as connection:
             tenants = await touched_tenants(connection)

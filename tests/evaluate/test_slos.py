@@ -13,6 +13,7 @@ from service.errors import LeaseLost
 from service.evaluate.ground import Grounds
 from service.evaluate.slos import SloCounting
 from service.store import leases
+from service.telemetry import Telemetry
 from tests.catalog.health import Probe, store_probes
 from tests.evaluate.stage import Stage, staged
 
@@ -23,7 +24,7 @@ ON_TIME = {"name": "on-time", "kind": "delivery_on_time", "objective": 0.95}
 
 def counting(stage: Stage) -> SloCounting:
     """One that has seen nothing yet."""
-    return SloCounting(stage.clock, Grounds(), LIVE_US)
+    return SloCounting(stage.clock, Grounds(), Telemetry("test"), LIVE_US)
 
 
 async def declare(stage: Stage, *slos: Mapping[str, Any]) -> None:
@@ -133,3 +134,23 @@ async def test_whoever_has_lost_the_lease_counts_nothing(database_url: str) -> N
         with pytest.raises(LeaseLost):
             await once(stage, made)
         assert await counters(stage) == {"up": (0, 0, 0.99)}
+
+
+async def test_counters_that_cannot_be_fed_are_told_of_and_catch_up_when_they_can(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        await declare(stage, UP)
+        made = counting(stage)
+        await once(stage, made)
+        stage.clock.us += 5 * MINUTE
+        await probes(stage, [(600, 0, True)])
+        async with stage.pool.acquire() as connection:
+            await connection.execute("alter table slo_counter rename column fed_until_us to away")
+        with pytest.raises(asyncpg.UndefinedColumnError):
+            await once(stage, made)
+        failures = {"kpi": "slo"}
+        assert made.telemetry.registry.get_sample_value("tidegauge_evaluation_failures_total", failures) == 1
+        async with stage.pool.acquire() as connection:
+            await connection.execute("alter table slo_counter rename column away to fed_until_us")
+        await once(stage, made)
+        assert await counters(stage) == {"up": (300, 300, 0.99)}
+        assert made.telemetry.registry.get_sample_value("tidegauge_evaluation_failures_total", failures) == 1
