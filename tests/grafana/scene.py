@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from service.domain.families.registry import FAMILIES
 from service.store.grafana import create_reader, drop_reader, new_password
 from service.store.tenants import tenant_by_name
 from tests.e2e.harness import Installation, send
-from tests.e2e.monitoring import Prometheus
+from tests.e2e.monitoring import CONFIGURATION, Prometheus
 from tests.e2e.stack import free_ports
 from tests.grafana import events
 from tests.grafana.dashboards import dashboards, panels
@@ -128,7 +129,9 @@ def _prometheus(directory: Path, ports: Any) -> Prometheus:
         return {name: f"127.0.0.1:{ports[name]}" for name in names}
 
     targets = {"api": of("api-1"), "roles": of("aggregate-1", "evaluate"), "prometheus": of("prometheus"), "alertmanager": {}}
-    return Prometheus(directory, port=ports["prometheus"], targets=targets, token="t" * 64, interval_s=1)
+    made = Prometheus(directory, port=ports["prometheus"], targets=targets, token="t" * 64, interval_s=1)
+    shutil.copy(CONFIGURATION.parent / "rules" / "tidegauge-slo.yml", made.rules)
+    return made
 
 
 @contextmanager
