@@ -86,13 +86,16 @@ async def _estimate(stage: Stage, seconds: float) -> float:
     """About what the machine takes: the client sends as fast as it can, and pauses while the backlog is long."""
     loop = asyncio.get_running_loop()
     base = await consumed(stage.connection)
+    turn = asyncio.Lock()  # of the connection
     async with stage.load(seconds, events_per_s=None) as client:
-        holding = asyncio.create_task(_hold_back(stage, client, base))
+        holding = asyncio.create_task(_hold_back(stage, client, base, turn))
         try:
             await client.begun()
-            began_s, first = loop.time(), await consumed(stage.connection)
+            async with turn:
+                began_s, first = loop.time(), await consumed(stage.connection)
             await client.outcome()
-            last, took_s = await consumed(stage.connection), loop.time() - began_s
+            async with turn:
+                last, took_s = await consumed(stage.connection), loop.time() - began_s
         finally:
             holding.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -102,11 +105,12 @@ async def _estimate(stage: Stage, seconds: float) -> float:
     return max(1_000.0, (last - first) / took_s)
 
 
-async def _hold_back(stage: Stage, client: LoadClient, base: int) -> None:
+async def _hold_back(stage: Stage, client: LoadClient, base: int, turn: asyncio.Lock) -> None:
     most = HOLD_FLUSHES * Settings().flush_events
     held = False
     while True:
-        lag = base + client.acknowledged - await consumed(stage.connection)
+        async with turn:
+            lag = base + client.acknowledged - await consumed(stage.connection)
         if held != (held := lag > (most / 2 if held else most)):
             await client.say(b"pause" if held else b"go")
         await asyncio.sleep(SAMPLE_S / 5)

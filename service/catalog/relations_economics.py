@@ -10,6 +10,8 @@ from service.catalog.relations_facts import facts_relation
 
 DAYS_A_MONTH: Final = "30.4375"
 """kpis.md, *Windows*: what a month is where the window is none."""
+DIGITS: Final = 40
+"""Decimals that quotients are told with: Postgres's own choice, 16 digits that count, can round a value to the next float."""
 _LOCAL: Final = "({}) at time zone (d.config #>> '{{tenant,timezone}}')"
 
 
@@ -19,7 +21,8 @@ def elapsed_months(head: Head, by: tuple[str, ...], filtered: frozenset[str]) ->
     `booked` says how many months' costs it stands for: a calendar month's are one month's, however far it has come, for costs are
     booked by the month.
     """
-    days = f"extract(epoch from {_LOCAL.format('w.until_at')} - {_LOCAL.format('w.start_at')})::numeric / 86400"
+    seconds = f"extract(epoch from {_LOCAL.format('w.until_at')} - {_LOCAL.format('w.start_at')})::numeric"
+    days = f"round({seconds}, {DIGITS}) / 86400"
     is_month = "extract(day from w.first_day) = 1 and w.end_day = (w.first_day + interval '1 month')::date"
     return (
         "select tenant, win, case when is_month then days / whole else days / "

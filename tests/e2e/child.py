@@ -40,6 +40,7 @@ class Child:
         self._environment = {**(environment or os.environ)}
         self._ready = ready
         self._process: subprocess.Popen[bytes] | None = None
+        self._asked_to_stop = False
 
     @property
     def pid(self) -> int | None:
@@ -53,6 +54,7 @@ class Child:
 
     def start(self) -> None:
         """Start it, and do not wait."""
+        self._asked_to_stop = False
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
                 self._command,
@@ -85,8 +87,9 @@ class Child:
             self._process = None
 
     def ask_to_stop(self) -> None:
-        """SIGTERM."""
-        if self._process is not None and self._process.poll() is None:
+        """SIGTERM, once: a second one kills a role that is ending."""
+        if self._process is not None and self._process.poll() is None and not self._asked_to_stop:
+            self._asked_to_stop = True
             self._process.send_signal(signal.SIGTERM)
 
     def stop(self) -> int:

@@ -28,6 +28,7 @@ ABSENT_WHILE_ALL_IS_WELL = {
     "tidegauge_names_over_limit",
     "tidegauge_evaluation_failures",
     "tidegauge_report_failures",
+    "tidegauge_tickets_near_limit",
 }
 
 

@@ -10,9 +10,7 @@ Trait = tuple[str, str, str, int, str]
 
 
 async def put(connection: asyncpg.Connection, users: int, traits: Iterable[Trait]) -> None:
-    await connection.executemany(
-        "insert into app_user values (1, $1, $2, null)", [(f"u{number}", number) for number in range(users)]
-    )
+    await connection.executemany("insert into app_user values (1, $1, $2)", [(f"u{number}", number) for number in range(users)])
     await connection.executemany(
         "insert into state values (1, 'user', $1, $2, 'trait.' || $3, $4, '/s', 'e', $5)",
         [(who, account, field, time_us, value) for who, account, field, time_us, value in traits],

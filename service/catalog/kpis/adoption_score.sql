@@ -18,7 +18,7 @@
 -- windows = ["7d", "28d"]
 select a.tenant, a.win, a.dims, s.statistic, s.numerator, s.denominator
 from (
-  select tenant, win, dims, sum(n::numeric / out_of) as adopted, count(*) as features,
+  select tenant, win, dims, sum(round(n, 40) / out_of) as adopted, count(*) as features,
          count(*) filter (where n::numeric / out_of >= target) as reached, count(target) as targets
   from adoption
   where out_of > 0

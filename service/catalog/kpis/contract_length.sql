@@ -17,7 +17,7 @@
 select c.tenant, c.win, c.dims, s.statistic, s.numerator, s.denominator
 from (
   select a.tenant, a.win, a.dims, count(*) as n,
-         sum(extract(year from m.long) * 12 + extract(month from m.long) + extract(day from m.long) / 30.4375) as months
+         sum(extract(year from m.long) * 12 + extract(month from m.long) + round(extract(day from m.long), 40) / 30.4375) as months
   from contracts a
   cross join lateral (select age((a.ends + 1)::timestamp, a.begins::timestamp) as long) m
   where a.begins <= a.ends

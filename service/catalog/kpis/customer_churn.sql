@@ -17,7 +17,7 @@
 -- windows = ["month"]
 -- by = [[], ["reason"]]
 with held as (
-  select tenant, win, dims, count(*)::numeric / max(parts) as customers from cohorts group by tenant, win, dims
+  select tenant, win, dims, round(count(*), 40) / max(parts) as customers from cohorts group by tenant, win, dims
 ), lost as (
   select tenant, win, dims, case when 'reason' = any(:by) then jsonb_build_object('reason', reason) else '{}' end as reason,
          count(*) as n

@@ -17,7 +17,7 @@
 -- [live]
 -- windows = ["month"]
 with held as (
-  select tenant, win, dims, sum(amount) / max(parts) as amount from cohorts group by tenant, win, dims
+  select tenant, win, dims, round(sum(amount), 40) / max(parts) as amount from cohorts group by tenant, win, dims
 ), lost as (
   select tenant, win, dims, case when 'reason' = any(:by) then jsonb_build_object('reason', reason) else '{}' end as reason,
          sum(amount) as amount
