@@ -161,6 +161,9 @@ def test_deliveries_that_break_their_sla_page_somebody_and_the_page_ends_when_th
     # The counter has to be there before it can be seen to grow.
     scene.deliver(20, latency_ms=120)
     until(lambda: scene.prometheus.query(f"tidegauge_slo_objective_ratio{{{SLO}}} == 0.95"), "the objective")
+    # Rules that first see a counter when it has grown see no increase.
+    recorded = f"tenant_slo:tidegauge_slo_events_total:max{{{SLO}}} == 20"
+    until(lambda: scene.prometheus.query(recorded), "the counter that rules are made of")
     scene.deliver(300, latency_ms=2_000)
     until(lambda: any(alert["labels"]["burn_window"] == "1h" for alert in scene.told.of("page", "firing")), "the page")
     page = next(alert for alert in scene.told.of("page", "firing") if alert["labels"]["burn_window"] == "1h")
