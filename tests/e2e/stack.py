@@ -18,7 +18,6 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import secrets
 import socket
 from collections.abc import Callable, Mapping
@@ -26,6 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from service import supervisor
 from service.store.embedded import EmbeddedPostgres
 from service.store.migrate import migrate
 from tests.broker import Broker
@@ -44,7 +44,6 @@ PORTS: Mapping[str, int] = {
     "alertmanager": 9093,
 }
 """Where everything listens on 127.0.0.1 if nothing else is said; Postgres has a Unix socket."""
-UNASSIGNED = range(20_000, 32_000)
 ROLES = ("api-1", "api-2", "aggregate-1", "aggregate-2", "evaluate")
 
 
@@ -176,24 +175,8 @@ def files_of_targets(address: Callable[[str], str]) -> dict[str, dict[str, str]]
 
 
 def free_ports() -> dict[str, int]:
-    """Ports of PORTS' names that nobody listens on at the moment, all of them different.
-
-    From below those that systems give to outgoing connections (from 32,768 on Linux), which come and go while we start.
-    """
-    with contextlib.ExitStack() as held:
-        return {name: held.enter_context(_free()).getsockname()[1] for name in PORTS}
-
-
-def _free() -> socket.socket:
-    for port in random.sample(UNASSIGNED, len(UNASSIGNED)):
-        probe = socket.socket()
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            probe.close()
-        else:
-            return probe
-    raise AssertionError(f"no port of {UNASSIGNED} is free")
+    """Ports of PORTS' names that nobody uses, all of them different."""
+    return dict(zip(PORTS, supervisor.free_ports(len(PORTS)), strict=True))
 
 
 def _listens(port: int) -> bool:
