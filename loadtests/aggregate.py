@@ -24,7 +24,7 @@ FLUSHES = 8
 """At least so many in a run."""
 FEWEST_IN_A_FLUSH = 100
 POLL_S = 0.05
-STUCK_S = 60.0
+STUCK_S = 120.0
 SAMPLES = 50
 """Of memory, over a whole run."""
 CACHE_MB = 16

@@ -12,7 +12,7 @@ from loadtests.plan import Http, Outcome, Plan, Progress, Topic
 from loadtests.processes import cpu_s
 from loadtests.traffic import FAMILIES, Population
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 """How much longer than its plan a client may take."""
 LONGEST_WARM_UP_S = 3.0
 MODULES = {Http: "loadtests.http_client", Topic: "loadtests.topic_client"}
@@ -54,7 +54,7 @@ class LoadClient:
         return self._outcome
 
     async def say(self, word: bytes) -> None:
-        """`pause` or `go`; nobody hears it when the client is done."""
+        """`pause`, `go` or `stop`; nobody hears it when the client is done."""
         if self._process.stdin is not None and self._process.returncode is None:
             with contextlib.suppress(ConnectionError):
                 self._process.stdin.write(word + b"\n")

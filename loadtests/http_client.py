@@ -10,7 +10,7 @@ from loadtests.plan import Http, Plan
 from loadtests.traffic import Traffic
 from service.clock import SystemClock
 
-CONNECT_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 60.0
 
 
 class _Connection(asyncio.Protocol):

@@ -17,7 +17,7 @@ MAX_DUE = 10_000
 """Requests that may wait for a connection at a fixed rate; those beyond are given up and counted."""
 TICK_S = 0.002
 PROGRESS_S = 0.1
-DRAIN_TIMEOUT_S = 15.0
+DRAIN_TIMEOUT_S = 60.0
 """How long the last answers may take."""
 
 
@@ -31,7 +31,7 @@ class Pace(ABC):
         self.failure: Exception | None = None
         self.body_bytes = 0
         self._due: deque[float] = deque()
-        self._paused = False
+        self._paused = self._stopped = False
         self._latencies_s: list[float] = []
         self._answers: Counter[str] = Counter()
         self._acknowledged = 0
@@ -65,8 +65,8 @@ class Pace(ABC):
         self._send()
 
     def obey(self, word: bytes) -> None:
-        """`pause` or `go`."""
-        self._paused = word == b"pause"
+        """`pause`, `go` or `stop`."""
+        self._paused, self._stopped = word == b"pause", self._stopped or word == b"stop"
         self._send()
 
     async def run(self) -> Outcome:
@@ -101,10 +101,10 @@ class Pace(ABC):
         return self._outcome(seconds, cpu_s)
 
     def _done(self, now_s: float, end_s: float) -> bool:
-        """The time is over, and something was counted; or as many events as wanted are acknowledged."""
+        """The time is over or it was told to stop, and something was counted; or as many events as wanted are acknowledged."""
         if self.plan.most_events is not None and self._acknowledged >= self.plan.most_events:
             return True
-        return now_s >= end_s and (bool(self._latencies_s) or now_s >= end_s + DRAIN_TIMEOUT_S)
+        return (self._stopped or now_s >= end_s) and (bool(self._latencies_s) or now_s >= end_s + DRAIN_TIMEOUT_S)
 
     def _schedule(self, due_s: float) -> None:
         if len(self._due) < MAX_DUE:

@@ -44,7 +44,12 @@ class Stage:
 
     @contextlib.asynccontextmanager
     async def load(self, seconds: float, *, events_per_s: float | None, linger_s: float = 0.0) -> AsyncIterator[LoadClient]:
-        """Load by all tenants of the population (`events_per_s` None: as fast as it goes), `linger_s` longer than measured."""
+        """Load by all tenants of the population (`events_per_s` None: as fast as it goes), `linger_s` longer than measured.
+
+        Raises ValueError for a rate of nothing.
+        """
+        if events_per_s is not None and events_per_s <= 0:
+            raise ValueError(f"events_per_s is {events_per_s}: load takes a rate above 0, or None for as fast as it goes")
         plan = plan_of(
             self.population,
             to=self.to,

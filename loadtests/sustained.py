@@ -26,6 +26,8 @@ PROBED_GROWTH, HELD_GROWTH = 0.05, 0.01
 DELIVERED = 0.98
 """Of the rate: a client that delivers less was the limit itself, or was held up."""
 MODEST_EVENTS_PER_S = 1_000
+LINGER_S = 120.0
+"""At most so much longer than measured does a client send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ async def sustained(site: Site, population: Population, search: Search) -> Susta
     async with everything(site, alone if door == "source" else population, door) as stage:
         probes = await _search(stage, seconds, search.probes)
         held = await _held(stage, probes, hold_s)
-    rate = held.events_per_s
+    # What was sent, not what came through: in a hold of a second there may be no flush at all.
+    rate = held.asked_events_per_s
     waits = [
         await visible(site, alone, door, seconds, events_per_s=min(rate / 2, MODEST_EVENTS_PER_S)),
         await visible(site, alone, door, seconds, events_per_s=rate / 2),
@@ -121,15 +124,17 @@ async def _at(stage: Stage, rate: float, seconds: float, *, growth: float) -> He
     loop = asyncio.get_running_loop()
     base = await consumed(stage.connection)
     lag: list[Lag] = []
-    async with stage.load(seconds, events_per_s=rate) as client:
+    # It goes on until everything is read, however long that takes, and is told to stop then.
+    async with stage.load(seconds, events_per_s=rate, linger_s=LINGER_S) as client:
         await client.begun()
         began, client_s, sent = await mark(stage.site, stage.connection, stage.roles), client.cpu_s(), client.acknowledged
-        while (at_s := loop.time() - began.at_s) < seconds - SAMPLE_S:
+        while (at_s := loop.time() - began.at_s) < seconds - SAMPLE_S or not lag:
             behind = base + client.acknowledged - await consumed(stage.connection)
             lag.append(Lag(at_s=round(at_s, 2), events=behind))
             await asyncio.sleep(SAMPLE_S)
         ended = await mark(stage.site, stage.connection, stage.roles)
         used, delivered = client.cpu_s() - client_s, (client.acknowledged - sent) / (ended.at_s - began.at_s)
+        await client.say(b"stop")
         await client.outcome()
     await stage.drained()
     events, took_s = ended.events - began.events, ended.at_s - began.at_s

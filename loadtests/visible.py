@@ -28,7 +28,7 @@ PROBES: Final = 8
 LOOK_S: Final = 0.02
 """Between two looks: what is measured is longer by half of it on average."""
 LONGEST_PAUSE_S: Final = 0.3
-GIVE_UP_S: Final = 30.0
+GIVE_UP_S: Final = 90.0
 QUESTION: Final = "/v1/kpis/feature_uses?window=1h&by=feature&stat=value"
 
 

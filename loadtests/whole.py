@@ -19,7 +19,7 @@ from loadtests.source_topic import bound_topic
 from loadtests.traffic import FAMILIES, Population
 
 POLL_S = 0.05
-STUCK_S = 60.0
+STUCK_S = 120.0
 FILL_TIMEOUT_S = 600.0
 OURS = ("source", "aggregate", "evaluate")
 
