@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from service.domain.config.alerts import Level, Slo
+from service.domain.config.alerts import KPI_OF, Level, Slo
 from service.rules.links import Dashboard, Links, annotated
 from service.rules.model import Alerting, Group, Recording
 from service.rules.promql import literal, number, quoted
@@ -26,15 +26,6 @@ LEAST_EVENTS: Final = 100
 """Events of the long window below which nobody is told, where the SLO declares no `min_events`."""
 _TIMED: Final = frozenset({"availability", "freshness"})
 """Kinds that count seconds or minutes, which come without traffic: no least number of their own."""
-_KPI_OF: Final[Mapping[str, str]] = {
-    "delivery_on_time": "delivery_on_time",
-    "request_success": "api_success",
-    "request_latency": "request_latency",
-    "availability": "availability",
-    "freshness": "freshness",
-    "usage": "feature_failures",
-    "meter": "meter",
-}
 _DASHBOARDS: Final[Mapping[str, Dashboard]] = {"delivery_on_time": "delivery"}
 _ERRORS: Final = "tenant_slo:tidegauge_slo_errors:ratio_rate"
 _EVENTS: Final = "tenant_slo:tidegauge_slo_events:increase"
@@ -129,7 +120,7 @@ def _alert(tenant: str, slo: Slo, burn: Burn, links: Links) -> Alerting:
         "tenant": tenant,
         "severity": burn.level,
         "scope": "slo",
-        "kpi": _KPI_OF.get(slo.kind, "slo"),
+        "kpi": KPI_OF[slo.kind],
         "slo": literal(slo.name),
         "burn_window": burn.long,
     }

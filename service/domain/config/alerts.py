@@ -17,7 +17,7 @@ MAX_SLOS: Final = 200
 
 Level = Literal["critical", "warning", "information"]
 SloKind = Literal["delivery_on_time", "request_success", "request_latency", "availability", "freshness", "usage", "meter"]
-_KPI_OF: Final[Mapping[SloKind, str]] = {
+KPI_OF: Final[Mapping[SloKind, str]] = {
     "delivery_on_time": "delivery_on_time",
     "request_success": "api_success",
     "request_latency": "request_latency",
@@ -88,7 +88,7 @@ class Slo(Table):
     def _dimensions(cls, where: dict[str, Values], info: ValidationInfo) -> dict[str, Values]:
         if "kind" not in info.data:
             return where
-        wrong = unknown_dimensions(Selector(_KPI_OF[info.data["kind"]], None, where), known_kpis(info))
+        wrong = unknown_dimensions(Selector(KPI_OF[info.data["kind"]], None, where), known_kpis(info))
         wrong += [
             (key, f"{key} is of what accounts are now, and no event names it: choose accounts by `account`")
             for key in where
