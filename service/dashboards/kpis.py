@@ -1,6 +1,6 @@
 """Panels of KPIs, made from the heads of the catalog: title, definition, unit and suggested target are said once, there."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from grafana_foundation_sdk.models.dashboard import Panel
 
@@ -52,6 +52,16 @@ def history(kpi: Kpi, statistic: str | None = None, *, width: int = THIRD) -> Pa
     if kpi.head.apart:
         return lines(said, sql_series(statements.history_apart(kpi.id, wanted, grain, kpi.head.apart)))
     return lines(said, sql_series(statements.history(kpi.id, wanted, grain)))
+
+
+def newest(catalog: Catalog, windows: Sequence[str], *names: str) -> list[Panel]:
+    """A figure each: the newest value of a KPI named `id` or `id.statistic`."""
+    return [now(kpi, windows, statistic) for kpi, statistic in _named(catalog, names)]
+
+
+def closed(catalog: Catalog, *names: str) -> list[Panel]:
+    """A graph each: the closed windows of a KPI named `id` or `id.statistic`."""
+    return [history(kpi, statistic) for kpi, statistic in _named(catalog, names)]
 
 
 def history_by(kpi: Kpi, dimensions: Sequence[str], statistic: str | None = None, *, width: int = THIRD) -> Panel:
@@ -108,6 +118,12 @@ def chapter(catalog: Catalog, title: str, families: Collection[str]) -> Row:
             # Nothing is added up across these: the first split stands for the whole.
             made.append(history_by(kpi, by[0]))
     return Row(title, made, folded=True)
+
+
+def _named(catalog: Catalog, names: Sequence[str]) -> Iterator[tuple[Kpi, str | None]]:
+    for name in names:
+        kpi, _, statistic = name.partition(".")
+        yield catalog.kpis[kpi], statistic or None
 
 
 def _statistic(kpi: Kpi, statistic: str | None) -> str:

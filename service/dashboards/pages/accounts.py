@@ -13,11 +13,11 @@ from service.dashboards.units import COUNT, DAYS, NAMED
 from service.dashboards.variables import Choice
 
 WINDOWS = ("30d",)
+BANDS = ("green", "yellow", "orange", "red")
 
 
 def page(catalog: Catalog) -> Page:
     """The dashboard of customer success."""
-    of = catalog.kpis
     return Page(
         uid=links.ACCOUNTS,
         title="Accounts",
@@ -27,11 +27,7 @@ def page(catalog: Catalog) -> Page:
         rows=[
             Row(
                 "Now",
-                [
-                    kpis.now(of["health"], WINDOWS),
-                    kpis.now(of["churn_risk"], WINDOWS),
-                    *(kpis.now(of["churn_risk"], WINDOWS, band) for band in ("green", "yellow", "orange", "red")),
-                ],
+                kpis.newest(catalog, WINDOWS, "health", "churn_risk", *(f"churn_risk.{band}" for band in BANDS)),
             ),
             Row("Customers", [_list(catalog)]),
             Row(

@@ -25,14 +25,7 @@ def page(catalog: Catalog) -> Page:
         rows=[
             Row(
                 "Now",
-                [
-                    kpis.now(of["dau"], WINDOWS),
-                    kpis.now(of["wau"], WINDOWS),
-                    kpis.now(of["mau"], WINDOWS),
-                    kpis.now(of["stickiness_weekly"], WINDOWS),
-                    kpis.now(of["period_retention"], WINDOWS),
-                    kpis.now(of["concurrent_users"], WINDOWS),
-                ],
+                kpis.newest(catalog, WINDOWS, "dau", "wau", "mau", "stickiness_weekly", "period_retention", "concurrent_users"),
             ),
             Row(
                 "Active users",
@@ -40,12 +33,16 @@ def page(catalog: Catalog) -> Page:
                     _active(),
                     kpis.split(of["wau"], WINDOWS, "account"),
                     kpis.live(of["concurrent_users"], window="5m", width=THIRD - 2),
-                    *(
-                        kpis.now(of[name], WINDOWS)
-                        for name in ("new_users", "returning_users", "resurrected_users", "dormant_users")
+                    *kpis.newest(
+                        catalog,
+                        WINDOWS,
+                        "new_users",
+                        "returning_users",
+                        "resurrected_users",
+                        "dormant_users",
+                        "user_activation",
+                        "time_to_first_value.mean",
                     ),
-                    kpis.now(of["user_activation"], WINDOWS),
-                    kpis.now(of["time_to_first_value"], WINDOWS, "mean"),
                 ],
             ),
             Row(

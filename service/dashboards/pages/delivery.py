@@ -29,14 +29,16 @@ def page(catalog: Catalog) -> Page:
         rows=[
             Row(
                 "Now",
-                [
-                    kpis.now(of["delivery_on_time"], WINDOWS),
-                    kpis.now(of["delivery_success"], WINDOWS),
-                    kpis.now(of["delivery_latency"], WINDOWS, "p95"),
-                    kpis.now(of["deliveries"], WINDOWS),
-                    kpis.now(of["delivery_failed"], WINDOWS),
-                    kpis.now(of["delivery_overdue"], WINDOWS),
-                ],
+                kpis.newest(
+                    catalog,
+                    WINDOWS,
+                    "delivery_on_time",
+                    "delivery_success",
+                    "delivery_latency.p95",
+                    "deliveries",
+                    "delivery_failed",
+                    "delivery_overdue",
+                ),
             ),
             Row(
                 "By integration",

@@ -26,14 +26,7 @@ def page(catalog: Catalog) -> Page:
         rows=[
             Row(
                 "Now",
-                [
-                    kpis.now(of["open_incidents"], WINDOWS),
-                    kpis.now(of["incidents"], WINDOWS),
-                    kpis.now(of["mttd"], WINDOWS, "mean"),
-                    kpis.now(of["mtta"], WINDOWS, "mean"),
-                    kpis.now(of["mttr"], WINDOWS, "mean"),
-                    kpis.now(of["mtbf"], WINDOWS),
-                ],
+                kpis.newest(catalog, WINDOWS, "open_incidents", "incidents", "mttd.mean", "mtta.mean", "mttr.mean", "mtbf"),
             ),
             Row(
                 "Incidents",
@@ -46,9 +39,7 @@ def page(catalog: Catalog) -> Page:
                     kpis.live(of["open_incidents"], by="severity", window="1h"),
                     kpis.history_by(of["incidents"], ("severity",)),
                     kpis.history_by(of["mttr"], ("severity",), "mean"),
-                    kpis.history(of["incident_downtime"]),
-                    kpis.history(of["incident_downtime"], "outside"),
-                    kpis.history(of["affected_users"]),
+                    *kpis.closed(catalog, "incident_downtime", "incident_downtime.outside", "affected_users"),
                 ],
             ),
             kpis.chapter(catalog, "Every KPI of incidents, by closed windows", {"Incidents"}),

@@ -26,20 +26,22 @@ def page(catalog: Catalog) -> Page:
         rows=[
             Row(
                 "Where we stand",
-                [
-                    kpis.now(of["mrr"], WINDOWS),
-                    kpis.now(of["mau"], WINDOWS),
-                    kpis.now(of["nps"], WINDOWS),
-                    kpis.now(of["availability"], WINDOWS),
-                    kpis.now(of["delivery_on_time"], WINDOWS),
-                    kpis.now(of["health"], WINDOWS),
-                    kpis.now(of["customers"], WINDOWS),
-                    kpis.now(of["revenue_churn"], WINDOWS),
-                    kpis.now(of["wau"], WINDOWS),
-                    kpis.now(of["error_rate"], WINDOWS),
-                    kpis.now(of["support_sla"], WINDOWS),
-                    kpis.now(of["open_incidents"], WINDOWS),
-                ],
+                kpis.newest(
+                    catalog,
+                    WINDOWS,
+                    "mrr",
+                    "mau",
+                    "nps",
+                    "availability",
+                    "delivery_on_time",
+                    "health",
+                    "customers",
+                    "revenue_churn",
+                    "wau",
+                    "error_rate",
+                    "support_sla",
+                    "open_incidents",
+                ),
             ),
             Row(
                 "Scorecard",
@@ -53,14 +55,7 @@ def page(catalog: Catalog) -> Page:
             ),
             Row(
                 "Over time",
-                [
-                    kpis.history(of["mrr"]),
-                    kpis.history(of["dau"]),
-                    kpis.history(of["nps"]),
-                    kpis.history(of["availability"]),
-                    kpis.history(of["delivery_on_time"]),
-                    kpis.history(of["customers"]),
-                ],
+                kpis.closed(catalog, "mrr", "dau", "nps", "availability", "delivery_on_time", "customers"),
             ),
         ],
     )

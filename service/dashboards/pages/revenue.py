@@ -24,10 +24,7 @@ def page(catalog: Catalog) -> Page:
         rows=[
             Row(
                 "Now",
-                [
-                    kpis.now(of[name], WINDOWS)
-                    for name in ("mrr", "arr", "arpa", "customer_churn", "revenue_churn", "customer_retention")
-                ],
+                kpis.newest(catalog, WINDOWS, "mrr", "arr", "arpa", "customer_churn", "revenue_churn", "customer_retention"),
             ),
             Row(
                 "Revenue",
@@ -35,24 +32,20 @@ def page(catalog: Catalog) -> Page:
                     kpis.history(of["mrr"]),
                     kpis.history_by(of["mrr"], ("tier",)),
                     kpis.history(of["mrr_movement"]),
-                    *(kpis.now(of["mrr_movement"], WINDOWS, move) for move in MOVES),
-                    kpis.now(of["mrr"], WINDOWS, "usage_fees"),
+                    *kpis.newest(catalog, WINDOWS, *(f"mrr_movement.{move}" for move in MOVES), "mrr.usage_fees"),
                 ],
             ),
             Row(
                 "Economics",
-                [kpis.now(of[name], WINDOWS) for name in ("cac", "clv", "clv_cac", "cac_payback", "gross_margin", "runway")],
+                kpis.newest(catalog, WINDOWS, "cac", "clv", "clv_cac", "cac_payback", "gross_margin", "runway"),
             ),
             Row(
                 "Customers",
                 [
                     kpis.split(of["customers"], WINDOWS, "status"),
                     kpis.split(of["customers"], WINDOWS, "tier"),
-                    kpis.now(of["new_customers"], WINDOWS),
-                    kpis.now(of["contract_length"], WINDOWS),
-                    kpis.now(of["days_to_renewal"], WINDOWS),
-                    kpis.history(of["customer_churn"]),
-                    kpis.history(of["revenue_churn"]),
+                    *kpis.newest(catalog, WINDOWS, "new_customers", "contract_length", "days_to_renewal"),
+                    *kpis.closed(catalog, "customer_churn", "revenue_churn"),
                     kpis.history_by(of["customer_churn"], ("reason",)),
                 ],
             ),
@@ -65,12 +58,16 @@ def page(catalog: Catalog) -> Page:
 def _recovery(catalog: Catalog) -> list[Panel]:
     of = catalog.kpis
     return [
-        kpis.now(of["recovery"], WINDOWS),
-        kpis.now(of["recovered_revenue"], WINDOWS),
-        kpis.now(of["recovery_incentive"], WINDOWS),
-        kpis.now(of["recovery_net"], WINDOWS),
-        kpis.now(of["recovery_roi"], WINDOWS),
-        kpis.now(of["recovery_time"], WINDOWS, "mean"),
+        *kpis.newest(
+            catalog,
+            WINDOWS,
+            "recovery",
+            "recovered_revenue",
+            "recovery_incentive",
+            "recovery_net",
+            "recovery_roi",
+            "recovery_time.mean",
+        ),
         kpis.split(of["recovery"], WINDOWS, "channel"),
         kpis.split(of["recovery_buckets"], WINDOWS, "rate"),
         kpis.split(of["recovery_buckets"], WINDOWS, "revenue"),

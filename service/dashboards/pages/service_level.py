@@ -28,14 +28,9 @@ def page(catalog: Catalog) -> Page:
         rows=[
             Row(
                 "Now",
-                [
-                    kpis.now(of["availability"], WINDOWS),
-                    kpis.now(of["error_rate"], WINDOWS),
-                    kpis.now(of["api_success"], WINDOWS),
-                    kpis.now(of["request_latency"], WINDOWS, "p95"),
-                    kpis.now(of["requests"], WINDOWS),
-                    kpis.now(of["freshness"], WINDOWS),
-                ],
+                kpis.newest(
+                    catalog, WINDOWS, "availability", "error_rate", "api_success", "request_latency.p95", "requests", "freshness"
+                ),
             ),
             Row(
                 "Rolling windows, as they moved",

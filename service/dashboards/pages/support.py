@@ -28,14 +28,16 @@ def page(catalog: Catalog) -> Page:
         rows=[
             Row(
                 "Support now",
-                [
-                    kpis.now(of["open_tickets"], WINDOWS),
-                    kpis.now(of["tickets"], WINDOWS),
-                    kpis.now(of["support_sla"], WINDOWS),
-                    kpis.now(of["first_response_time"], WINDOWS, "mean"),
-                    kpis.now(of["resolution_time"], WINDOWS, "mean"),
-                    kpis.now(of["first_contact_resolution"], WINDOWS),
-                ],
+                kpis.newest(
+                    catalog,
+                    WINDOWS,
+                    "open_tickets",
+                    "tickets",
+                    "support_sla",
+                    "first_response_time.mean",
+                    "resolution_time.mean",
+                    "first_contact_resolution",
+                ),
             ),
             Row(
                 "Tickets",
@@ -46,17 +48,13 @@ def page(catalog: Catalog) -> Page:
                     kpis.split(of["support_sla"], WINDOWS, "tier"),
                     kpis.split(of["support_credits"], WINDOWS, "account"),
                     kpis.history_by(of["tickets"], ("category",)),
-                    kpis.history(of["support_sla"]),
-                    kpis.history(of["ticket_escalation"]),
+                    *kpis.closed(catalog, "support_sla", "ticket_escalation"),
                 ],
             ),
             Row(
                 "Satisfaction",
                 [
-                    kpis.now(of["nps"], WINDOWS),
-                    *(kpis.now(of["nps"], WINDOWS, share) for share in ("promoters", "passives", "detractors")),
-                    kpis.now(of["csat"], WINDOWS),
-                    kpis.now(of["ces"], WINDOWS),
+                    *kpis.newest(catalog, WINDOWS, "nps", "nps.promoters", "nps.passives", "nps.detractors", "csat", "ces"),
                     kpis.history(of["nps"]),
                     kpis.history_by(of["nps"], ("tier",)),
                     kpis.history(of["csat"]),
