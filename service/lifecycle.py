@@ -5,10 +5,12 @@ import contextlib
 import ctypes
 import os
 import signal
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Coroutine, Iterable, Iterator
+from typing import Any, TypeVar
 
 CANCEL_INTERVAL_S = 1.0
 _PR_SET_PDEATHSIG = 1
+_Result = TypeVar("_Result")
 
 
 @contextlib.contextmanager
@@ -46,6 +48,16 @@ async def cancel(tasks: Collection[asyncio.Task[None]]) -> None:
             task.cancel()
         _, left = await asyncio.wait(left, timeout=CANCEL_INTERVAL_S)
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def side_by_side(several: Iterable[Coroutine[Any, Any, _Result]]) -> list[_Result]:
+    """What each of them returns, in their order; the first error ends the others and is raised as itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in several]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 def being_cancelled() -> bool:

@@ -18,7 +18,11 @@ from service.reports.making import Maker, Wish
 from service.reports.model import Report
 from service.reports.rendering import FORMATS, Format, render
 from service.store.engine import create_pool
+from service.store.snapshots import SIDE_BY_SIDE
 from service.store.tenants import tenant_by_name
+
+CONNECTIONS = SIDE_BY_SIDE + 1
+"""A snapshot leaves one to others, whom there are none of here."""
 
 
 def report(
@@ -44,7 +48,7 @@ def report(
 
 async def _made(tenant: str, wish: Wish) -> Report:
     settings = environment.load()
-    async with await create_pool(database_url(settings), max_size=2) as pool:
+    async with await create_pool(database_url(settings), max_size=CONNECTIONS) as pool:
         async with pool.acquire() as connection:
             found = await tenant_by_name(connection, tenant)
             catalog = await load_catalog(connection, settings.kpi_directory)

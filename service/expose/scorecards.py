@@ -11,8 +11,9 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.catalog import Catalog, Kpi, Question, Value, Window, catalog_of, resolve_window, run, window_before
+from service.catalog import Catalog, Kpi, Question, Value, Window, catalog_of, resolve_window, window_before
 from service.catalog.comparing import changed, part_before
+from service.catalog.together import Desk
 from service.catalog.windows import same_part
 from service.clock import DAY, Clock
 from service.domain.config import TenantConfig
@@ -28,8 +29,9 @@ from service.expose.ground import Ground, Grounds
 from service.expose.programmes import programme_bounds_us
 from service.expose.tables import MEDIA_TYPE, to_csv, wants_csv
 from service.http.auth import Principal, require
+from service.lifecycle import side_by_side
 from service.settings import Settings
-from service.store.engine import Connection
+from service.store.snapshots import snapshot
 
 DEFAULT_WINDOW = "week"
 COLUMNS = (
@@ -81,13 +83,15 @@ def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, settings: Sett
         format: documents.Format = None,  # the parameter's name
     ) -> Response:
         del window, start, end, format  # documented here, read below
-        async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-            ground = await grounds.now(connection, principal.tenant, now_us=clock.now_us())
+        async with snapshot(pool, most=1) as seen:
+            async with seen.connection() as connection:
+                ground = await grounds.now(connection, principal.tenant, now_us=clock.now_us())
             bounds = _bounds(request.query_params, ground, settings)
             etag = etag_of(request, ground, [window_before(bounds), bounds], moves=True)
             if is_known(request, etag):
                 return unchanged(etag)
-            body = await scorecard_body(connection, catalog, ground, name, bounds)
+            desk = Desk(seen.connection, ground.declared(bounds), ground.kept)
+            body = await scorecard_body(desk, catalog, ground, name, bounds)
         if wants_csv(request):
             return Response(to_csv(COLUMNS, body["rows"]), media_type=MEDIA_TYPE, headers=headers_of(etag))
         return Response(msgspec.json.encode(body), media_type="application/json", headers=headers_of(etag))
@@ -111,7 +115,7 @@ def _bounds(parameters: QueryParams, ground: Ground, settings: Settings) -> Wind
     return window
 
 
-async def scorecard_body(connection: Connection, catalog: Catalog, ground: Ground, name: str, window: Window) -> dict[str, Any]:
+async def scorecard_body(desk: Desk, catalog: Catalog, ground: Ground, name: str, window: Window) -> dict[str, Any]:
     """A scorecard for a window, as it is answered; raises NotFound."""
     config = ground.config(window)
     declared = config.scorecards.get(name)
@@ -119,17 +123,15 @@ async def scorecard_body(connection: Connection, catalog: Catalog, ground: Groun
         known = ", ".join(config.scorecards) or "none: declare one as [scorecard.NAME]"
         raise NotFound(f"there is no scorecard {name}; there is {known}")
     kpis = catalog_of(catalog, config).kpis
-    rows, judged = [], []
+    named: list[tuple[Kpi, Selector]] = []
     for text in declared.rows:
         selector = parse_selector(text)
         kpi = kpis.get(selector.kpi)
         if kpi is None:
             raise NotFound(f"the scorecard {name} names {selector.kpi}, which is no KPI of this version")
-        windows = window, part_before(kpi, window)
-        row, status = _row(config, kpi, selector, windows, *await _values(connection, kpi, selector, windows, ground))
-        rows.append(row)
-        judged.append(status)
-    summary = summarise(judged, declared.critical)
+        named.append((kpi, selector))
+    read = await side_by_side(_read(desk, config, kpi, selector, window) for kpi, selector in named)
+    summary = summarise([status for _, status in read], declared.critical)
     return {
         "name": name,
         "window": window_body(window),
@@ -140,16 +142,24 @@ async def scorecard_body(connection: Connection, catalog: Catalog, ground: Groun
         "share_met": summary.share_met,
         "state": summary.state,
         "unjudged_critical": summary.unjudged_critical,
-        "rows": rows,
+        "rows": [row for row, _ in read],
     }
 
 
-async def _values(connection: Connection, kpi: Kpi, selector: Selector, windows: Sequence[Window], ground: Ground) -> list[Value]:
-    """The figure of a row for each of the windows, with one statement."""
+async def _read(
+    desk: Desk, config: TenantConfig, kpi: Kpi, selector: Selector, window: Window
+) -> tuple[dict[str, Any], ScorecardRow]:
+    """One row, beside what was before."""
+    windows = window, part_before(kpi, window)
+    return _row(config, kpi, selector, windows, *await _values(desk, kpi, selector, windows))
+
+
+async def _values(desk: Desk, kpi: Kpi, selector: Selector, windows: Sequence[Window]) -> list[Value]:
+    """The figure of a row for each of the windows."""
     statistic = selector.statistic or kpi.head.default_statistic
     question = Question(filters=selector.where, statistics=(statistic,), spread=True)
     keyed = [replace(window, key=number) for number, window in enumerate(windows)]
-    values = await run(connection, kpi, keyed, question, declared=ground.declared(windows[0]), kept=ground.kept)
+    values = await desk.ask(kpi, keyed, question)
     plain = [
         [value for value in values if (value.window, value.statistic) == (number, statistic)] for number in range(len(keyed))
     ]

@@ -1,7 +1,9 @@
 """Making a report: each ask of its layout becomes a block, from one snapshot of one tenant."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +16,7 @@ from service.expose.answers import Body, unit_of
 from service.expose.moments import rfc3339
 from service.expose.portfolio import read_portfolio
 from service.expose.scorecards import scorecard_body
+from service.lifecycle import side_by_side
 from service.reports import layout, model, pictured, portfolio, tables
 from service.reports.layout import Ask, Layout
 from service.reports.model import Block, Cell, Figure, Figures, Grid, Prose, Report, Section
@@ -41,17 +44,18 @@ class Builder:
     tenant: str
     notes: Mapping[str, str] = field(default_factory=dict)
     """Prose by the name of its blank."""
-    _figures: dict[str, Figure] = field(default_factory=dict)
+    _figures: dict[str, asyncio.Task[Figure]] = field(default_factory=dict)
     """By selector: each is asked for once."""
     _states: list[model.Status] = field(default_factory=list)
     """Of the scorecards."""
-    _portfolio: Body | None = None
+    _portfolio: asyncio.Task[Body] | None = None
     """Read once, whatever parts of it are shown."""
 
     async def report(self, made_of: Layout, *, made_at_us: int) -> Report:
-        """The whole report; raises NotFound for a KPI or scorecard that there is not."""
+        """The whole report, its blocks read side by side; raises NotFound for a KPI or scorecard that there is not."""
         window = self.reader.window
-        sections = tuple([Section(each.title, await self._blocks(each, made_of)) for each in made_of.chapters])
+        blocks = iter(await side_by_side(self._block(ask, made_of) for each in made_of.chapters for ask in each.asks))
+        sections = tuple([Section(each.title, tuple(islice(blocks, len(each.asks)))) for each in made_of.chapters])
         return Report(
             name=made_of.name,
             title=made_of.title,
@@ -68,13 +72,10 @@ class Builder:
             sections=sections,
         )
 
-    async def _blocks(self, chapter: layout.Chapter, made_of: Layout) -> tuple[Block, ...]:
-        return tuple([await self._block(ask, made_of) for ask in chapter.asks])
-
     async def _block(self, ask: Ask, made_of: Layout) -> Block:
         match ask:
             case layout.Kpis():
-                return Figures(ask.title, tuple([await self._figure(each) for each in ask.selectors]))
+                return Figures(ask.title, await self._figures_of(ask.selectors))
             case layout.Scorecards():
                 return await self._scorecards(ask)
             case layout.Misses():
@@ -86,13 +87,19 @@ class Builder:
             case _:
                 return await _READ[type(ask)](self.reader, ask)
 
+    async def _figures_of(self, selectors: Iterable[str]) -> tuple[Figure, ...]:
+        return tuple(await side_by_side(self._figure(each) for each in selectors))
+
     async def _figure(self, selector: str) -> Figure:
         if selector not in self._figures:
-            named = self.reader.named(selector)
-            before = part_before(named.kpi, self.reader.window)
-            values = await self.reader.values(named, (self.reader.window, before))
-            self._figures[selector] = self._made(named, (values[0], self.reader.window), (values[1], before))
-        return self._figures[selector]
+            self._figures[selector] = asyncio.create_task(self._read(selector))
+        return await self._figures[selector]
+
+    async def _read(self, selector: str) -> Figure:
+        named = self.reader.named(selector)
+        before = part_before(named.kpi, self.reader.window)
+        values = await self.reader.values(named, (self.reader.window, before))
+        return self._made(named, (values[0], self.reader.window), (values[1], before))
 
     def _made(self, named: Named, of_now: tuple[Value, Window], of_before: tuple[Value, Window]) -> Figure:
         now, before = of_now[0], of_before[0]
@@ -116,22 +123,29 @@ class Builder:
     async def _misses(self, ask: layout.Misses, made_of: Layout) -> Figures:
         """Every KPI of the report that is judged and does not meet its target, red before yellow."""
         asks = [each for chapter in made_of.chapters for each in chapter.asks if isinstance(each, layout.Kpis)]
-        found = [await self._figure(each) for each in dict.fromkeys(one for ask in asks for one in ask.selectors)]
+        found = await self._figures_of(dict.fromkeys(one for ask in asks for one in ask.selectors))
         missed = [each for status in (Status.RED, Status.YELLOW) for each in found if each.status == status]
         return Figures(ask.title, tuple(missed), "Everything that is judged meets its target.")
 
     async def _risks(self) -> Body:
         if self._portfolio is None:
-            reader = self.reader
-            read = await read_portfolio(reader.connection, reader.catalog.kpis, reader.ground, reader.window)
-            self._portfolio = read.body(limit=portfolio.MAX_CUSTOMERS)
-        return self._portfolio
+            self._portfolio = asyncio.create_task(self._read_risks())
+        return await self._portfolio
+
+    async def _read_risks(self) -> Body:
+        reader = self.reader
+        async with reader.snapshot.connection() as connection:
+            read = await read_portfolio(connection, reader.catalog.kpis, reader.ground, reader.window)
+        return read.body(limit=portfolio.MAX_CUSTOMERS)
 
     async def _scorecards(self, ask: layout.Scorecards) -> Grid:
         reader = self.reader
         rows: list[tuple[Cell, ...]] = []
-        for name in ask.names or tuple(reader.ground.config(reader.window).scorecards):
-            body = await scorecard_body(reader.connection, reader.catalog, reader.ground, name, reader.window)
+        names = ask.names or tuple(reader.ground.config(reader.window).scorecards)
+        bodies = await side_by_side(
+            scorecard_body(reader.desk, reader.catalog, reader.ground, name, reader.window) for name in names
+        )
+        for name, body in zip(names, bodies, strict=True):
             self._states.append(body["state"])
             for row in body["rows"]:
                 value, before = (Cell(readable(row[key], row["unit"]), is_number=True) for key in ("value", "before"))

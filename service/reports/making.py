@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from service.catalog import Catalog, Window, catalog_of, resolve_window
+from service.catalog.together import Desk
 from service.clock import Clock, to_datetime
 from service.errors import InvalidQuery, NotFound
 from service.expose.ground import Ground, Grounds
@@ -14,7 +15,7 @@ from service.reports.layouts import LAYOUTS
 from service.reports.model import Report
 from service.reports.reading import Reader
 from service.store import reports
-from service.store.engine import Connection
+from service.store.snapshots import Snapshot, snapshot
 
 MAX_ACCOUNT_CHARACTERS = 256
 
@@ -49,10 +50,11 @@ class Maker:
 
     async def make(self, tenant: int, tenant_name: str, wish: Wish) -> tuple[Report, Window]:
         """The report and the window that it took; raises NotFound and InvalidQuery."""
-        async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        async with snapshot(self.pool) as seen:
             now_us = self.clock.now_us()
-            ground = await self.grounds.now(connection, tenant, now_us=now_us)
-            return await self._made(connection, ground, tenant_name, wish, now_us)
+            async with seen.connection() as connection:
+                ground = await self.grounds.now(connection, tenant, now_us=now_us)
+            return await self._made(seen, ground, tenant_name, wish, now_us)
 
     async def window(self, tenant: int, wish: Wish) -> Window:
         """The window that a report of this wish would take now."""
@@ -60,9 +62,7 @@ class Maker:
             ground = await self.grounds.now(connection, tenant, now_us=self.clock.now_us())
         return window_of(wish, ground)
 
-    async def _made(
-        self, connection: Connection, ground: Ground, tenant_name: str, wish: Wish, now_us: int
-    ) -> tuple[Report, Window]:
+    async def _made(self, seen: Snapshot, ground: Ground, tenant_name: str, wish: Wish, now_us: int) -> tuple[Report, Window]:
         layout, window = wish.layout, window_of(wish, ground)
         if layout.of_account != bool(wish.account):
             way_out = "name one" if layout.of_account else "leave it out"
@@ -71,9 +71,11 @@ class Maker:
             )
         if len(wish.account) > MAX_ACCOUNT_CHARACTERS or "\0" in wish.account:
             raise InvalidQuery("account", f"is no account: at most {MAX_ACCOUNT_CHARACTERS} characters, without NUL")
-        notes = await reports.notes(connection, place_of(ground.tenant, wish, window))
+        async with seen.connection() as connection:
+            notes = await reports.notes(connection, place_of(ground.tenant, wish, window))
         catalog = catalog_of(self.catalog, ground.config(window))
-        reader = Reader(connection, catalog, ground, window, wish.account)
+        desk = Desk(seen.connection, ground.declared(window), ground.kept)
+        reader = Reader(seen, desk, catalog, ground, window, wish.account)
         return await Builder(reader, tenant_name, notes).report(layout, made_at_us=now_us), window
 
 

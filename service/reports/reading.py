@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
 
-from service.catalog import Catalog, Kpi, Question, Value, Window, run
+from service.catalog import Catalog, Kpi, Question, Value, Window
+from service.catalog.together import Desk
 from service.domain.localtime import EPOCH, day_of, start_of_day_us
 from service.domain.selector import Selector, parse_selector
 from service.domain.targets import Judgement, judge
@@ -13,7 +14,7 @@ from service.errors import NotFound
 from service.expose.answers import unit_of
 from service.expose.ground import Ground
 from service.reports.numbers import readable
-from service.store.engine import Connection
+from service.store.snapshots import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,10 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """The figures of one tenant as of one transaction; of one account where `account` names it."""
+    """The figures of one tenant as of one snapshot; of one account where `account` names it."""
 
-    connection: Connection
+    snapshot: Snapshot
+    desk: Desk
     catalog: Catalog
     ground: Ground
     window: Window
@@ -53,7 +55,7 @@ class Reader:
         return Named(kpi, selector.statistic or kpi.head.default_statistic, selector)
 
     async def values(self, named: Named, windows: Sequence[Window]) -> list[Value]:
-        """One value a window, with one statement."""
+        """One value a window."""
         found = await self._run(named, windows, ())
         # Where units are kept apart and there are several, the row of the whole says that they are not added up.
         plain = [[value for value in found if value.window == place] for place in range(len(windows))]
@@ -98,10 +100,8 @@ class Reader:
 
     async def _run(self, named: Named, windows: Sequence[Window], by: tuple[str, ...]) -> list[Value]:
         keyed = [replace(window, key=place) for place, window in enumerate(windows)]
-        question = Question(by=by, filters=self._filters(named), statistics=(named.statistic,))
-        declared = self.ground.declared(self.window)
-        found = await run(self.connection, named.kpi, keyed, question, declared=declared, kept=self.ground.kept)
-        return [value for value in found if value.statistic == named.statistic]
+        question = Question(by=by, filters=self._filters(named), statistics=(named.statistic,), spread=True)
+        return await self.desk.ask(named.kpi, keyed, question)
 
 
 def days_of(window: Window) -> list[Window]:

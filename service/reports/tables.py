@@ -2,6 +2,7 @@
 
 from service.catalog import Value
 from service.expose.moments import rfc3339
+from service.lifecycle import side_by_side
 from service.reports import layout
 from service.reports.model import Cell, Grid, Status
 from service.reports.numbers import NO_VALUE, readable
@@ -14,7 +15,7 @@ MAX_LISTED = 50
 async def split(reader: Reader, ask: layout.Split) -> Grid:
     """A line a value of the dimension, the greatest of the first column first."""
     named = [reader.named(each) for each in ask.selectors]
-    columns = [await reader.rows(each, ask.by, [reader.window]) for each in named]
+    columns = await side_by_side(reader.rows(each, ask.by, [reader.window]) for each in named)
     names = sorted({name for column in columns for name in column}, key=lambda name: (-_size(columns[0].get(name)), name))
     rows = [
         (
@@ -32,7 +33,8 @@ async def split(reader: Reader, ask: layout.Split) -> Grid:
 async def daily(reader: Reader, ask: layout.Daily) -> Grid:
     """A line a local day."""
     days, named = days_of(reader.window), [reader.named(each) for each in ask.selectors]
-    columns = [[Cell(each.text(value), is_number=True) for value in await reader.values(each, days)] for each in named]
+    found = await side_by_side(reader.values(each, days) for each in named)
+    columns = [[Cell(each.text(value), is_number=True) for value in values] for each, values in zip(named, found, strict=True)]
     rows = [(Cell(day_name(day)), *(column[place] for column in columns)) for place, day in enumerate(days)]
     return Grid(ask.title, ("day", *(each.title for each in named)), tuple(rows))
 
@@ -43,7 +45,8 @@ async def tracked(reader: Reader, ask: layout.Items) -> Grid:
     found: list[items.Item] = []
     for kind in ask.kinds:
         wanted = items.ItemSelection(kind=kind, statuses=list(ask.states), account=reader.account or None)
-        found += await items.page(reader.connection, reader.ground.tenant, wanted, colours=colours, after=None, limit=MAX_LISTED)
+        async with reader.snapshot.connection() as connection:
+            found += await items.page(connection, reader.ground.tenant, wanted, colours=colours, after=None, limit=MAX_LISTED)
     rows = tuple(
         (
             Cell(each.title or each.subject),
@@ -61,7 +64,8 @@ async def tracked(reader: Reader, ask: layout.Items) -> Grid:
 async def opened_incidents(reader: Reader, ask: layout.Incidents) -> Grid:
     """Incidents opened in the window, the gravest first; false positives left out."""
     chosen = incidents.Selection(start_us=reader.window.start_us, end_us=reader.window.end_us, account=reader.account or None)
-    found = await incidents.page(reader.connection, reader.ground.tenant, chosen, after=None, limit=MAX_LISTED)
+    async with reader.snapshot.connection() as connection:
+        found = await incidents.page(connection, reader.ground.tenant, chosen, after=None, limit=MAX_LISTED)
     rows = tuple(
         (
             Cell(each.severity or NO_VALUE),

@@ -10,6 +10,9 @@ from service.domain.config.reports import ReportName
 from service.domain.selector import parse_selector
 from service.reports.layout import Daily, Layout, Split
 from service.reports.layouts import LAYOUTS
+from service.reports.making import Maker, Wish
+from service.store.engine import create_pool
+from service.store.snapshots import SIDE_BY_SIDE
 from tests.reports.conftest import Told
 
 WANTED = pilot.expected()
@@ -127,3 +130,13 @@ async def test_an_unknown_blank_and_a_note_that_is_no_text_are_refused(told: Tol
     assert "it has summary" in answer.json()["detail"]
     assert (await told.client.put("/v1/reports/weekly/notes/summary", content=b"\xff")).status_code == 400
     assert (await told.client.put("/v1/reports/weekly/notes/summary", content=b"x" * 20_001)).status_code == 413
+
+
+async def test_a_report_says_the_same_however_many_connections_it_is_read_by(told: Told, database_url: str) -> None:
+    named = [each for each, layout in LAYOUTS.items() if not layout.of_account]
+    made = {}
+    for connections in (1, SIDE_BY_SIDE + 1):
+        async with await create_pool(database_url, max_size=connections) as pool:
+            maker = Maker(pool, told.maker.catalog, told.clock)
+            made[connections] = [(await maker.make(told.tenant.id, "pilot", Wish(name)))[0] for name in named]
+    assert made[1] == made[SIDE_BY_SIDE + 1]

@@ -1,0 +1,116 @@
+"""Questions of one snapshot asked at once: each gets what it would get alone, however few statements and connections answer."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+import asyncpg
+import pytest
+
+from service.catalog import Catalog, Kept, Kpi, Question, Value, Window, declared_of, run, window_before
+from service.catalog.declared import Declared
+from service.catalog.together import Desk
+from service.demo import pilot
+from service.domain.config import parse
+from service.errors import InvalidQuery
+from service.lifecycle import side_by_side
+from service.store.engine import create_pool
+from service.store.snapshots import SIDE_BY_SIDE, snapshot
+from tests.catalog.rollups import make_tenant
+from tests.catalog.test_adding import store_streams, windows
+
+CATALOG: Final = Catalog.load()
+SEVERAL: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
+    ("requests", ("",), ()),
+    ("requests", ("per_minute",), ()),
+    ("requests", (), ()),
+    ("request_latency", ("p95",), ()),
+    ("request_latency", ("mean",), ()),
+    ("request_latency", ("mean",), ("service",)),
+    ("error_rate", ("",), ()),
+    ("error_rate", ("5xx",), ("service",)),
+    ("delivery_on_time", ("",), ("integration",)),
+    ("delivery_latency", ("p95",), ("integration",)),
+    ("tickets", ("",), ("category",)),
+    ("tickets", ("resolved",), ("category",)),
+    ("resolution_time", ("mean",), ()),
+    ("resolution_time", ("p90",), ()),
+)
+CURRENT: Final = "select count(*) from tenant"
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    async with await create_pool(database_url, max_size=SIDE_BY_SIDE + 1) as made:
+        yield made
+
+
+def questions(tenant: int) -> list[tuple[Kpi, list[Window], Question]]:
+    """Some of the same reading and some of others, over windows that they share and that they do not."""
+    week, day, month = windows(tenant)
+    asked = []
+    for place, (name, statistics, by) in enumerate(SEVERAL):
+        kpi = CATALOG.kpis[name]
+        spans = [each for each in ((week, month) if place % 2 else (week, window_before(week), day)) if kpi.takes(each.name)]
+        keyed = [Window(tenant, (name, n), w.start_us, w.end_us, w.until_us, w.zone, w.name) for n, w in enumerate(spans)]
+        asked.append((kpi, keyed, Question(by=by, statistics=statistics, spread=True)))
+    return asked
+
+
+def ordered(values: list[Value]) -> list[Value]:
+    return sorted(values, key=lambda value: (str(value.window), value.row, value.statistic))
+
+
+async def test_questions_asked_at_once_get_what_each_gets_alone(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as connection:
+        tenant = await make_tenant(connection, "several")
+        await store_streams(connection, tenant)
+        declared: dict[int, Declared] = {tenant: declared_of(parse(pilot.configuration(), known_kpis=CATALOG.shapes()))}
+        alone = [
+            await run(connection, kpi, spans, question, declared=declared, kept=Kept())
+            for kpi, spans, question in questions(tenant)
+        ]
+    async with snapshot(pool) as seen:
+        desk = Desk(seen.connection, declared, Kept())
+        at_once = await side_by_side(desk.ask(*each) for each in questions(tenant))
+    assert [ordered(each) for each in at_once] == [ordered(each) for each in alone]
+    assert all(any(value.value for value in each) for each in alone)
+
+
+async def test_a_question_that_is_refused_is_refused_as_itself_and_the_next_is_answered(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as connection:
+        tenant = await make_tenant(connection, "several")
+    week = windows(tenant)[:1]
+    async with snapshot(pool) as seen:
+        desk = Desk(seen.connection, {}, Kept())
+        with pytest.raises(InvalidQuery, match="no dimension"):
+            await side_by_side(desk.ask(CATALOG.kpis["requests"], week, Question(by=by)) for by in ((), ("weather",)))
+        [none] = await desk.ask(CATALOG.kpis["requests"], week, Question(statistics=("",)))
+    assert none.value == 0
+
+
+async def test_all_connections_of_a_snapshot_see_the_same(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as writing:
+        await make_tenant(writing, "before")
+    async with snapshot(pool) as seen:
+        async with pool.acquire() as writing:
+            await make_tenant(writing, "after")
+        met = asyncio.Barrier(SIDE_BY_SIDE)
+
+        async def counted() -> int:
+            async with seen.connection() as connection:
+                await met.wait()  # so that each has a connection of its own
+                found: int = await connection.fetchval(CURRENT)
+                return found
+
+        assert await side_by_side(counted() for _ in range(SIDE_BY_SIDE)) == [1] * SIDE_BY_SIDE
+    assert await pool.fetchval(CURRENT) == 2
+
+
+async def test_a_snapshot_waits_for_no_second_connection_and_leaves_one_to_others(database_url: str) -> None:
+    async with await create_pool(database_url, max_size=2) as small, snapshot(small) as one, snapshot(small) as other:
+        for each in (one, other):
+            async with each.connection() as connection:
+                assert await connection.fetchval(CURRENT) == 0
+    async with await create_pool(database_url, max_size=3) as pool, snapshot(pool), pool.acquire() as left:
+        assert await left.fetchval(CURRENT) == 0
