@@ -1,7 +1,7 @@
 """`tidegauge rules`: files of recording and alerting rules for Prometheus, from the catalog and what tenants declare."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from service.cli.connect import database
 from service.clock import SystemClock
 from service.domain.config import TenantConfig, parse
 from service.errors import InvalidArgument
-from service.rules import Links, rule_files
+from service.rules import Links, Made, rule_files
 from service.rules.files import OF_TENANTS
 from service.rules.links import GRAFANA, RUNBOOKS
 from service.store.config import load_configs
@@ -32,6 +32,10 @@ File = Annotated[
     ),
 ]
 NoTenants = Annotated[bool, typer.Option("--no-tenants", help="Only the files of the installation, which need no database")]
+Check = Annotated[
+    bool,
+    typer.Option("--check", help="Write nothing; say which files are not what would be written, and exit with 1 if any is not"),
+]
 Runbooks = Annotated[str, typer.Option(help="Address that runbooks lie under")]
 Grafana = Annotated[str, typer.Option(help="Address of Grafana")]
 
@@ -41,6 +45,7 @@ def write(
     tenant: TenantName = None,
     config: File = None,
     no_tenants: NoTenants = False,  # noqa: FBT002  # an option
+    check: Check = False,  # noqa: FBT002  # likewise
     runbooks: Runbooks = RUNBOOKS,
     grafana: Grafana = GRAFANA,
 ) -> None:
@@ -51,16 +56,39 @@ def write(
         raise InvalidArgument("--no-tenants leaves out what --tenant asks for: give one of them")
     catalog, tenants = _declared(tenant, config, no_tenants=no_tenants)
     made = rule_files(catalog, tenants, Links(runbooks, grafana), shared=tenant is None)
+    gone = [] if tenant is not None or no_tenants else _of_nobody(output, made)
+    if check:
+        _hold(output, made, gone)
+        return
     output.mkdir(parents=True, exist_ok=True)
-    if tenant is None and not no_tenants:
-        for file in output.glob(f"{OF_TENANTS}*.yml"):
-            if file.name not in made.files:
-                file.unlink()
+    for file in gone:
+        file.unlink()
     for name, text in made.files.items():
         _replace(output / name, text)
     for sentence in made.untold:
         typer.echo(f"warning: {sentence}", err=True)
     typer.echo(f"{len(made.files)} files in {output}")
+
+
+def _hold(output: Path, made: Made, gone: Sequence[Path]) -> None:
+    """Say which files Prometheus should not go on with; ends with 1 if there is one."""
+    stale = [f"{file.name}: there is no such tenant any more" for file in gone]
+    for name, text in made.files.items():
+        if not (output / name).exists():
+            stale.append(f"{name}: it is not there")
+        elif not _is_current(output / name, text):
+            stale.append(f"{name}: it is not what the release and the configuration of now give")
+    for sentence in stale:
+        typer.echo(sentence, err=True)
+    if stale:
+        typer.echo(f"{output} is not current: the same command without --check writes it", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{len(made.files)} files in {output} are current")
+
+
+def _of_nobody(output: Path, made: Made) -> list[Path]:
+    """Files of tenants that there are no more."""
+    return sorted(file for file in output.glob(f"{OF_TENANTS}*.yml") if file.name not in made.files)
 
 
 def _declared(tenant: str | None, config: Path | None, *, no_tenants: bool) -> tuple[Catalog, Mapping[str, TenantConfig]]:
@@ -90,8 +118,12 @@ async def _of_database(tenant: str | None) -> tuple[Catalog, Mapping[str, Tenant
 
 def _replace(path: Path, text: str) -> None:
     """Prometheus may read at any instant: it gets the file of before or the new one."""
-    if path.exists() and path.read_text(encoding="utf-8") == text:
+    if path.exists() and _is_current(path, text):
         return
     part = path.with_name(f".{path.name}.new")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
+
+
+def _is_current(path: Path, text: str) -> bool:
+    return path.read_bytes() == text.encode()

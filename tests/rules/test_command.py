@@ -58,6 +58,34 @@ def test_all_tenants_have_their_files_which_stay_the_same_and_go_with_them(rules
     assert {name: (tmp_path / name).stat().st_ino for name in made} == before
 
 
+def test_files_that_are_not_what_would_be_written_are_named_and_left_as_they_are(rules: CliRunner, tmp_path: Path) -> None:
+    directory = tmp_path / "rules"
+    words = ["rules", "--output", str(directory)]
+    missing = rules.invoke(app, [*words, "--check"])
+    assert missing.exit_code == 1
+    assert "tidegauge-tenant-acme.yml: it is not there" in missing.output
+    assert not directory.exists()
+
+    assert rules.invoke(app, words).exit_code == 0
+    current = rules.invoke(app, [*words, "--check"])
+    assert (current.exit_code, current.output) == (0, f"5 files in {directory} are current\n")
+
+    (directory / "tidegauge-tenant-plain.yml").write_text("groups: []\n")
+    (directory / "tidegauge-tenant-gone.yml").write_text("groups: []\n")
+    (directory / "of-somebody-else.yml").write_text("groups: []\n")
+    before = texts(directory)
+    stale = rules.invoke(app, [*words, "--check"])
+    assert stale.exit_code == 1
+    assert stale.output.splitlines() == [
+        "tidegauge-tenant-gone.yml: there is no such tenant any more",
+        "tidegauge-tenant-plain.yml: it is not what the release and the configuration of now give",
+        f"{directory} is not current: the same command without --check writes it",
+    ]
+    assert texts(directory) == before
+    for others in (["--tenant", "acme"], ["--no-tenants"]):
+        assert rules.invoke(app, [*words, *others, "--check"]).exit_code == 0
+
+
 def test_one_tenant_has_its_file_alone_and_a_file_of_its_configuration_needs_no_database(
     rules: CliRunner, tmp_path: Path
 ) -> None:
@@ -84,7 +112,7 @@ def test_links_lead_to_where_people_find_them(rules: CliRunner, tmp_path: Path) 
     ]
     assert rules.invoke(app, words).exit_code == 0
     assert set(texts(tmp_path)) == SHARED
-    [down] = [rule for rule in rules_in(texts(tmp_path)["tidegauge-itself.yml"]) if rule["alert"] == "TargetDown"]
+    [down] = [rule for rule in rules_in(texts(tmp_path)["tidegauge-itself.yml"]) if rule.get("alert") == "TargetDown"]
     assert down["annotations"]["runbook_url"] == "https://r.example/TargetDown.md"
     assert down["annotations"]["dashboard_url"] == "https://g.example/d/tidegauge-itself"
 
