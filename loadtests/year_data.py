@@ -170,6 +170,18 @@ select s.id, current_date - d, 20, 20000000000, 1, 's', 'i', 1
 from series s cross join generate_series(0, $2::int - 1) d
 where s.tenant = $1 and s.kind = 'usage' and (hashint8(s.id * 31 + d) & 2147483647) % 25 = 0
 """
+# The same of all accounts together, as flushes keep it.
+_NAMED_SERIES = """
+insert into series (tenant, kind, account, dims) select distinct tenant, 'usage_named', '', dims from series where tenant = $1 and kind = 'usage'
+"""
+NAMED_FACTS = """
+insert into {table} (series, {key}, n, total)
+select w.id, f.{key}, sum(f.n), sum(f.total)
+from series s
+join series w on w.tenant = s.tenant and w.kind = 'usage_named' and w.dims = s.dims
+join {table} f on f.series = s.id
+where s.tenant = $1 and s.kind = 'usage' group by 1, 2 order by 1, 2
+"""
 _SERVED_SERIES = """
 insert into series (tenant, kind, account, dims)
 select $1::int, 'request', '', jsonb_build_object('service', 'api', 'route', '/v1/things/' || r, 'method', 'GET', 'status', s)
@@ -226,5 +238,7 @@ async def make_year(connection: asyncpg.Connection, tenant: int) -> None:
     await connection.execute(_INCIDENTS, tenant, DAYS)
     await connection.execute(_USAGE_SERIES, tenant, ACCOUNTS, FEATURES)
     await connection.execute(_USAGE_DAYS, tenant, DAYS)
+    await connection.execute(_NAMED_SERIES, tenant)
+    await connection.execute(NAMED_FACTS.format(table="fact_day", key="day"), tenant)
     await connection.execute(_SERVED_SERIES, tenant)
     await connection.execute(_SERVED_DAYS, tenant, DAYS)

@@ -8,6 +8,7 @@ from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
 from service.catalog.kpi import Facts, Head
 from service.catalog.literals import split_literals
+from service.domain.families.usage import NAMED
 
 _FACT_TABLES = (("minutes", "fact_minute", "bucket"), ("quarters", "fact_quarter", "bucket"), ("spans", "fact_day", "day"))
 _MEASURES = (
@@ -42,7 +43,7 @@ def facts_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> st
     ]
     chosen = (
         "select s.tenant, array_agg(s.id) as ids from series s\n"
-        f"where s.tenant in (select w.tenant from wins w) and s.kind = '{shown.kind}'{shown.read} group by s.tenant"
+        f"where s.tenant in (select w.tenant from wins w){shown.kinds}{shown.read} group by s.tenant"
     )
     return f"with chosen as materialized (\n{chosen}\n)\n" + "\nunion all\n".join(branches)
 
@@ -61,7 +62,7 @@ def before_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> s
     shown, columns = _shown(head, by, filtered), ", ".join(f"m.{name}" for name in _NEWEST_COLUMNS)
     branches = [
         f"select {shown.columns}, {columns}\nfrom wins p{shown.groups}"
-        f" join series s on s.tenant = p.tenant and s.kind = '{shown.kind}'{shown.read}{shown.of_groups}{shown.labels}\n"
+        f" join series s on s.tenant = p.tenant{shown.kinds}{shown.read}{shown.of_groups}{shown.labels}\n"
         f"cross join lateral (select {', '.join(f'f.{name}' for name in _NEWEST_COLUMNS)} from {table} f"
         f" where f.series = s.id and {span} order by {order} desc limit 1) m\n"
         "where 'change' = any(:statistics)"
@@ -74,7 +75,8 @@ def before_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> s
 class _Shown:
     """What of series is shown and read; pieces of windows are `p`, series are `s`."""
 
-    kind: str
+    kinds: str
+    """Conditions on the kind of series."""
     columns: str
     read: str
     """Conditions on series by themselves."""
@@ -95,13 +97,20 @@ def _shown(head: Head, by: Sequence[str], filtered: Iterable[str]) -> _Shown:
     of_accounts = "".join(f" and {condition}" for condition in met)
     labelled = "feature" in by and "feature" in asked.filtered
     return _Shown(
-        kind=head.facts.kind,
+        kinds=_kinds(head.facts.kind, asked),
         columns=f"s.tenant, p.win, {_dims(accounts, labelled=labelled)} as dims, s.dims as d, s.account, {counted} as counted",
         read=read if asked.groups else read + of_accounts,
         groups=accounts.join("p"),
         of_groups=of_accounts if asked.groups else "",
         labels=" join labels l on l.tenant = s.tenant and l.feature = s.dims ->> 'feature'" if labelled else "",
     )
+
+
+def _kinds(kind: str, asked: Asked) -> str:
+    """Uses of all accounts are kept together, too: beside those series only the ones that name no account are read then."""
+    if kind == "usage" and not asked.of_accounts:
+        return f" and s.kind in ('usage', '{NAMED}') and s.account = ''"
+    return f" and s.kind = '{kind}'"
 
 
 def _conditions(facts: Facts, accounts: Accounts) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ import asyncpg
 import numpy as np
 
 from service.clock import MINUTE, QUARTER, to_datetime
+from service.domain.families.usage import NAMED
 from service.domain.histogram import bin_of, pack
 from service.domain.localtime import day_of
 from service.store.engine import Connection
@@ -60,9 +61,16 @@ async def store(
     distribution: bool = True,
     minutes: bool = True,
 ) -> None:
-    """Write the observations to the fact tables at every grain, or without the minutes that are no longer kept."""
+    """Write the observations to the fact tables at every grain, or without the minutes that are no longer kept.
+
+    Uses that name an account are written of all accounts together, too.
+    """
+    observed = list(seen)
+    if kind == "usage":
+        named = [replace(one, account="") for one in observed if one.account]
+        await store(connection, tenant, NAMED, zone, named, distribution=distribution, minutes=minutes)
     groups: dict[tuple[str, str, str, int], list[Observation]] = defaultdict(list)
-    for one in seen:
+    for one in observed:
         dims = json.dumps(dict(sorted(one.dims.items())))
         for table, bucket in (
             ("fact_minute", one.at_us // MINUTE * MINUTE),

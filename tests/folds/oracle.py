@@ -112,6 +112,7 @@ class Folding:
         value: int | None = None,
         total: int = 0,
         newest: bool = False,
+        account: str | None = None,
     ) -> None:
         text = json.dumps({k: v for k, v in sorted(dims.items()) if v}, ensure_ascii=False, separators=(",", ":"))
         day = local_day(time_us, self.config(row, time_us).timezone)
@@ -123,10 +124,10 @@ class Folding:
             buckets.append(("quarter", quarter))
         moment = (time_us, row.source, row.id) if newest else None
         for grain, bucket in buckets:
-            key = (row.tenant, kind, row.account, text, grain, bucket)
+            key = (row.tenant, kind, row.account if account is None else account, text, grain, bucket)
             fact = self.made.facts.setdefault(key, Fact())
             fact.add(count, total if value is None else value * count, value, moment)
-        if kind != "slo":
+        if kind not in {"slo", "usage_named"}:
             self.slos(row, kind, dims, count, time_us=time_us, value=value)
 
     def slos(self, row: Row, kind: str, dims: Mapping[str, str], count: int, *, time_us: int, value: int | None) -> None:
@@ -152,7 +153,10 @@ class Folding:
         config = self.config(row, time_us)
         dims = {"feature": row.feature, "ok": "" if row.ok else "false"}
         dims |= {f"property.{key}": value for key, value in row.properties.items() if key in config.properties}
-        self.fact(row, "usage", dims, 1, time_us=time_us, total=row.quantity_whole * NANO + row.quantity_nano)
+        quantity = row.quantity_whole * NANO + row.quantity_nano
+        self.fact(row, "usage", dims, 1, time_us=time_us, total=quantity)
+        if row.account:
+            self.fact(row, "usage_named", dims, 1, time_us=time_us, total=quantity, account="")
         day = local_day(time_us, config.timezone)
         self.made.activity.add((row.tenant, row.account, row.user, row.feature, day))
         if row.feature not in config.ignore_features:
@@ -170,7 +174,7 @@ class Folding:
             counted |= {""}
         for feature in counted:
             key = (row.tenant, row.account, row.user, feature, monday)
-            self.made.frequency[key] = self.made.frequency.get(key, 0) + row.quantity_whole * NANO + row.quantity_nano
+            self.made.frequency[key] = self.made.frequency.get(key, 0) + quantity
 
     def session(self, row: UsageRow, time_us: int) -> None:
         """Where it begins and ends, by the minute; passing midnight it begins anew; a day is the longest."""

@@ -10,11 +10,13 @@ from service.aggregate.folds.facts import fold_facts
 from service.aggregate.folds.firsts import first_uses
 from service.aggregate.folds.fold import Fold
 from service.aggregate.folds.frequency import weekly_uses
+from service.aggregate.folds.merge import added_facts
 from service.aggregate.folds.pairs import declared_pairs_text
 from service.aggregate.folds.sessions import open_sessions
 from service.aggregate.folds.slo import judged_facts
 from service.aggregate.folds.versions import Versions, versions
 from service.aggregate.grouping import codes, first_rows
+from service.domain.families.usage import NAMED
 
 SESSION = "session"
 NANO = 1_000_000_000
@@ -34,7 +36,7 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
     judged = _uses(uses, valid, context)
     return replace(
         judged,
-        facts=pl.concat([judged.facts, _sessions(events.filter(is_session), context)]),
+        facts=pl.concat([judged.facts, _named(judged.facts), _sessions(events.filter(is_session), context)]),
         activity=_activity(uses, valid),
         users=events.filter(is_session & (pl.col("phase") == "end")).select(USERS.names()).unique(),
         milestones=first_uses(uses, valid),
@@ -55,6 +57,14 @@ def _uses(uses: pl.DataFrame, valid: Versions, context: FoldContext) -> Deltas:
         *codes(uses, "account", "feature"),
     ).with_columns(_properties(uses, valid))
     return judged_facts("usage", uses, observed, DIMS, context, texts={"ok": OK})
+
+
+def _named(facts: pl.DataFrame) -> pl.DataFrame:
+    """Uses that name an account, of all accounts together: a whole is read from few series, however many accounts there are."""
+    named = facts.filter((pl.col("kind") == "usage") & (pl.col("account") != ""))
+    if named.is_empty():
+        return named
+    return added_facts(named.with_columns(kind=pl.lit(NAMED), account=pl.lit("")))
 
 
 def _quantity(uses: pl.DataFrame) -> pl.Expr:

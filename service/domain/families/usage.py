@@ -1,6 +1,6 @@
 """io.tidegauge.usage.v1: a user did something."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Raw
@@ -16,6 +16,8 @@ from service.errors import EventRefused
 
 SESSION = "session"
 """The feature that is a session itself."""
+NAMED: Final = "usage_named"
+"""The kind of facts of the uses that name an account, of all accounts together; by account they are of the kind `usage`."""
 MAX_UNSPLIT = 9_000_000_000
 """Up to here a quantity's 10⁻⁹ units fit 64 bits."""
 
