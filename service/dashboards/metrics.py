@@ -1,6 +1,6 @@
 """Panels of the processes' own metrics, described by what a metric says of itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from grafana_foundation_sdk.models.dashboard import Panel, Threshold
 
@@ -8,16 +8,17 @@ from service.dashboards.panels import SIXTH, THIRD, Said, figure, lines
 from service.dashboards.sources import promql
 from service.dashboards.thresholds import steps_of
 from service.dashboards.units import COUNT, SECONDS
+from service.telemetry import Telemetry
 
 CHOSEN = '{instance=~"$instance"}'
 _EVENTS_A_SECOND = "suffix: events/s"
 
 
 class Graphs:
-    """Makes the panels, with what `said` has of each metric."""
+    """Makes the panels, with what the process says of each metric."""
 
-    def __init__(self, said: Mapping[str, str]) -> None:
-        self._said = said
+    def __init__(self) -> None:
+        self._said = {family.name: family.documentation for family in Telemetry("dashboards").registry.collect()}
 
     def line(self, metric: str, title: str, unit: str, *expressions: tuple[str, str], stacked: bool = False) -> Panel:
         """Expressions over time."""

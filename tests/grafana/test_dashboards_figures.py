@@ -2,14 +2,17 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+import yaml
 
 from service.dashboards import views
 from tests.grafana.dashboards import Chosen, dashboards, panels, variables
 from tests.grafana.stored import store_tenants
+from tests.rules.promtool import ran
 
 UIDS = sorted(dashboards())
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -75,6 +78,26 @@ def test_meters_of_different_units_are_lines_of_their_own() -> None:
     assert asked
     for expression in asked:
         assert re.match(r"max by \(meter, unit, currency\) \(", expression), expression
+
+
+def test_tickets_near_a_limit_are_0_while_an_evaluator_works_and_not_known_while_none_does(tmp_path: Path) -> None:
+    [panel] = [each for each in panels(dashboards()["tidegauge-support"]) if each["title"] == "Open tickets near a limit"]
+    shown = Chosen(NOW, NOW, {"tenant": "acme"}).expression(panel["targets"][0]["expr"])
+    works, stands_by = (f'job="tidegauge",instance="{name}",process="{name}"' for name in ("evaluate-1", "evaluate-2"))
+    near = "tidegauge_tickets_near_limit"
+    # From minute 10 on the other one works, and has counted none yet; what the first one counted is still shown. Then none does.
+    series = {
+        f"tidegauge_evaluator_active{{{works}}}": "1x9 0x20",
+        f"tidegauge_evaluator_active{{{stands_by}}}": "0x9 1x9 0x10",
+        f'{near}{{tenant="acme",{works}}}': "3x29",
+        f'{near}{{tenant="other",{works}}}': "7x29",
+    }
+    expected = {5: [{"labels": '{tenant="acme"}', "value": 3}], 15: [{"labels": "{}", "value": 0}], 25: []}
+    asked = [{"expr": shown, "eval_time": f"{minute}m", "exp_samples": samples} for minute, samples in expected.items()]
+    case = {"interval": "1m", "input_series": [{"series": name, "values": each} for name, each in series.items()]}
+    file = tmp_path / "cases.yml"
+    file.write_text(yaml.safe_dump({"tests": [case | {"promql_expr_test": asked}]}))
+    ran("test", "rules", str(file))
 
 
 async def test_splits_by_different_dimensions_are_told_apart(connection: asyncpg.Connection) -> None:

@@ -8,13 +8,11 @@ from service.dashboards.metrics import CHOSEN, Graphs
 from service.dashboards.page import Page, Row
 from service.dashboards.thresholds import GREEN, RED, YELLOW, none_allowed
 from service.dashboards.units import COUNT, SECONDS
-from service.telemetry import Telemetry
 
 
 def page(catalog: Catalog) -> Page:  # noqa: ARG001  # a page like the others
     """The dashboard for whoever runs tidegauge."""
-    said = {family.name: family.documentation for family in Telemetry("dashboards").registry.collect()}
-    graph = Graphs(said)
+    graph = Graphs()
     return Page(
         uid=links.ITSELF,
         title="tidegauge itself",

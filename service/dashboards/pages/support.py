@@ -4,6 +4,7 @@ from grafana_foundation_sdk.models.dashboard import Panel, Threshold
 
 from service.catalog import Catalog
 from service.dashboards import kpis, links, views
+from service.dashboards.metrics import Graphs
 from service.dashboards.page import Page, Row
 from service.dashboards.panels import FULL, Said
 from service.dashboards.sources import sql
@@ -49,6 +50,9 @@ def page(catalog: Catalog) -> Page:
                     kpis.split(of["support_credits"], WINDOWS, "account"),
                     kpis.history_by(of["tickets"], ("category",)),
                     *kpis.closed(catalog, "support_sla", "ticket_escalation"),
+                    _near(),
+                    kpis.live(of["open_tickets"], by="priority", window="1h"),
+                    kpis.live(of["open_tickets"], "oldest", window="1h"),
                 ],
             ),
             Row(
@@ -66,6 +70,16 @@ def page(catalog: Catalog) -> Page:
             ),
             kpis.chapter(catalog, "Every KPI of support and satisfaction, by closed windows", {"Support", "Satisfaction"}),
         ],
+    )
+
+
+def _near() -> Panel:
+    works = "on (job, instance, process) tidegauge_evaluator_active == 1"
+    near = f'max by (tenant) (tidegauge_tickets_near_limit{{tenant="$tenant"}} and {works})'
+    # Tenants that have none are not shown: that an evaluator works makes it 0, and where none does nobody knows.
+    none = "0 * max(tidegauge_evaluator_active == 1)"
+    return Graphs().line(
+        "tidegauge_tickets_near_limit", "Open tickets near a limit", COUNT, (f"{near} or on () {none}", "near a limit")
     )
 
 
