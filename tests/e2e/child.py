@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import httpx
 
-START_TIMEOUT_S = 180.0
+START_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 60.0
 POLL_S = 0.1
 _PR_SET_PDEATHSIG = 1

@@ -12,6 +12,7 @@ import httpx
 from tests.e2e.child import Child, answers
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+TIMEOUT_S = 120.0
 CONFIGURATION = DEPLOY / "prometheus" / "prometheus.yml"
 NOBODY = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 """A configuration of Alertmanager that shows alerts and tells nobody."""
@@ -53,12 +54,12 @@ class Prometheus:
 
     def reload(self) -> None:
         """Read configuration and rules again; fails with what Prometheus says of them."""
-        answer = httpx.post(f"{self.address}/-/reload", timeout=30.0, trust_env=False)
+        answer = httpx.post(f"{self.address}/-/reload", timeout=TIMEOUT_S, trust_env=False)
         assert answer.is_success, answer.text
 
     def get(self, path: str, **parameters: str) -> Any:
         """`data` of an answer of the HTTP API, by its path below /api/v1 (prometheus.io, "HTTP API")."""
-        answer = httpx.get(f"{self.address}/api/v1/{path}", params=parameters, timeout=30.0, trust_env=False)
+        answer = httpx.get(f"{self.address}/api/v1/{path}", params=parameters, timeout=TIMEOUT_S, trust_env=False)
         answer.raise_for_status()
         return answer.json()["data"]
 

@@ -1,7 +1,8 @@
-"""From an event over HTTP to the page at the other end, and back: service, Prometheus and Alertmanager as they are deployed."""
+"""From an event over HTTP to the page at the other end, and back, through the whole of `make stack`."""
 
 import json
 import re
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,12 +17,11 @@ import httpx
 import pytest
 
 from service.demo.client import Client
-from service.supervisor import free_port
 from tests.e2e import tenants
-from tests.e2e.harness import Installation
 from tests.e2e.monitoring import Alertmanager, Prometheus
+from tests.e2e.stack import Stack, free_ports
 
-WAIT_S = 180.0
+WAIT_S = 300.0
 ROUTES = Path(__file__).parents[2] / "deploy" / "alertmanager" / "alertmanager.yml"
 SLO = 'tenant="acme",slo="benevity-on-time"'
 DECLARED = """
@@ -101,46 +101,24 @@ def webhook() -> Iterator[Told]:
 
 
 @pytest.fixture(scope="module")
-def scene(make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    directory, token = tmp_path_factory.mktemp("paging"), uuid4().hex
-    ports = {name: free_port() for name in ("prometheus", "alertmanager", "aggregate", "evaluate")}
-    url = make_database()
-    with webhook() as told, Installation(url, directory, metrics_token=token) as made:
-        targets = {
-            "api": {"api-1": f"127.0.0.1:{made.port}"},
-            "roles": {role: f"127.0.0.1:{ports[role]}" for role in ("aggregate", "evaluate")},
-            "prometheus": {},
-            "alertmanager": {"alertmanager": f"127.0.0.1:{ports['alertmanager']}"},
-        }
-        prometheus = Prometheus(directory / "prometheus", port=ports["prometheus"], targets=targets, token=token, interval_s=1)
-        alertmanager = Alertmanager(directory / "alertmanager", port=ports["alertmanager"], configuration=sooner(told.address))
-        children = (prometheus.child, alertmanager.child)
-        client: Client | None = None
-        try:
-            for role in ("aggregate", "evaluate"):
-                made.start(role, ops_port=str(ports[role]))
-            made.start("api")
-            made.wait_until_ready()
-            client, key = tenants.client(url, made.address, "acme", "ingest", "admin")
-            declare(made.address, key)
-            # The rules are there before Prometheus is, as they are wherever they are rolled out with it.
-            made.run("rules", "--output", str(prometheus.rules))
-            for child in children:
-                child.start()
-            for child in children:
-                child.wait_until_ready()
-            yield Scene(client, prometheus, alertmanager, told)
-        finally:
-            for child in children:
-                child.stop()
-            if client is not None:
-                client.close()
+def scene() -> Iterator[Scene]:
+    """`make stack`, with the deployed routes of Alertmanager and the rules of what acme declares."""
+    with webhook() as told, tempfile.TemporaryDirectory(prefix="tidegauge-paging-", ignore_cleanup_errors=True) as made:
+        directory = Path(made)
+        directory.chmod(0o755)  # as root Postgres runs as another user, who must get there
+        with Stack(directory, ports=free_ports(), interval_s=1, alertmanager_yml=sooner(told.address), fsync=False) as stack:
+            address, key = stack.address("api-1"), tenants.made(stack.postgres.url, "acme", "read", "ingest", "admin")
+            declare(address, key)
+            with Client(address, write_key=key, read_key=key, give_up_s=WAIT_S) as client:
+                stack.installation.run("rules", "--output", str(stack.prometheus.rules))
+                stack.prometheus.reload()
+                yield Scene(client, stack.prometheus, stack.alertmanager, told)
 
 
 def declare(address: str, key: str) -> None:
     """Store what acme declares."""
     headers = {"authorization": f"Bearer {key}", "content-type": "application/toml"}
-    httpx.put(f"{address}/v1/config", content=DECLARED, headers=headers, timeout=60.0, trust_env=False).raise_for_status()
+    httpx.put(f"{address}/v1/config", content=DECLARED, headers=headers, timeout=WAIT_S, trust_env=False).raise_for_status()
 
 
 def sooner(address: str) -> str:
@@ -190,7 +168,7 @@ def test_deliveries_that_break_their_sla_page_somebody_and_the_page_ends_when_th
 def states(scene: Scene) -> dict[str, set[str]]:
     """How Alertmanager holds acme's alerts, by their names."""
     answer = httpx.get(
-        f"{scene.alertmanager.address}/api/v2/alerts", params={"filter": 'tenant="acme"'}, timeout=30.0, trust_env=False
+        f"{scene.alertmanager.address}/api/v2/alerts", params={"filter": 'tenant="acme"'}, timeout=WAIT_S, trust_env=False
     )
     answer.raise_for_status()
     found: dict[str, set[str]] = {}
