@@ -1,6 +1,6 @@
 """Counters of SLOs: which there are, and what time adds to those that are about time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -15,7 +15,7 @@ from service.domain.slo import Tally
 from service.errors import LeaseLost, TidegaugeError
 from service.evaluate.ground import Ground, Grounds
 from service.store import live, slo_counters
-from service.store.dirty import touched_tenants
+from service.store.dirty import every_tenant
 from service.store.engine import PASSING, Connection
 from service.store.leases import Lease
 from service.store.slo_counters import Fed
@@ -57,19 +57,21 @@ class SloCounting:
     async def _once(self, pool: asyncpg.Pool, owner: UUID, lease: Lease, *, watermark_us: int) -> None:
         now_us = self.clock.now_us()
         async with pool.acquire() as connection:
-            tenants = await touched_tenants(connection)
+            tenants = await every_tenant(connection)
             ground = await self.grounds.now(connection, tenants, at_us=now_us)
             configs = {each.tenant: ground.configs[each.tenant].at(now_us) for each in tenants}
             new = {tenant: config for tenant, config in configs.items() if self._declared.get(tenant) is not config}
             if new:
                 async with connection.transaction():
                     await live.fence(connection, owner, lease)
-                    await slo_counters.declare(connection, list(new), list(_slos(new)))
+                    await slo_counters.declare(connection, {each: ground.configs[each] for each in new}, now_us=now_us)
                 self._declared |= new
             until_us = (min(watermark_us, now_us) - SETTLE_US) // MINUTE * MINUTE
             if not new and until_us <= self._counted_until_us:
                 return
-            stretches = await self._stretches(connection, configs, ground, until_us)
+            # Of a tenant without events nothing is known that could be counted.
+            fed = {each.tenant: configs[each.tenant] for each in tenants if each.flush}
+            stretches = await self._stretches(connection, fed, ground, until_us)
             if stretches:
                 async with connection.transaction():
                     await live.fence(connection, owner, lease)
@@ -98,10 +100,6 @@ class SloCounting:
             for (tenant, name), from_us in begins.items()
             for counted in (found.get(((tenant, from_us), name), Tally(0, 0)),)
         ]
-
-
-def _slos(configs: Mapping[int, TenantConfig]) -> Iterable[tuple[int, str, float]]:
-    return ((tenant, each.name, each.objective) for tenant, config in configs.items() for each in config.slos)
 
 
 async def _tallies(connection: Connection, windows: Sequence[Window], ground: Ground) -> dict[tuple[object, str], Tally]:

@@ -110,13 +110,16 @@ def exposition(
 def _slos(counters: Sequence[Counter]) -> list[Samples]:
     events = Samples("tidegauge_slo_events_total", "Live events, seconds or minutes that an SLO counts; grows only", "counter")
     good = Samples("tidegauge_slo_good_events_total", "Those of them that were good; grows only", "counter")
-    objective = Samples("tidegauge_slo_objective_ratio", "The share that is to be good, as it is declared now")
+    created = Samples("tidegauge_slo_events_created", "Since when both have counted, from 0, as Unix time in seconds")
+    objective = Samples("tidegauge_slo_objective_ratio", "The share that is to be good, as it is declared")
     for each in counters:
         labels = labels_text({"tenant": each.tenant, "slo": each.slo})
         events.add(labels, each.total)
         good.add(labels, each.good)
         objective.add(labels, each.objective)
-    return [events, good, objective]
+        if each.created_s is not None:
+            created.add(labels, each.created_s)
+    return [events, good, created, objective]
 
 
 def _family(catalog: Catalog, kpi_id: str, statistic: str, named: dict[str, Samples]) -> tuple[Samples, float] | None:

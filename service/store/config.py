@@ -18,6 +18,7 @@ from service.domain.config.versions import FOR_EVER_US, StoredVersion, TenantCon
 from service.domain.foldconfig import TenantFoldConfig
 from service.domain.topics import ANY_TOPIC
 from service.errors import NotFound, VersionMoved
+from service.store import slo_counters
 from service.store.config_checks import Rules, check_outside, warnings
 from service.store.engine import Connection
 from service.store.flush import TURN
@@ -100,7 +101,8 @@ async def change_config(
 ) -> Applied:
     """Check a text whole, and store it as the tenant's next version, unless that is only tried or nothing differs.
 
-    The newest version goes up in the same transaction. With `replaces`, only if that is the newest version (0: none).
+    The newest version goes up in the same transaction, and its SLOs have their counters from then on. With `replaces`, only if
+    that is the newest version (0: none).
     Raises InvalidConfiguration with every mistake, NotFound, VersionMoved.
     """
     async with connection.transaction():
@@ -125,6 +127,7 @@ async def change_config(
             source = text if form == "toml" else toml_of(config.model_dump(by_alias=True, exclude_unset=True, exclude_none=True))
             await connection.execute(INSERT_VERSION, row["id"], applied.version, valid_from, source, config.to_json())
             await connection.execute(RAISE_VERSION, row["id"], applied.version, config.timezone)
+            await slo_counters.declare(connection, await load_configs(connection, [row["id"]]), now_us=rules.now_us)
     return applied
 
 

@@ -1,9 +1,10 @@
 """Counters of SLOs: what flushes and the evaluator feed, and /metrics/kpis shows."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from service.domain.config.versions import TenantConfigs
 from service.store.engine import Connection
 
 # What a flush brings: live events, in the order of the key, in which the evaluator takes the rows too.
@@ -13,7 +14,17 @@ select tenant, slo, good, total from flush_slo order by tenant, slo
 on conflict (tenant, slo) do update set good = c.good + excluded.good, total = c.total + excluded.total
 """
 
-# The SLOs of these tenants as they are declared now; those that are not any more keep their counts, should they come back.
+# Tenants that have declared nothing since these versions, held: whatever they declare next waits, and is not overwritten.
+_UNCHANGED = """
+select t.id
+from unnest($1::int[], $2::int[]) as known(tenant, version)
+join tenant t on t.id = known.tenant and t.config_version = known.version
+order by t.id
+for share of t
+"""
+
+# The SLOs of these tenants as they are declared; those that are not any more keep their counts, should they come back: then time
+# is counted from there on, and not what has passed meanwhile.
 _DECLARE = """
 with declared as (
     select * from unnest($2::int[], $3::text[], $4::double precision[]) as d(tenant, slo, objective)
@@ -24,7 +35,8 @@ with declared as (
 )
 insert into slo_counter as c (tenant, slo, objective)
 select tenant, slo, objective from declared order by tenant, slo
-on conflict (tenant, slo) do update set objective = excluded.objective
+on conflict (tenant, slo) do update set objective = excluded.objective,
+    fed_until_us = case when c.objective is not null then c.fed_until_us end
 where c.objective is distinct from excluded.objective
 """
 
@@ -49,7 +61,7 @@ where c.tenant = f.tenant and c.slo = f.slo and c.fed_until_us is not distinct f
 
 # What /metrics/kpis shows: counters of SLOs that are declared, at most so many a tenant.
 _READ = """
-select t.name as tenant, c.slo, c.good, c.total, c.objective
+select t.name as tenant, c.slo, c.good, c.total, c.objective, extract(epoch from c.created_at)::double precision as created_s
 from (
     select *, row_number() over (partition by tenant order by slo collate "C") as place
     from slo_counter where objective is not null and ($1::int is null or tenant = $1)
@@ -75,20 +87,27 @@ class Fed:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """The counter of an SLO, and its objective as it is declared now."""
+    """The counter of an SLO, and its objective as it is declared."""
 
     tenant: str
     slo: str
     good: int
     total: int
     objective: float
+    created_s: float | None
+    """Since when it has counted, from 0, as Unix time; None: since before that was kept."""
 
 
-async def declare(connection: Connection, tenants: Collection[int], slos: Collection[tuple[int, str, float]]) -> None:
-    """Make these the SLOs (tenant, name, objective) of these tenants: each has a counter, from 0 on where it is new."""
-    declared = sorted(slos)
+async def declare(connection: Connection, configs: Mapping[int, TenantConfigs], *, now_us: int) -> None:
+    """Give each SLO of these tenants that counts now or is planned its counter, from 0 on where it is new; in a transaction.
+
+    A tenant that has declared something since its configurations were read is left to whoever has read that.
+    """
+    versions = [each.version for each in configs.values()]
+    unchanged = [row["id"] for row in await connection.fetch(_UNCHANGED, list(configs), versions)]
+    declared = sorted((tenant, slo.name, slo.objective) for tenant in unchanged for slo in configs[tenant].slos_from(now_us))
     await connection.execute(
-        _DECLARE, list(tenants), [each[0] for each in declared], [each[1] for each in declared], [each[2] for each in declared]
+        _DECLARE, unchanged, [each[0] for each in declared], [each[1] for each in declared], [each[2] for each in declared]
     )
 
 

@@ -7,7 +7,9 @@ from zoneinfo import available_timezones
 
 import asyncpg
 
+from service.domain.config.versions import configs_of
 from service.errors import AlreadyExists, InvalidArgument, NotFound
+from service.store import slo_counters
 from service.store.engine import Connection
 
 MAX_NAME = 63
@@ -44,7 +46,7 @@ class Tenant:
 
 
 async def create_tenant(connection: Connection, name: str, timezone: str) -> Tenant:
-    """Make a tenant of `name` (up to 63 lower-case letters, digits and `-`) in an IANA time zone.
+    """Make a tenant of `name` (up to 63 lower-case letters, digits and `-`) in an IANA time zone, with the counters of its SLOs.
 
     Raises InvalidArgument for a name or zone that cannot be, AlreadyExists for a name that is taken.
     """
@@ -53,9 +55,12 @@ async def create_tenant(connection: Connection, name: str, timezone: str) -> Ten
             f"tenant {name!r}: a name has up to {MAX_NAME} lower-case letters, digits and hyphens: choose such a one"
         )
     await _check_timezone(connection, timezone)
-    row = await connection.fetchrow(CREATE_TENANT, name, timezone)
-    if row is None:
-        raise AlreadyExists(f"tenant {name!r} is there already: choose another name, or use it as it is")
+    async with connection.transaction():
+        row = await connection.fetchrow(CREATE_TENANT, name, timezone)
+        if row is None:
+            raise AlreadyExists(f"tenant {name!r} is there already: choose another name, or use it as it is")
+        # The defaults are the only version, so any instant is theirs.
+        await slo_counters.declare(connection, {row["id"]: configs_of(timezone, row["config_version"], ())}, now_us=0)
     return Tenant(**row)
 
 

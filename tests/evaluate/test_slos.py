@@ -1,18 +1,18 @@
 """The evaluator declares SLOs' counters, and feeds those that are about time: once, whoever evaluates."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 import pytest
 
-from service.clock import HOUR, MINUTE, SECOND
+from service.clock import HOUR, MINUTE, SECOND, to_datetime
 from service.domain.config import TenantConfig
 from service.errors import LeaseLost
 from service.evaluate.ground import Grounds
 from service.evaluate.slos import SloCounting
-from service.store import leases
+from service.store import leases, slo_counters
+from service.store.config import load_configs
 from service.telemetry import Telemetry
 from tests.catalog.health import Probe, store_probes
 from tests.evaluate.stage import Stage, staged
@@ -27,19 +27,20 @@ def counting(stage: Stage) -> SloCounting:
     return SloCounting(stage.clock, Grounds(), Telemetry("test"), LIVE_US)
 
 
-async def declare(stage: Stage, *slos: Mapping[str, Any]) -> None:
-    """A version of what the tenant declares, from now on."""
+async def declare(stage: Stage, *slos: Mapping[str, Any], in_us: int = 0, touched: bool = True) -> None:
+    """A version of what the tenant declares, from now on or from a time to come, that no evaluator has seen; and an event."""
     config = TenantConfig.model_validate({"slo": list(slos)}).to_json()
-    now = datetime.fromtimestamp(stage.clock.now_us() / SECOND, UTC)
+    begins = to_datetime(stage.clock.now_us() + in_us)
     async with stage.pool.acquire() as connection:
         version = await connection.fetchval(
             "update tenant set config_version = config_version + 1 where id = $1 returning config_version", stage.tenant
         )
         await connection.execute(
             "insert into config_version (tenant, version, valid_from, source, parsed) values ($1, $2, $3, '', $4)",
-            stage.tenant, version, None if version == 1 else now, config,
+            stage.tenant, version, None if version == 1 else begins, config,
         )  # fmt: skip
-        await stage.touch(connection, [stage.clock.now_us()])
+        if touched:
+            await stage.touch(connection, [stage.clock.now_us()])
 
 
 async def probes(stage: Stage, spans: Sequence[tuple[int, int, bool]]) -> None:
@@ -154,3 +155,45 @@ async def test_counters_that_cannot_be_fed_are_told_of_and_catch_up_when_they_ca
         await once(stage, made)
         assert await counters(stage) == {"up": (300, 300, 0.99)}
         assert made.telemetry.registry.get_sample_value("tidegauge_evaluation_failures_total", failures) == 1
+
+
+async def test_what_a_tenant_without_events_declares_or_plans_has_its_counters_too(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        made = counting(stage)
+        await declare(stage, UP, touched=False)
+        await once(stage, made)
+        assert await counters(stage) == {"up": (0, 0, 0.99)}
+        await declare(stage, ON_TIME, touched=False, in_us=HOUR)
+        await once(stage, made)
+        assert await counters(stage) == {"up": (0, 0, 0.99), "on-time": (0, 0, 0.95)}
+        stage.clock.us += 2 * HOUR
+        await once(stage, made)
+        assert await counters(stage) == {"up": (0, 0, None), "on-time": (0, 0, 0.95)}
+
+
+async def test_time_in_which_an_slo_was_not_declared_is_not_counted_when_it_comes_back(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        made = counting(stage)
+        await declare(stage, UP)
+        await once(stage, made)
+        await declare(stage, ON_TIME)
+        await once(stage, made)
+        stage.clock.us += 10 * MINUTE
+        await probes(stage, [(900, -900, False)])
+        await declare(stage, UP)
+        await once(stage, made)
+        assert await counters(stage) == {"up": (0, 0, 0.99), "on-time": (0, 0, None)}
+        stage.clock.us += 2 * MINUTE
+        await once(stage, made)
+        assert await counters(stage) == {"up": (0, 120, 0.99), "on-time": (0, 0, None)}
+
+
+async def test_an_evaluator_that_has_read_an_older_version_takes_no_counter_of_a_newer_one_away(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        await declare(stage, UP)
+        async with stage.pool.acquire() as connection:
+            read = await load_configs(connection, [stage.tenant])
+            await declare(stage, ON_TIME)
+            await once(stage, counting(stage))
+            await slo_counters.declare(connection, read, now_us=stage.clock.now_us())
+        assert await counters(stage) == {"on-time": (0, 0, 0.95)}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from service.domain.config.alerts import MAX_SLOS, Slo
 from service.domain.config.tenant import TenantConfig
 from service.domain.foldconfig import TenantFoldConfig
 
@@ -45,6 +46,13 @@ class TenantConfigs:
     def newest(self) -> TenantConfig:
         """The version that begins last, whether it has begun or not."""
         return self.versions[-1]
+
+    def slos_from(self, time_us: int) -> tuple[Slo, ...]:
+        """The SLOs of an instant, then those that are planned for later; no more than a version may have."""
+        found: dict[str, Slo] = {}
+        for version in self.versions[self.place_at(time_us) :]:
+            found = {slo.name: slo for slo in version.slos} | found
+        return tuple(found.values())[:MAX_SLOS]
 
     def to_fold(self) -> TenantFoldConfig:
         """The parts that folds need, by the same beginnings."""
