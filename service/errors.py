@@ -18,6 +18,7 @@ TidegaugeError
     ├── InvalidQuery        a query's parameter is wrong (names it, its limit, the way out)
     ├── NotFound            no such tenant, key, KPI, scorecard …
     ├── NotLive             a figure that no series on /metrics/kpis shows (says what there is instead)
+    ├── SchemaMismatch      the database's schema is older than this release needs, or of a newer one
     ├── LogMismatch         kind, generation or partition count differ from the installation's
     ├── OffsetOutOfRange    an offset before the log's start or past its end
     ├── RecordUnreadable    a record that this version cannot decode
@@ -140,6 +141,10 @@ class NotFound(Permanent):
 
 class NotLive(Permanent):
     """No live series shows what a selector means; the message says what there is instead."""
+
+
+class SchemaMismatch(Permanent):
+    """The database has not the schema that this release works on; the message says which and the way out."""
 
 
 class LogMismatch(Permanent):

@@ -1,6 +1,6 @@
 """Bringing a database to this version's schema."""
 
-from pathlib import Path
+import asyncio
 
 import asyncpg
 from alembic import command
@@ -9,24 +9,22 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from service.clock import Clock, SystemClock
+from service.errors import StoreUnavailable
 from service.settings import Settings, load
 from service.store.engine import SERVER_SETTINGS, sqlalchemy_url
 from service.store.partitions import ensure_partitions
+from service.store.schema import at_work, newest, refuse_newer, revision, scripts
 
 MIGRATION_LOCK = 7_419_001
-
-
-def _scripts() -> Path:
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "_migrations"
-    # First what a wheel brought: beside an installed package may lie anybody's `migrations`.
-    return installed if installed.is_dir() else package.parent / "migrations"
+STOP_WAIT_S = 60.0
+"""How long a migration waits for aggregators and the evaluator to end."""
+POLL_S = 0.2
 
 
 def config() -> Config:
     """Alembic's configuration, without an ini file."""
     made = Config()
-    made.set_main_option("script_location", str(_scripts()))
+    made.set_main_option("script_location", str(scripts()))
     return made
 
 
@@ -41,6 +39,9 @@ async def migrate(url: str, settings: Settings | None = None, *, clock: Clock | 
 
     Then makes the partitions of the time-keyed tables for the whole span that is kept, by the retention
     of `settings` (those of the environment where none are given).
+
+    Raises SchemaMismatch where the database is of a newer release, and StoreUnavailable where there is something to migrate and
+    aggregators or the evaluator go on working: those of the release before may write to where nothing is read any more.
     """
     engine = create_async_engine(sqlalchemy_url(url))
     try:
@@ -48,6 +49,7 @@ async def migrate(url: str, settings: Settings | None = None, *, clock: Clock | 
             # In no transaction while it waits: Postgres ends those that idle in one, and a migration may take longer.
             await guard.execution_options(isolation_level="AUTOCOMMIT")
             await guard.execute(text("select pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+            await _until_nobody_writes(url)
             async with engine.connect() as connection:
                 await connection.run_sync(_upgrade)
                 await connection.commit()
@@ -59,3 +61,28 @@ async def migrate(url: str, settings: Settings | None = None, *, clock: Clock | 
         await ensure_partitions(maker, now_us=(clock or SystemClock()).now_us(), settings=settings or load())
     finally:
         await maker.close()
+
+
+async def _until_nobody_writes(url: str) -> None:
+    """Wait for those to end that write under a lease, if there is something to migrate; raises as `migrate` does."""
+    connection = await asyncpg.connect(url, server_settings=SERVER_SETTINGS)
+    try:
+        found = await revision(connection)
+        if found is None or found == newest():
+            return
+        refuse_newer(found)
+        working: list[str] = []
+        try:
+            async with asyncio.timeout(STOP_WAIT_S):
+                while True:
+                    working = await at_work(connection)
+                    if not working:
+                        return
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            raise StoreUnavailable(
+                f"schema {found} cannot be brought to {newest()} under those who write to it: {', '.join(working)}. "
+                "Stop them, and migrate again"
+            ) from None
+    finally:
+        await connection.close()

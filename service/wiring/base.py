@@ -28,10 +28,13 @@ from service.ingest.decode import Decoder
 from service.settings import Settings
 from service.store.engine import FAILURES, Prepared, create_pool, describe
 from service.store.installation import Installation, ensure_installation
+from service.store.schema import check_schema
 from service.telemetry import Telemetry
 
 LOG_PATIENCE_S = 60.0
 """How long a start waits for a log that does not answer."""
+WRITERS = frozenset({"aggregate", "evaluate"})
+"""Roles that write what migrations move."""
 LOG_CONNECTIONS = 4
 """Connections of the log's own, so that a slow query delays no append."""
 
@@ -65,6 +68,7 @@ async def base(
     async with contextlib.AsyncExitStack() as stack:
         pool = await stack.enter_async_context(_pool(url, connections, telemetry, "general", session, prepared))
         async with pool.acquire() as connection:
+            await check_schema(connection, writes=role in WRITERS)
             installation = await ensure_installation(connection, settings, log_kind=log_kind(settings))
         log_pool = await stack.enter_async_context(_pool(url, LOG_CONNECTIONS, telemetry, "log"))
         event_log = await _opened_log(settings, log_pool, installation, clock)
