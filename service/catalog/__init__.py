@@ -7,6 +7,7 @@ from service.catalog.loader import Catalog
 from service.catalog.own import catalog_of
 from service.catalog.question import Question
 from service.catalog.runner import run, run_splits
+from service.catalog.shared import Shared
 from service.catalog.value import Value
 from service.catalog.windows import Window, resolve_window, window_before
 
@@ -16,6 +17,7 @@ __all__ = [
     "Kept",
     "Kpi",
     "Question",
+    "Shared",
     "Value",
     "Window",
     "catalog_of",

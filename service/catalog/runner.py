@@ -16,6 +16,7 @@ from service.catalog.kpi import Formula, Kpi
 from service.catalog.question import MAX_ROWS, Question, check
 from service.catalog.scores import Scene
 from service.catalog.scoring import accounts_asked, score_values
+from service.catalog.shared import Shared
 from service.catalog.statement import Statement, statement
 from service.catalog.statistics import default_statistics, derived, empty, of_durations, of_histogram, plain, rate
 from service.catalog.value import EXPIRED, MIXED, NO_DATA, Figure, Row, Value
@@ -35,8 +36,9 @@ async def run(
     *,
     declared: Mapping[int, Declared] | None = None,
     kept: Kept | None = None,
+    shared: Shared | None = None,
 ) -> list[Value]:
-    """All values of a KPI for these windows, of any tenants, with one statement.
+    """All values of a KPI for these windows, of any tenants, with one statement; what others read alike is `shared`.
 
     Without a split every window has a value of every statistic, if need be 0 or none with its reason; with
     one there are the rows that something happened in, and the names that are declared.
@@ -50,7 +52,7 @@ async def run(
     if kpi.head.kind == "score":
         return await _scored(connection, kpi, windows, asked, known, kept or Kept())
     gone, there = _by_expiry(kpi, windows, kept or Kept())
-    records = await _records(connection, kpi, there, asked, known) if there else []
+    records = await _records(connection, kpi, there, asked, known, shared) if there else []
     return _answers(kpi, there, records, asked, known) + [
         _nothing(window, name, EXPIRED) for window in gone for name in _wanted(kpi, asked)
     ]
@@ -64,6 +66,7 @@ async def run_splits(
     *,
     declared: Mapping[int, Declared],
     kept: Kept,
+    shared: Shared | None = None,
 ) -> list[Value]:
     """The values of several splits of a KPI that differ in nothing else and have no filters.
 
@@ -78,7 +81,7 @@ async def run_splits(
         return await score_values(kpi, scene(connection, kpi.beside, windows, None, declared, kept), *questions)
     fine = finest(kpi, [each.by for each in questions])
     if fine is None:
-        found = [await run(connection, kpi, windows, each, declared=declared, kept=kept) for each in questions]
+        found = [await run(connection, kpi, windows, each, declared=declared, kept=kept, shared=shared) for each in questions]
         return [value for values in found for value in values]
     gone, there = _by_expiry(kpi, windows, kept)
     answers: list[Value] = []
@@ -92,12 +95,18 @@ async def run_splits(
 
 
 async def _records(
-    connection: Connection, kpi: Kpi, windows: Sequence[Window], asked: Question, known: Mapping[int, Declared]
+    connection: Connection,
+    kpi: Kpi,
+    windows: Sequence[Window],
+    asked: Question,
+    known: Mapping[int, Declared],
+    shared: Shared | None = None,
 ) -> list[asyncpg.Record]:
     """The rows of a KPI's statement."""
     by = (*asked.by, *(name for name in kpi.head.apart if name not in asked.by))
-    made = statement(kpi, by, frozenset(asked.filters))
-    bound = arguments(kpi, windows, asked, by, known, frozenset(made.parameters))
+    given = await shared.active(connection, kpi, windows, asked, known) if shared else None
+    made = statement(kpi, by, frozenset(asked.filters), frozenset() if given is None else frozenset({"active"}))
+    bound = arguments(kpi, windows, asked, by, known, frozenset(made.parameters)) | {"given": given}
     records = await _fetch(connection, kpi, made, bound)
     if asked.rows is None and len(records) > MAX_ROWS:
         raise InvalidQuery("by", f"gives more than {MAX_ROWS} rows: split by fewer dimensions, or filter them")

@@ -52,6 +52,10 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "days": ("wins", "holidays"),
     **relations.NEEDS,
 }
+GIVEN: dict[str, str] = {
+    "active": "select * from jsonb_to_recordset(:given) as g(tenant int, win int, dims jsonb, n numeric)",
+}
+"""Relations that may be handed over as rows, where another statement made them before."""
 TYPES: dict[str, str] = {
     **dict.fromkeys(("win_start", "win_end", "win_until"), "timestamptz[]"),
     **dict.fromkeys(("minute_lo", "minute_hi", "quarter_lo", "quarter_hi"), "timestamptz[]"),
@@ -65,6 +69,7 @@ TYPES: dict[str, str] = {
     "config_json": "jsonb[]",
     **dict.fromkeys(("label_feature", "label_name"), "text[]"),
     "filters": "jsonb",
+    "given": "jsonb",
     "after": "text",
     "row_limit": "bigint",
 }
@@ -100,16 +105,16 @@ class _Binder:
 
 
 @lru_cache(maxsize=REMEMBERED_STATEMENTS)
-def statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str]) -> Statement:
-    """The statement of a KPI that is split by these dimensions and filtered by those.
+def statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str], given: frozenset[str] = frozenset()) -> Statement:
+    """The statement of a KPI that is split by these dimensions and filtered by those; relations that are `given` are rows.
 
     The names of dimensions are parameters too: a text is made of how many there are, so few texts are prepared.
     """
     binder = _Binder(TYPES | _own_types(kpi.head))
-    used = _relations(kpi.sql, Asked.of(by, filtered))
+    used = _relations(kpi.sql, Asked.of(by, filtered), given)
     parts = [f"-- {kpi.id}: all tenants and windows asked for, at once"]
     bodies = [
-        (name, relations.BUILT[name](kpi.head, by, filtered) if name in relations.BUILT else body)
+        (name, GIVEN[name] if name in given else _made(kpi.head, name, by, filtered) or body)
         for name, body in RELATIONS.items()
         if name in used
     ]
@@ -120,6 +125,16 @@ def statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str]) -> Statem
     )
     text = binder.bind("\n".join(parts))
     return Statement(text, tuple(binder.names))
+
+
+def reads(kpi: Kpi, by: tuple[str, ...], relation: str) -> bool:
+    """Whether a KPI reads a relation, itself or through others, when it is split so and not filtered."""
+    return relation in _relations(kpi.sql, Asked.of(by, frozenset()), frozenset())
+
+
+def _made(head: Head, name: str, by: tuple[str, ...], filtered: frozenset[str]) -> str:
+    """A relation that is made for a question; "" for the others."""
+    return relations.BUILT[name](head, by, filtered) if name in relations.BUILT else ""
 
 
 def unknown_placeholders(head: Head, sql: str) -> list[str]:
@@ -135,10 +150,10 @@ def _own_types(head: Head) -> dict[str, str]:
     return only | {name: "text" if name in texts else "numeric" for name in head.parameters}
 
 
-def _relations(sql: str, asked: Asked) -> set[str]:
-    """The relations that a file names, and those that they are made of."""
+def _relations(sql: str, asked: Asked, given: frozenset[str]) -> set[str]:
+    """The relations that a file names, and those that they are made of, where they are not given."""
     words = {word for literal, part in split_literals(sql) if not literal for word in re.findall(r"[a-z_]+", part)}
     used = set(RELATIONS) & words | ({GROUPS} if asked.groups else set())
-    while more := {need for name in used for need in NEEDS.get(name, ())} - used:
+    while more := {need for name in used - given for need in NEEDS.get(name, ())} - used:
         used |= more
     return used

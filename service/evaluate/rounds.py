@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from service.catalog import Catalog, Kpi, Window, catalog_of, resolve_window
+from service.catalog import Catalog, Kpi, Shared, Window, catalog_of, resolve_window
 from service.catalog.own import kpis_of
 from service.clock import Clock, to_datetime
 from service.domain.config import TenantConfig
@@ -77,10 +77,11 @@ class LiveRound:
                 return 0
             ground = await self.grounds.now(connection, due, at_us=self.clock.now_us())
             holding: set[int] = set()
+            shared = Shared()
             for kpi, tenants_of in self._kpis(due, ground):
                 wanted = [window for tenant in tenants_of for window in windows[tenant] if window.name in _windows_of(kpi)]
                 try:
-                    values = await evaluate(connection, kpi, wanted, ground)
+                    values = await evaluate(connection, kpi, wanted, ground, shared)
                     await self._write(connection, kpi, tenants_of, values, owner, lease)
                 except (LeaseLost, *PASSING):
                     raise

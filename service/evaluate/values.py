@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from service.catalog import Kpi, Question, Value, Window, run_splits
+from service.catalog import Kpi, Question, Shared, Value, Window, run_splits
 from service.domain.targets import judge
 from service.evaluate.ground import Ground
 from service.store.engine import Connection
@@ -17,13 +17,18 @@ def splits(kpi: Kpi) -> tuple[tuple[str, ...], ...]:
     return tuple(by for by in wanted if all(name in by for name in kpi.head.required))
 
 
-async def evaluate(connection: Connection, kpi: Kpi, windows: Sequence[Window], ground: Ground) -> list[LiveValue]:
-    """All live values of a KPI for these windows (of keys that are unique), judged; one statement a split, but for scores."""
+async def evaluate(
+    connection: Connection, kpi: Kpi, windows: Sequence[Window], ground: Ground, shared: Shared | None = None
+) -> list[LiveValue]:
+    """All live values of a KPI for these windows (of keys that are unique), judged; one statement a split, but for scores.
+
+    What KPIs of one round read alike is `shared`.
+    """
     live = kpi.head.live
     statistics = live.statistics if live else ()
     by_key: dict[Hashable, Window] = {window.key: window for window in windows}
     questions = [Question(by=by, statistics=statistics) for by in splits(kpi)]
-    values = await run_splits(connection, kpi, windows, questions, declared=ground.declared, kept=ground.kept)
+    values = await run_splits(connection, kpi, windows, questions, declared=ground.declared, kept=ground.kept, shared=shared)
     found = {(v.tenant, v.statistic, v.window, v.end_us, v.dims): v for v in _judged(kpi, values, by_key, ground)}
     return list(found.values())
 
