@@ -52,7 +52,7 @@ def told(values: list[Value]) -> list[tuple[str, ...]]:
 
 async def answers(
     catalog: Catalog, connection: asyncpg.Connection, kpi: str, tenants: list[int], shared: Shared | None
-) -> list[Value]:
+) -> list[tuple[str, ...]]:
     known = {tenant: declared(features=DECLARED) for tenant in tenants}
     of = catalog.kpis[kpi]
     return told(await run_splits(connection, of, windows(tenants), QUESTIONS, declared=known, kept=Kept(), shared=shared))
