@@ -28,11 +28,11 @@ where c.false_positive and c.outage and s.from_at < w.until_at and s.to_at > w.s
 
 
 def cleared_quarters(keys: list[str]) -> str:
-    """Bits of the spans that count as up."""
-    return quarters_of("cleared", keys)
+    """Bits of the spans that count as up; a quarter in which a component was calm is up without them."""
+    return quarters_of("cleared", keys, only="not k.calm @> q.bucket")
 
 
-def quarters_of(spans: str, keys: list[str]) -> str:
+def quarters_of(spans: str, keys: list[str], *, only: str = "true") -> str:
     """Bits of the spans of incidents, for the component that the incident's service names, else for all.
 
     `spans(tenant, win, service, from_at, to_at)` names them; `keys` are those of `considered`, the component among them.
@@ -45,6 +45,7 @@ def quarters_of(spans: str, keys: list[str]) -> str:
         f"from {spans} c join considered k on k.tenant = c.tenant and k.win = c.win\n"
         f"  and (k.component = c.service or not ({probed} or {declared}))\n"
         f"cross join lateral generate_series({bucket('c.from_at')}, c.to_at, {_QUARTER}) as q(bucket)\n"
+        f"where {only}\n"
         f"group by {shown}, q.bucket"
     )
 

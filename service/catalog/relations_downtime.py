@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from service.catalog.asked import Asked
 from service.catalog.cleared import NONE, quarters_of
 from service.catalog.kpi import Head
-from service.catalog.relations_seconds import group_columns, mask, parts_of, same, split_columns
+from service.catalog.relations_seconds import group_columns, mask, parts_of, split_columns, written
 
 
 def incident_seconds(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
@@ -33,19 +33,19 @@ where not c.false_positive{own} and s.from_at < w.until_at and s.to_at > w.start
         "incident_quarters": quarters_of("spans", [*(name for name in groups if name != "component"), "component"]),
         "covered": f"select {shown}, q.bucket, bit_or(q.bits) as bits from incident_quarters q group by {shown}, q.bucket",
     }
-    keys = ", ".join(f"g.{name}" for name in groups)
-    bits = f"coalesce(c.bits, {NONE})"
+    keys = ", ".join(groups)
+    bits, within = f"coalesce(t.bits, {NONE})", mask("t", "t")
     return (
-        "with "
-        + ",\n".join(f"{name} as (\n{body}\n)" for name, body in parts.items())
-        + f"\nselect tenant, win, {asked.dims(split_columns(asked))} as dims, inside, outside from (\n"
-        f"  select {keys}, coalesce(sum(bit_count(t.down & {bits} & {mask('t', 'w')})), 0) as inside,\n"
-        f"    coalesce(sum(bit_count(t.down & ~{bits} & {mask('t', 'w')})), 0) as outside\n"
-        f"  from (select distinct {', '.join(groups)} from considered) g\n"
-        f"  join wins w on w.tenant = g.tenant and w.win = g.win\n"
-        f"  left join together t on {same('t', 'g', groups)}\n"
-        f"  left join covered c on {same('c', 't', [*groups, 'bucket'])}\n"
-        f"  group by {keys}\n) s"
+        f"{written(parts)}\n"
+        f"select tenant, win, {asked.dims(split_columns(asked))} as dims,\n"
+        f"  coalesce(sum(bit_count(t.down & {bits} & {within})), 0) as inside,\n"
+        f"  coalesce(sum(bit_count(t.down & ~{bits} & {within})), 0) as outside\n"
+        # One below the other: a join by guessed numbers would be quadratic.
+        f"from (\n  select {keys}, bucket, bit_or(down) as down, bit_or(bits) as bits, max(start_at) as start_at,\n"
+        "    max(until_at) as until_at\n  from (\n"
+        f"    select {keys}, bucket, start_at, until_at, down, null::bit(900) as bits from together\n    union all\n"
+        f"    select {keys}, bucket, null, null, null, bits from covered\n  ) a group by {keys}, bucket\n"
+        f") t\ngroup by {keys}"
     )
 
 

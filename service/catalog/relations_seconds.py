@@ -4,17 +4,17 @@ From events.md, *Seconds*: a monitor (with its region) that said down is down th
 is down when its quorum of monitors is, up when it is not and some monitor is, else unknown. Planned seconds
 leave the figure. The platform is down when a component that is declared critical is (all are if none is
 declared), and unknown when one of them is unknown and none is down. An outage that was a false positive makes
-its span count as up. A quarter of an hour is a string of 900 bits: nothing is ever looked at second by second.
+its span count as up. A quarter of an hour is a string of 900 bits: nothing is ever looked at second by second, and those that
+are all up (calm.py) not even so.
 """
 
 from collections.abc import Callable, Mapping
 
 from service.catalog.accounts import Accounts, plain_name
 from service.catalog.asked import Asked
+from service.catalog.calm import ALL, CALM, NEVER, STATES, monitored, monitors, probed, seconds_in
 from service.catalog.cleared import CLEARED, NONE, bucket, cleared_quarters, span
 from service.catalog.kpi import Head
-
-_STATES = ("down", "up", "planned", "degraded")
 
 # Declared components: whether they are critical, how many monitors have to agree.
 _DECLARED = """
@@ -29,19 +29,26 @@ def seconds(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  
     asked = Asked.of(by, filtered)
     parts = parts_of(asked)
     groups = group_columns(asked)
-    keys = ", ".join(f"g.{name}" for name in groups)
-    sums = ", ".join(f"coalesce(sum(bit_count(t.{name} & {mask('t', 'w')})), 0) as {name}" for name in _STATES)
     columns = split_columns(asked)
     return (
-        "with "
-        + ",\n".join(f"{name} as (\n{body}\n)" for name, body in parts.items())
-        + f"\nselect tenant, win, {asked.dims(columns)} as dims, up, down, planned, degraded, elapsed from (\n"
-        f"  select {keys}, {sums}, floor(extract(epoch from w.until_at - w.start_at)) as elapsed\n"
-        f"  from (select distinct {', '.join(groups)} from considered) g\n"
-        f"  join wins w on w.tenant = g.tenant and w.win = g.win\n"
-        f"  left join together t on {same('t', 'g', groups)}\n"
-        f"  group by {keys}, w.start_at, w.until_at\n) s"
+        f"{written(parts)}\n"
+        f"select tenant, win, {asked.dims(columns)} as dims, {counted_seconds()},\n"
+        "  floor(extract(epoch from until_at - start_at)) as elapsed\n"
+        f"from together t\ngroup by {', '.join(groups)}, start_at, until_at"
     )
+
+
+def counted_seconds() -> str:
+    """How many seconds of each state there are in the quarters `t` of a figure, and in those that were not looked at as bits."""
+    counts = {name: f"coalesce(sum(bit_count(t.{name} & {mask('t', 't')})), 0)" for name in STATES}
+    counts["up"] += f" + coalesce(sum({seconds_in('t.quiet', 't')}), 0)"
+    return ", ".join(f"{count} as {name}" for name, count in counts.items())
+
+
+def written(parts: Mapping[str, str]) -> str:
+    """The parts before a statement; probes are read once, whatever is joined to them."""
+    once = {"probed": " as materialized "}
+    return "with " + ",\n".join(f"{name}{once.get(name, ' as ')}(\n{body}\n)" for name, body in parts.items())
 
 
 def probe_counts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
@@ -63,10 +70,12 @@ def parts_of(asked: Asked) -> dict[str, str]:
     """Relations from the probes to `together`: each second of what a figure is of, quarter by quarter."""
     return {
         "components": _DECLARED.strip(),
-        "monitored": _monitored(asked),
+        "probed": probed(asked),
+        "monitors": monitors(asked, _apart(asked), _read(asked)),
         "considered": _considered(asked),
         "cleared": CLEARED,
         "cleared_quarters": cleared_quarters(_apart(asked)),
+        "monitored": monitored(asked),
         "stated": _stated(asked),
         "answered": _answered(asked),
         "together": _together(asked),
@@ -106,31 +115,19 @@ def _read(asked: Asked) -> str:
     return "".join(f" and {each}" for each in (*own, *asked.more, *Accounts(asked, "account").conditions(platform_wide=True)))
 
 
-def _monitored(asked: Asked) -> str:
-    """What each monitor said in each quarter of the window; an account, or what groups it, is part of it only when split by."""
-    accounts = Accounts(asked, "account")
-    keys = [*accounts.shown, "component", "monitor", "region", "bucket"]
-    places = ", ".join(str(place + 1) for place in range(len(keys)))
-    said = ", ".join(f"bit_or({name}) as {name}" for name in _STATES)
-    return (
-        f"select w.tenant, w.win, {''.join(f'w.{name}, ' for name in asked.marks)}p.* from wins w{accounts.join('w')}"
-        " cross join lateral (\n"
-        f"  select {', '.join(_shown(asked, keys))}, {said} from probe_quarter\n"
-        f"  where tenant = w.tenant and bucket >= {_first_bucket('w')} and bucket < w.until_at{_read(asked)}\n"
-        f"  group by {places}) p"
-    )
-
-
 def _considered(asked: Asked) -> str:
-    """Which components a figure is made of: those probed or declared, of the platform's the critical ones."""
-    marks = "".join(f", {name}" for name in asked.marks)
-    known = f"select distinct {', '.join(_apart(asked))}{marks} from monitored"
+    """Which components a figure is made of: those probed or declared, of the platform's the critical ones; when each was calm."""
+    keys = [*_apart(asked), *asked.marks, "start_at", "until_at"]
+    shown = ", ".join(keys)
+    known = f"select {shown}, {CALM} as calm from monitors group by {shown}"
     if (asked.marks or _whole(asked)) and not asked.by_accounts:
         conditions = ["w.is_whole"] if asked.marks else []
         if "component" in asked.filtered:
             conditions.append(f"d.component = any({asked.values('component').replace('[component]', '[d.component]')})")
         only = f" where {' and '.join(conditions)}" if conditions else ""
-        known += f"\nunion select w.tenant, w.win, d.component{marks} from wins w join components d on d.tenant = w.tenant{only}"
+        windows = ", ".join(f"{'d' if name == 'component' else 'w'}.{name}" for name in keys)
+        declared = f"select {windows}, {NEVER} as calm from wins w join components d on d.tenant = w.tenant{only}"
+        known = f"select {shown}, range_agg(calm) as calm from (\n{known}\nunion all\n{declared}\n) k group by {shown}"
     if asked.names("component") and not asked.marks:
         return known
     return (
@@ -151,7 +148,8 @@ def _stated(asked: Asked) -> str:
             f"::bit(900), {NONE}) else {any_down} end"
         )
     return (
-        f"select {keys}, {down} as down, bit_or(m.up & ~m.down) as up,\n"
+        f"select {keys}, {down} as down, "
+        f"case when bool_or(m.others) then {ALL} else bit_or(m.up & ~m.down) end as up,\n"
         "  bit_or(m.planned) as planned, bit_or(m.degraded & ~m.down) as degraded\n"
         f"from monitored m left join components d on d.tenant = m.tenant and d.component = m.component\n"
         f"group by {keys}"
@@ -159,7 +157,10 @@ def _stated(asked: Asked) -> str:
 
 
 def _answered(asked: Asked) -> str:
-    """Each second of a component as exactly one of down, up, planned or unknown; false positives taken back."""
+    """Each second of a component as exactly one of down, up, planned or unknown; false positives taken back.
+
+    A quarter in which a component was calm is none of them: there is nothing to take back.
+    """
     keys = [*_apart(asked), "bucket"]
     planned = f"coalesce(s.planned, {NONE})"
     cleared = f"coalesce(c.bits, {NONE})"
@@ -174,20 +175,34 @@ def _answered(asked: Asked) -> str:
 
 
 def _together(asked: Asked) -> str:
-    """All components of a figure, second by second: down if one is, up only if all are known."""
-    groups = group_columns(asked)
-    keys, held = ", ".join(f"a.{name}" for name in groups), "bit_or(a.down)"
-    known = f"case when count(*) = min(n.components) then bit_and(a.up | a.down | a.planned) else {NONE} end"
-    return (
-        f"select {', '.join(groups)}, bucket, down, planned & ~down as planned, known & ~down & ~planned as up,\n"
-        "  degraded & known & ~down & ~planned as degraded\n"
-        f"from (\n  select {keys}, a.bucket, {held} as down, bit_or(a.planned) as planned,\n"
-        f"    {known} as known, bit_or(a.degraded) as degraded\n"
-        f"  from answered a join (\n"
-        f"    select {', '.join(groups)}, count(*) as components from considered group by {', '.join(groups)}\n"
-        f"  ) n on {same('n', 'a', groups)}\n"
-        f"  group by {keys}, a.bucket\n) t"
-    )
+    """All components of a figure, second by second: down if one is, up only if all are known; calm ones are up.
+
+    A row a quarter that is looked at as bits, and one with the stretches in which all components were calm (`quiet`); each with
+    the bounds of its window. They are laid one below the other, for a join by guessed numbers would be quadratic.
+    """
+    groups = ", ".join(group_columns(asked))
+    return f"""
+select {groups}, bucket, start_at, until_at, quiet, down, planned & ~down as planned, known & ~down & ~planned as up,
+  degraded & known & ~down & ~planned as degraded
+from (
+  select {groups}, bucket, start_at, until_at, quiet, down, planned, degraded,
+    case when n + (select count(*) from unnest(calms) as c(calm) where c.calm @> bucket) = components then known
+      else {NONE} end as known
+  from (
+    select {groups}, bucket, quiet, n, down, planned, known, degraded, max(components) over figure as components,
+      max(calms) over figure as calms, max(start_at) over figure as start_at, max(until_at) over figure as until_at
+    from (
+      select {groups}, bucket, {NEVER} as quiet, count(*) as n, bit_or(down) as down, bit_or(planned) as planned,
+        bit_and(up | down | planned) as known, bit_or(degraded) as degraded,
+        null::bigint as components, null::tstzmultirange[] as calms, null::timestamptz as start_at, null::timestamptz as until_at
+      from answered group by {groups}, bucket
+      union all
+      select {groups}, null, range_intersect_agg(calm), 0, null, null, null, null,
+        count(*), array_agg(calm), start_at, until_at
+      from considered group by {groups}, start_at, until_at
+    ) r window figure as (partition by {groups})
+  ) f
+) t""".strip()
 
 
 def same(one: str, other: str, columns: list[str]) -> str:

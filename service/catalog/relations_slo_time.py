@@ -11,7 +11,7 @@ from typing import Final
 from service.catalog.accounts import GROUPS, column_of
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
-from service.catalog.relations_seconds import group_columns, mask, parts_of, same, split_columns
+from service.catalog.relations_seconds import counted_seconds, group_columns, parts_of, same, split_columns, written
 from service.catalog.relations_sources import fresh_minutes
 
 _OF_PROBES: Final = ("component", "monitor", "region")
@@ -78,16 +78,12 @@ def _seconds(asked: Asked, slos: str) -> str:
     own = _of_slos(asked)
     groups, columns = group_columns(own), split_columns(own)
     parts = {"wins": _windows(slos, "availability"), **_groups(asked), **parts_of(own)}
-    shown = {name: f"g.{column}" for name, column in columns.items()} | {"slo": "w.slo"}
-    sums = ", ".join(f"coalesce(sum(bit_count(t.{name} & {mask('t', 'w')})), 0) as {name}" for name in ("up", "down"))
+    shown = {name: f"t.{column}" for name, column in columns.items()} | {"slo": "w.slo"}
+    counted = f"select {', '.join(groups)}, {counted_seconds()} from together t group by {', '.join(groups)}"
     return (
-        "with "
-        + ",\n".join(f"{name} as (\n  {body}\n)" for name, body in parts.items())
-        + "\nselect tenant, win, slo, span, dims, up as good, up + down as total from (\n"
-        f"  select w.tenant, w.of_win as win, w.slo, w.span, {asked.dims(shown)} as dims, {sums}\n"
-        f"  from (select distinct {', '.join(groups)} from considered) g join wins w on w.tenant = g.tenant and w.win = g.win\n"
-        f"  left join together t on {same('t', 'g', groups)}\n"
-        "  group by w.tenant, w.win, w.of_win, w.slo, w.span, dims\n) u"
+        f"{written(parts)}\n"
+        f"select w.tenant, w.of_win as win, w.slo, w.span, {asked.dims(shown)} as dims, t.up as good, t.up + t.down as total\n"
+        f"from (\n{counted}\n) t join wins w on {same('w', 't', ['tenant', 'win'])}"
     )
 
 

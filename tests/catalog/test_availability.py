@@ -2,8 +2,8 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ import pytest
 from service.catalog import Catalog, Declared, Kept, Question, Window, declared_of, resolve_window, run
 from service.clock import DAY, MINUTE, SECOND, to_us
 from service.domain.config import TenantConfig
-from tests.catalog.health import Probe, store_probes, store_steps
+from tests.catalog.health import QUARTER_S, Probe, store_probes, store_steps
 from tests.catalog.rollups import make_tenant
 
 NOON = to_us(datetime(2025, 11, 19, 12, 0, tzinfo=UTC))
@@ -61,8 +61,10 @@ class Oracle:
         self, first: int, last: int, by: Sequence[str], filters: Mapping[str, Sequence[str]]
     ) -> dict[tuple[str, ...], dict[str, int]]:
         groups: dict[tuple[str, ...], list[Probe]] = defaultdict(list)
+        begin, end = first // QUARTER_S * QUARTER_S, -(-last // QUARTER_S) * QUARTER_S
         for probe in self.probes:
-            if probe.second < last and probe.second + probe.interval_s > first and self.read(probe, by, filters):
+            # What was probed in a quarter of an hour of the window shows, be it with no second of it.
+            if probe.second < end and probe.second + probe.interval_s > begin and self.read(probe, by, filters):
                 groups[tuple(getattr(probe, name) for name in by)].append(probe)
         if "account" not in by and not ({*by, *filters} & {"monitor", "region"}):
             for name in self.components:
@@ -147,6 +149,20 @@ def random_probes(seed: int) -> list[Probe]:
     ]
 
 
+def calm_probes(seed: int) -> list[Probe]:
+    """Quarters of an hour all up, as nearly all are, some that are not there, and a few moments of anything else in between."""
+    dice, start = random.Random(seed), NOON // SECOND - HOUR_S
+    quarters = [
+        Probe(start + number * 900, 900, component=component, monitor=monitor, account=account)
+        for number in range(12)
+        for component in ("web", "api", "mail")
+        for monitor, account in (("default", ""), ("default", "acme"), ("second", ""))
+        if dice.random() < 0.85
+    ]
+    others = [probe for probe in random_probes(seed) if probe.component != "undeclared" and probe.interval_s < 1_500]
+    return [*quarters, *dice.sample(others, 12)]
+
+
 QUESTIONS: list[tuple[tuple[str, ...], dict[str, tuple[str, ...]]]] = [
     ((), {}),
     (("component",), {}),
@@ -194,17 +210,55 @@ async def test_every_second_is_what_its_monitors_said(
         assert await seconds(catalog, connection, window, Question(by=by, filters=filters), components) == wanted, (by, filters)
 
 
+@pytest.mark.parametrize("components", [COMPONENTS, {"api": {"quorum": 2}}], ids=["critical ones", "a quorum"])
+async def test_stretches_that_are_all_up_count_like_seconds_that_are_looked_at(
+    catalog: Catalog, connection: asyncpg.Connection, components: dict[str, dict[str, Any]]
+) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    probes = calm_probes(len(components))
+    outages = [
+        Outage(NOON // SECOND + 100, NOON // SECOND + 1_300, "api"),
+        Outage(NOON // SECOND - 2_000, NOON // SECOND - 1_000),
+    ]
+    await store_probes(connection, tenant, probes)
+    for number, outage in enumerate(outages):
+        steps: list[tuple[int, dict[str, Any]]] = [
+            (outage.first * SECOND, {"action": "opened", "severity": "P1", "outage": True, "service": outage.service}),
+            (outage.last * SECOND, {"action": "resolved"}),
+            (outage.last * SECOND + 1, {"action": "false_positive"}),
+        ]
+        await store_steps(connection, tenant, f"i{number}", steps)
+    spans = [(-53, -20), (-31, 7), (-15, 30), (50, 95)]
+    windows = [
+        replace(span(tenant, NOON + first * MINUTE, NOON + last * MINUTE), key=number)
+        for number, (first, last) in enumerate(spans)
+    ]
+    oracle = Oracle(probes, components, outages)
+    for by, filters in QUESTIONS:
+        found = await seconds_of(catalog, connection, windows, Question(by=by, filters=filters), components)
+        for window in windows:
+            wanted = oracle.seconds(window.start_us // SECOND, window.end_us // SECOND, by, filters)
+            assert found[window.key] == wanted, (by, filters, window)
+
+
 async def seconds(
     catalog: Catalog, connection: asyncpg.Connection, window: Window, question: Question, components: Mapping[str, Any]
 ) -> dict[tuple[str, ...], dict[str, int]]:
-    known = {window.tenant: declared(components)}
-    found: dict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
-    kpis = {"down": "downtime", "planned": "planned_downtime", "degraded": "degraded_time", "both": "availability"}
+    return (await seconds_of(catalog, connection, [window], question, components))[window.key]
+
+
+async def seconds_of(
+    catalog: Catalog, connection: asyncpg.Connection, windows: Sequence[Window], question: Question, components: Mapping[str, Any]
+) -> dict[Hashable, dict[tuple[str, ...], dict[str, int]]]:
+    """Seconds of several windows that are asked for at once, by the window's key."""
+    known = {window.tenant: declared(components) for window in windows}
+    found: dict[Hashable, dict[tuple[str, ...], dict[str, int]]] = {window.key: defaultdict(dict) for window in windows}
+    kpis = {"down": "downtime", "planned": "planned_downtime", "degraded": "degraded_time", "up": "availability"}
     for name, kpi in kpis.items():
-        for value in await run(connection, catalog.kpis[kpi], [window], question, declared=known):
+        for value in await run(connection, catalog.kpis[kpi], windows, question, declared=known):
             dims = tuple(value.dims[dimension] for dimension in question.by)
-            found[dims][name] = int(value.numerator or 0)
-    return {dims: {"up" if name == "both" else name: n for name, n in counts.items()} for dims, counts in found.items()}
+            found[value.window][dims][name] = int(value.numerator or 0)
+    return found
 
 
 async def one(
