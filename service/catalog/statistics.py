@@ -17,6 +17,7 @@ DAYS_A_MONTH = Fraction("30.4375")
 _DAY = timedelta(days=1)
 _NANOS = {"ms": 10**6, "s": 10**9}
 _NANO_UNITS = 10**9
+SHARES = {name: Fraction(str(share)) for name, share in PERCENTILES.items()}
 
 
 def scale(unit: str) -> int:
@@ -86,7 +87,7 @@ def of_durations(
         elif name in {"min", "max"}:
             yield name, Figure(ordered[0 if name == "min" else -1] / size, None, n)
         else:
-            yield name, Figure(float(interpolated(ordered, PERCENTILES[name]) / size), None, n)
+            yield name, Figure(interpolated(ordered, SHARES[name], size), None, n)
 
 
 def _variance(durations: Sequence[int]) -> float | None:
@@ -97,12 +98,14 @@ def _variance(durations: Sequence[int]) -> float | None:
     return float(Fraction(n * sum(each * each for each in durations) - total * total, n * (n - 1)))
 
 
-def interpolated(ordered: Sequence[int], q: float) -> Fraction:
-    """The continuous percentile of ascending numbers, as PostgreSQL's percentile_cont defines it."""
-    place = Fraction(str(q)) * (len(ordered) - 1)
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+def interpolated(ordered: Sequence[int], share: Fraction, size: int = 1) -> float:
+    """The continuous percentile of ascending numbers, as PostgreSQL's percentile_cont defines it, in units of `size` of them.
+
+    Exact up to the division: fractions take ten times as long, and rows by account are many.
+    """
+    below, rest = divmod(share.numerator * (len(ordered) - 1), share.denominator)
+    low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+    return (low * share.denominator + rest * (high - low)) / (share.denominator * size)
 
 
 def rate(figure: Figure, per: Per, window: Window) -> Figure:
@@ -162,6 +165,9 @@ def _column(number: object, size: int) -> Figure:
 
 
 def _scaled(number: Exact, size: int) -> Exact:
+    if isinstance(number, int):
+        whole, rest = divmod(number, size)
+        return Decimal(number) / Decimal(size) if rest else whole
     return decimal(Fraction(number) / size)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from service.catalog import Catalog, Declared, Kept, Question, Window, resolve_window, run
 from service.catalog.question import check
-from service.catalog.statistics import elapsed, interpolated, plain, rate
+from service.catalog.statistics import SHARES, elapsed, interpolated, plain, rate
 from service.catalog.value import Figure
 from service.clock import DAY, HOUR, MINUTE, to_us
 from service.errors import InvalidQuery
@@ -38,18 +38,19 @@ def test_counts_of_nothing_are_zero_and_shares_of_nothing_are_none() -> None:
 @given(st.lists(st.integers(0, 10**15), min_size=2, max_size=40))
 def test_percentiles_of_durations_interpolate_as_postgres_does(values: list[int]) -> None:
     ordered = sorted(values)
-    assert interpolated(ordered, 0.5) == Fraction(python_statistics.median([Fraction(value) for value in ordered]))
-    quarters = python_statistics.quantiles([Fraction(value) for value in ordered], n=4, method="inclusive")
-    assert interpolated(ordered, 0.75) == quarters[2]
+    exact = [Fraction(value) for value in ordered]
+    assert interpolated(ordered, SHARES["p50"]) == float(python_statistics.median(exact))
+    quarters = python_statistics.quantiles(exact, n=4, method="inclusive")
+    assert interpolated(ordered, SHARES["p75"], 10**9) == float(quarters[2] / 10**9)
 
 
 async def test_interpolation_is_percentile_cont(connection: asyncpg.Connection) -> None:
     values = [3, 9, 1, 500, 77]
-    for q in (0.5, 0.75, 0.9, 0.95, 0.99):
+    for share in SHARES.values():
         expected = await connection.fetchval(
-            "select percentile_cont($2) within group (order by v) from unnest($1::bigint[]) v", values, q
+            "select percentile_cont($2) within group (order by v) from unnest($1::bigint[]) v", values, float(share)
         )
-        assert float(interpolated(sorted(values), q)) == pytest.approx(expected)
+        assert interpolated(sorted(values), share) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
