@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -14,6 +12,7 @@ from hypothesis import settings
 from service.store.embedded import EmbeddedPostgres
 from service.store.migrate import migrate
 from tests.broker import Broker
+from tests.places import place
 
 # How long an example takes says nothing of what it shows: the first one compiles, and other work wants the cores, too.
 settings.register_profile("untimed", deadline=None)
@@ -47,9 +46,8 @@ def _logs_as_they_were() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
     """A Postgres of the test process's own, without fsync."""
-    with tempfile.TemporaryDirectory(prefix="tidegauge-test-", ignore_cleanup_errors=True) as directory:
-        Path(directory).chmod(0o755)
-        server = EmbeddedPostgres(Path(directory) / "data", fsync=False, extra={"max_connections": "300"})
+    with place() as directory:
+        server = EmbeddedPostgres(directory / "data", fsync=False, extra={"max_connections": "300", "max_wal_size": "512MB"})
         asyncio.run(server.start())
         try:
             asyncio.run(_make_template(server))
