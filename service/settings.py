@@ -32,6 +32,10 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, description="Postgres to use (postgresql://user:password@host/database); none: the embedded one"
     )
+    allow_newer_schema: bool = Field(
+        default=False,
+        description="Let aggregators and evaluators work on the schema of a newer release, which may have moved things",
+    )
     kafka_bootstrap: str | None = Field(
         None, description="Brokers that keep the event log (HOST:PORT,…); none: it lies in Postgres"
     )

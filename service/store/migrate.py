@@ -9,11 +9,11 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from service.clock import Clock, SystemClock
-from service.errors import StoreUnavailable
+from service.errors import SchemaMismatch, StoreUnavailable
 from service.settings import Settings, load
 from service.store.engine import SERVER_SETTINGS, sqlalchemy_url
 from service.store.partitions import ensure_partitions
-from service.store.schema import at_work, newest, refuse_newer, revision, scripts
+from service.store.schema import at_work, newest, revision, scripts
 
 MIGRATION_LOCK = 7_419_001
 STOP_WAIT_S = 60.0
@@ -70,7 +70,11 @@ async def _until_nobody_writes(url: str) -> None:
         found = await revision(connection)
         if found is None or found == newest():
             return
-        refuse_newer(found)
+        if found > newest():
+            raise SchemaMismatch(
+                f"the database has schema {found} of a newer release, and this one leads to {newest()}: run the newer "
+                "release, or restore a backup of before"
+            )
         working: list[str] = []
         try:
             async with asyncio.timeout(STOP_WAIT_S):

@@ -49,7 +49,7 @@ async def at_work(connection: Connection) -> list[str]:
 
 
 async def check_schema(connection: Connection, *, writes: bool) -> None:
-    """Hold the database against this release; raises SchemaMismatch.
+    """Hold the database against this release; raises SchemaMismatch and StoreUnavailable.
 
     A newer schema is refused to roles that write rollups (`writes`): what they know may have moved. The others go on with it, so
     that a door stays open while a newer release takes over.
@@ -59,14 +59,8 @@ async def check_schema(connection: Connection, *, writes: bool) -> None:
         raise SchemaMismatch("the database has no schema yet: run `tidegauge migrate`")
     if found < needed:
         raise SchemaMismatch(f"the database has schema {found}, and this release needs {needed}: run `tidegauge migrate`")
-    if writes:
-        refuse_newer(found)
-
-
-def refuse_newer(found: str) -> None:
-    """Raises SchemaMismatch where a newer release has brought the database forward."""
-    if found > newest():
+    if writes and found > needed:
         raise SchemaMismatch(
-            f"the database has schema {found} of a newer release; this one knows {newest()}, and would write to where nothing is "
-            "read any more: run the newer release, or restore a backup of before"
+            f"the database has schema {found} of a newer release, and this one knows {needed}: run the newer release, or set "
+            "TIDEGAUGE_ALLOW_NEWER_SCHEMA=true if its changelog names nothing that moved"
         )

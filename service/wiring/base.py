@@ -68,7 +68,7 @@ async def base(
     async with contextlib.AsyncExitStack() as stack:
         pool = await stack.enter_async_context(_pool(url, connections, telemetry, "general", session, prepared))
         async with pool.acquire() as connection:
-            await check_schema(connection, writes=role in WRITERS)
+            await check_schema(connection, writes=role in WRITERS and not settings.allow_newer_schema)
             installation = await ensure_installation(connection, settings, log_kind=log_kind(settings))
         log_pool = await stack.enter_async_context(_pool(url, LOG_CONNECTIONS, telemetry, "log"))
         event_log = await _opened_log(settings, log_pool, installation, clock)
