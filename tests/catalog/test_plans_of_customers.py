@@ -1,11 +1,14 @@
 """Plan guards: no KPI of customers, feedback, recoveries or items scans a table that grows with what is said of them."""
 
+import json
+
 import asyncpg
 import pytest
 
 from service.catalog import Catalog, Kpi, Question, declared_of
 from service.domain.config import TenantConfig
-from tests.catalog.test_plans import plan
+from service.store.standings import OF_ALL, OF_SOME
+from tests.catalog.test_plans import nodes, plan
 from tests.catalog.test_plans_of_sets import TENANTS, questions, scans, windows
 
 FAMILIES = ("Satisfaction", "Revenue and customers")
@@ -54,6 +57,22 @@ async def test_values_and_steps_of_customers_are_read_by_key_alone(
             if all(kpi.splits_by(name) for name in (*question.by, *question.filters)):
                 read = await plan(connection, kpi, windows(kpi), question, declared)
                 assert [node["Relation Name"] for node in read if scans(node) or is_of_facts(node)] == [], f"{kpi.id} {question}"
+
+
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+@pytest.mark.parametrize("statement", [OF_ALL, OF_SOME], ids=["all", "some"])
+async def test_how_accounts_stood_is_read_by_key_alone(connection: asyncpg.Connection, statement: str, mode: str) -> None:
+    await connection.execute(FILL)
+    await connection.execute("insert into name (tenant, kind, name) select g, 'signal', 'merger' from generate_series(1, 40) g")
+    await connection.execute(f"set plan_cache_mode = {mode}")
+    chosen = [] if statement is OF_ALL else [["a1", "a2"]]
+    now_us = 1_800_000_000_000_000
+    text = await connection.fetchval(
+        f"explain (analyze, format json) {statement}", [0, 1], [1, 2], [now_us] * 2, [0] * 2, *chosen
+    )
+    read = [node for node in nodes(json.loads(text)[0]["Plan"]) if node.get("Relation Name") in {"state_history", "milestone"}]
+    assert {node["Relation Name"] for node in read} == {"state_history", "milestone"}
+    assert [node for node in read if node["Node Type"] == "Seq Scan" and node["Actual Loops"] > 0] == []
 
 
 def is_of_facts(node: dict[str, object]) -> bool:

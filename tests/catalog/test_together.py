@@ -61,15 +61,13 @@ def ordered(values: list[Value]) -> list[Value]:
     return sorted(values, key=lambda value: (str(value.window), value.row, value.statistic))
 
 
-async def test_questions_asked_at_once_get_what_each_gets_alone(pool: asyncpg.Pool) -> None:
-    async with pool.acquire() as connection:
-        tenant = await make_tenant(connection, "several")
-        await store_streams(connection, tenant)
-        declared: dict[int, Declared] = {tenant: declared_of(parse(pilot.configuration(), known_kpis=CATALOG.shapes()))}
-        alone = [
-            await run(connection, kpi, spans, question, declared=declared, kept=Kept())
-            for kpi, spans, question in questions(tenant)
-        ]
+async def test_questions_asked_at_once_get_what_each_gets_alone(pool: asyncpg.Pool, connection: asyncpg.Connection) -> None:
+    tenant = await make_tenant(connection, "several")
+    await store_streams(connection, tenant)
+    declared: dict[int, Declared] = {tenant: declared_of(parse(pilot.configuration(), known_kpis=CATALOG.shapes()))}
+    alone = [
+        await run(connection, kpi, spans, question, declared=declared, kept=Kept()) for kpi, spans, question in questions(tenant)
+    ]
     async with snapshot(pool) as seen:
         desk = Desk(seen.connection, declared, Kept())
         at_once = await side_by_side(desk.ask(*each) for each in questions(tenant))
