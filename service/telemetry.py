@@ -6,12 +6,9 @@ from bisect import bisect_left
 from collections.abc import Callable
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from service import __version__
-
-# A series more for every counter, which says when the process began: build info and restarts say it.
-disable_created_metrics()  # type: ignore[no-untyped-call]
 
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 VISIBLE_BUCKETS_S = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -28,7 +25,10 @@ class ManyHistogram(Histogram):
 
 
 class Telemetry:
-    """The metrics of one process, on a registry of its own; those of other roles are there and are not shown."""
+    """The metrics of one process, on a registry of its own; those of other roles are there and are not shown.
+
+    Each counter and histogram shows since when it counts (`…_created`): alerts tell by it a series that appears from an old one.
+    """
 
     def __init__(self, role: str) -> None:
         self.registry = registry = CollectorRegistry()

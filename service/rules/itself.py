@@ -4,13 +4,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from service.domain.config.alerts import Level
+from service.rules.grown import OfProcess
 from service.rules.links import Links, annotated
 from service.rules.model import Alerting, Group
 
-_REQUESTS: Final = "tidegauge_http_request_duration_seconds_count"
-_DEAD: Final = "tidegauge_dead_letters_total"
-_CONSUMED: Final = "tidegauge_aggregate_events_total"
-_LOST: Final = "tidegauge_source_lost_records_total"
+_REQUESTS: Final = OfProcess("tidegauge_http_request_duration_seconds_count", "5m")
+_DEAD: Final = OfProcess("tidegauge_dead_letters_total", "15m")
+_CONSUMED: Final = OfProcess("tidegauge_aggregate_events_total", "15m")
+_FLUSHES: Final = OfProcess("tidegauge_flush_failures_total", "15m")
+_EVALUATIONS: Final = OfProcess("tidegauge_evaluation_failures_total", "15m")
+_LOST: Final = OfProcess("tidegauge_source_lost_records_total", "15m")
+_NAMES: Final = OfProcess("tidegauge_names_over_limit_total", "1h")
+_COUNTERS: Final = (_REQUESTS, _DEAD, _CONSUMED, _FLUSHES, _EVALUATIONS, _LOST, _NAMES)
+"""Series of most of these begin with what they are to be told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ _WATCHES: Final = (
     _Watch(
         "DeadLettersRise",
         "warning",
-        f"sum(rate({_DEAD}[15m])) / sum(rate({_CONSUMED}[15m])) > 0.01\nand sum(increase({_DEAD}[15m])) >= 20",
+        f"sum({_DEAD.record}) / sum({_CONSUMED.record}) > 0.01\nand sum({_DEAD.record}) >= 20",
         "{{ $value | humanizePercentage }} of events are dead-lettered",
         "In the last 15 minutes {{ $value | humanizePercentage }} of what was consumed became dead letters; at most 1% should.",
         for_="5m",
@@ -100,8 +106,8 @@ _WATCHES: Final = (
     _Watch(
         "ApiAnswersErrors",
         "critical",
-        f'sum(rate({_REQUESTS}{{code=~"5.."}}[5m])) / sum(rate({_REQUESTS}[5m])) > 0.01\n'
-        f'and sum(increase({_REQUESTS}{{code=~"5.."}}[5m])) >= 10',
+        f'sum({_REQUESTS.record}{{code=~"5.."}}) / sum({_REQUESTS.record}) > 0.01\n'
+        f'and sum({_REQUESTS.record}{{code=~"5.."}}) >= 10',
         "{{ $value | humanizePercentage }} of requests end in an error of the server",
         "In the last 5 minutes {{ $value | humanizePercentage }} of requests were answered with 5xx; at most 1% should be.",
         for_="2m",
@@ -126,7 +132,7 @@ _WATCHES: Final = (
     _Watch(
         "FlushesFail",
         "warning",
-        'sum(increase(tidegauge_flush_failures_total{cause="store"}[15m])) > 5',
+        f'sum({_FLUSHES.record}{{cause="store"}}) > 5',
         "Flushes fail on Postgres",
         'In the last 15 minutes {{ printf "%.0f" $value }} flushes were rolled back by errors of Postgres; at most 5 should be.',
         for_="5m",
@@ -134,7 +140,7 @@ _WATCHES: Final = (
     _Watch(
         "EvaluationsFail",
         "warning",
-        "sum by (kpi) (increase(tidegauge_evaluation_failures_total[15m])) > 0",
+        f"sum by (kpi) ({_EVALUATIONS.record}) > 0",
         "{{ $labels.kpi }} cannot be evaluated",
         'In the last 15 minutes it failed {{ printf "%.0f" $value }} times; it should never.',
         for_="5m",
@@ -150,8 +156,7 @@ _WATCHES: Final = (
     _Watch(
         "SourceRecordsLost",
         "critical",
-        # The series begins with the first loss, often with the process: what was not there an hour ago is all of it new.
-        f"sum by (topic) (({_LOST} unless last_over_time({_LOST}[1h] offset 15m)) or increase({_LOST}[15m])) > 0",
+        f"sum by (topic) ({_LOST.record}) > 0",
         "Records of {{ $labels.topic }} were dropped before they were read",
         'In the last 15 minutes {{ printf "%.0f" $value }} records were lost; there should be none.',
     ),
@@ -176,7 +181,7 @@ _WATCHES: Final = (
     _Watch(
         "NamesOverLimit",
         "information",
-        "sum by (kind) (increase(tidegauge_names_over_limit_total[1h])) > 0",
+        f"sum by (kind) ({_NAMES.record}) > 0",
         "Names of the kind {{ $labels.kind }} are over their limit",
         'In the last hour {{ printf "%.0f" $value }} events were counted under ~other; none should be.',
     ),
@@ -193,8 +198,9 @@ _KEEP: Final[dict[Level, str]] = {"critical": "2m", "warning": "10m", "informati
 
 
 def on_itself(links: Links) -> Group:
-    """The group of these alerts."""
-    return Group("tidegauge-itself", tuple(_alert(watch, links) for watch in _WATCHES))
+    """The group of these alerts, and of what counters grew by before them."""
+    recordings = (counter.recording() for counter in _COUNTERS)
+    return Group("tidegauge-itself", (*recordings, *(_alert(watch, links) for watch in _WATCHES)))
 
 
 def _alert(watch: _Watch, links: Links) -> Alerting:

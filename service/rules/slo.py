@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from service.domain.config.alerts import KPI_OF, Level, Slo
+from service.rules.grown import grown
 from service.rules.links import Dashboard, Links, annotated
 from service.rules.model import Alerting, Group, Recording
 from service.rules.promql import literal, number, quoted
@@ -29,6 +30,7 @@ _TIMED: Final = frozenset({"availability", "freshness"})
 _DASHBOARDS: Final[Mapping[str, Dashboard]] = {"delivery_on_time": "delivery"}
 _ERRORS: Final = "tenant_slo:tidegauge_slo_errors:ratio_rate"
 _EVENTS: Final = "tenant_slo:tidegauge_slo_events:increase"
+_AGE: Final = "tenant_slo:tidegauge_slo_age:seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +70,14 @@ def recordings() -> Group:
     forgotten, or the counters would seem to begin anew when the instance that looked last goes.
     """
     events, good = (f"tidegauge_slo_{which}_total" for which in ("events", "good_events"))
-    rules = [
-        Recording(f"tenant_slo:{name}:max", f"max by (tenant, slo) (max_over_time({name}[{READ_LATE}]))")
-        for name in (events, good)
-    ]
+    rules = [Recording(f"tenant_slo:{name}:max", _newest(name)) for name in (events, good)]
+    events, good = (rule.record for rule in rules)
+    rules.append(Recording(_AGE, f"time() - {_newest('tidegauge_slo_events_created')}"))
     for window in WINDOWS:
-        share = f"rate(tenant_slo:{good}:max[{window}]) / (rate(tenant_slo:{events}:max[{window}]) > 0)"
+        share = f"{grown(good, _AGE, window)}\n/ ({grown(events, _AGE, window)} > 0)"
         rules.append(Recording(f"{_ERRORS}{window}", f"clamp_min(1 - {share}, 0)"))
     long = dict.fromkeys(burn.long for burn in BURNS)
-    rules += [Recording(f"{_EVENTS}{window}", f"increase(tenant_slo:{events}:max[{window}])") for window in long]
+    rules += [Recording(f"{_EVENTS}{window}", grown(events, _AGE, window)) for window in long]
     return Group("tidegauge-slo", tuple(rules))
 
 
@@ -108,6 +109,10 @@ def above_text(slo: Slo, burn: Burn) -> str:
 def _used(slo: Slo, burn: Burn) -> float:
     """The share of the error budget that an error ratio at the threshold uses up in the long window."""
     return threshold(slo, burn) / (1 - slo.objective) * WINDOWS[burn.long] / SLO_HOURS[slo.window]
+
+
+def _newest(name: str) -> str:
+    return f"max by (tenant, slo) (max_over_time({name}[{READ_LATE}]))"
 
 
 def _alert(tenant: str, slo: Slo, burn: Burn, links: Links) -> Alerting:

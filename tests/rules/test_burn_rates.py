@@ -11,7 +11,8 @@ from tests.rules import burns
 from tests.rules.promtool import Case, everywhere, rules_in, run_cases
 from tests.rules.told import group
 
-EVENTS, GOOD = "tidegauge_slo_events_total", "tidegauge_slo_good_events_total"
+EVENTS, GOOD, CREATED = "tidegauge_slo_events_total", "tidegauge_slo_good_events_total", "tidegauge_slo_events_created"
+AGE = "tenant_slo:tidegauge_slo_age:seconds"
 
 
 def ratio(window: str) -> str:
@@ -29,7 +30,7 @@ def test_a_budget_that_burns_is_told_of_in_the_time_that_the_arithmetic_says(win
     def is_of_it(rule: Mapping[str, Any]) -> bool:
         if "record" in rule:
             of_windows = f"ratio_rate{window}", f"ratio_rate{burns.SHORT[window]}", f"increase{window}"
-            return str(rule["record"]).endswith((*of_windows, "_total:max"))
+            return str(rule["record"]).endswith((*of_windows, "_total:max", "_age:seconds"))
         return bool(rule["labels"]["burn_window"] == window)
 
     rules = group("slo", is_of_it) | group("tenant-acme-slo", is_of_it) | group("tenant-plain-slo", is_of_it)
@@ -44,6 +45,7 @@ def test_error_ratios_are_recorded_once_for_all_instances_and_windows(tmp_path: 
         end = max(burns.MINUTES[window] for window in of_windows)
         steps = end // every
         series = everywhere(EVENTS, labels, f"0+{10 * every}x{steps}") | everywhere(GOOD, labels, f"0+{9 * every}x{steps}")
+        series |= everywhere(CREATED, labels, f"-1x{steps}")
         series |= {f'{EVENTS}{{{labels},instance="late"}}': f"0+{10 * every}x{steps - 1}"}
         series |= {f'{GOOD}{{{labels},instance="late"}}': f"0+{9 * every}x{steps - 1}"}
         asked = [(end, f"round({ratio(window)}, 0.000001)", [("{slo='api', tenant='acme'}", 0.1)]) for window in of_windows] + [
@@ -51,6 +53,7 @@ def test_error_ratios_are_recorded_once_for_all_instances_and_windows(tmp_path: 
             for window in of_windows
             if window in burns.SHORT
         ]
+        asked += [(end, AGE, [(f"{AGE}{{slo='api', tenant='acme'}}", 60.0 * end + 1)])]
         asked += [(end, f"count({each}:max)", [("{}", 1.0)]) for each in (f"tenant_slo:{EVENTS}", f"tenant_slo:{GOOD}")]
         case = Case("none", {}, (), series, (), interval=f"{every}m", others=asked)
         run_cases(tmp_path, group("slo"), [case], interval=f"{every}m")

@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 DASHBOARDS = ROOT / "deploy" / "grafana" / "dashboards"
 COMMITTED = ROOT / "deploy" / "prometheus" / "rules"
-NAMES = re.compile(r"\b(?:tenant_slo:)?tidegauge_[a-z0-9_:]+|\bup\b(?=\{)")
-SLO_COUNTERS = {"tidegauge_slo_events_total", "tidegauge_slo_good_events_total"}
+NAMES = re.compile(r"\b(?:tenant_slo:|instance:)?tidegauge_[a-z0-9_:]+|\bup\b(?=\{)")
+SLO_COUNTERS = {"tidegauge_slo_events_total", "tidegauge_slo_good_events_total", "tidegauge_slo_events_created"}
 
 
 def alerts() -> list[dict[str, Any]]:
@@ -101,9 +101,11 @@ def shown_by_the_service() -> set[str]:
     """Every metric of /metrics and /metrics/kpis by its name."""
     found = {metric_name(kpi, name)[0] for kpi in catalog().kpis.values() for name in kpi.statistics}
     for family in Telemetry("test").registry.collect():
-        suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "info": ("_info",)}.get(
-            family.type, ("",)
-        )
+        suffixes = {
+            "counter": ("_total", "_created"),
+            "histogram": ("_bucket", "_count", "_sum", "_created"),
+            "info": ("_info",),
+        }.get(family.type, ("",))
         found |= {family.name + suffix for suffix in suffixes}
     return found | SLO_COUNTERS | {"up", "tidegauge_kpi_series_hidden"}
 

@@ -137,7 +137,8 @@ WATCHES: Final = (
     Watch(
         # The series is there with its first loss; a source that was away for too long tells of it as it begins.
         "SourceRecordsLost",
-        of("tidegauge_source_lost_records_total", 'topic="orders",partition="0"', "_x9 5x50"),
+        of("tidegauge_source_lost_records_total", 'topic="orders",partition="0"', "_x9 5x50")
+        | of("tidegauge_source_lost_records_created", 'topic="orders",partition="0"', "_x9 510x50"),
         9,
         # A loss of an hour ago, which a gap of a few scrapes does not make a new one.
         of("tidegauge_source_lost_records_total", 'topic="orders",partition="0"', "0x9 5x29 _x4 5x60"),
