@@ -23,7 +23,7 @@ from service.store.migrate import migrate
 from service.supervisor import Role, Supervisor, free_ports
 from service.telemetry import configure_logging
 
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 300.0
 POLL_S = 0.1
 
 

@@ -54,9 +54,12 @@ class Client:
         return accepted
 
     def settle(self, *, timeout_s: float, poll_s: float) -> None:
-        """Wait until everything that was sent stands in the rollups; raises TimeoutError."""
+        """Wait until everything that was sent stands in the rollups; raises TimeoutError.
+
+        Raises httpx.HTTPStatusError for an answer that asking again would not mend.
+        """
         deadline = time.monotonic() + timeout_s
-        while self.get("/v1/ledger")["installation"]["pending"]:
+        while self._is_pending():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"events are still pending after {timeout_s:g} s: `tidegauge status` shows where")
             time.sleep(poll_s)
@@ -66,6 +69,15 @@ class Client:
         answer = self._http.get(path, params=parameters, headers=self._read)
         answer.raise_for_status()
         return answer.json()
+
+    def _is_pending(self) -> bool:
+        """Whether anything is pending; where nobody says at the moment it is."""
+        try:
+            return bool(self.get("/v1/ledger")["installation"]["pending"])
+        except httpx.HTTPError as error:
+            if not _may_succeed_later(error):
+                raise
+            return True
 
     def _post(self, body: bytes) -> dict[str, int]:
         for attempt in Retrying(

@@ -19,7 +19,7 @@ from service.domain.families.registry import FAMILIES
 from service.settings import Settings
 
 ROUND_S = 1.0
-SETTLE_S = 60.0
+SETTLE_S = 300.0
 POLL_S = 0.2
 
 

@@ -29,6 +29,8 @@ GRACE_US = 3_600 * SECOND
 PAUSE_US = SECOND
 """Between questions to a Postgres that did not answer."""
 LOOK_UP_TIMEOUT_S = 2.0
+FIRST_LOOK_UP_TIMEOUT_S = 10.0
+"""For a key that is not known here, which only Postgres can tell of: a machine that is busy for seconds refuses nobody."""
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="tidegauge", Basic realm="tidegauge", charset="UTF-8"'}
 
 Value = TypeVar("Value")
@@ -124,7 +126,8 @@ class Keyring:
         if self._silent_since_us is not None and 0 <= now_us - self._silent_since_us < PAUSE_US:
             raise StoreUnavailable("keys cannot be checked: Postgres does not answer at the moment")
         try:
-            async with asyncio.timeout(LOOK_UP_TIMEOUT_S), self._pool.acquire() as connection:
+            patience_s = LOOK_UP_TIMEOUT_S if key_hash in self._known else FIRST_LOOK_UP_TIMEOUT_S
+            async with asyncio.timeout(patience_s), self._pool.acquire() as connection:
                 key = await find_key(connection, key_hash)
         except DATABASE_AWAY as error:
             self._silent_since_us = self._clock.now_us()

@@ -209,6 +209,7 @@ class EmbeddedPostgres:
                 connection = await asyncpg.connect(self.url_of("postgres"), timeout=5)
             except asyncpg.CannotConnectNowError:
                 # It replays what was not yet in its files, however long that takes: starting over would begin anew.
+                deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
                 await asyncio.sleep(0.2)
                 continue
             except (OSError, asyncpg.PostgresError, TimeoutError) as error:

@@ -19,6 +19,8 @@ from service.store.migrate import migrate
 START = "import asyncio, pathlib, sys; from service.store.embedded import EmbeddedPostgres as E;"
 START += "asyncio.run(E(pathlib.Path(sys.argv[1]), fsync=False).start())"
 
+PATIENCE_S = 120
+
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
@@ -33,6 +35,18 @@ async def answers(server: EmbeddedPostgres) -> bool:
         return await connection.fetchval("select true") is True
     finally:
         await connection.close()
+
+
+async def until_it_recovers(server: EmbeddedPostgres) -> None:
+    """Until the server says that it cannot be asked yet."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                await asyncpg.connect(server.url_of("postgres"))
+            except asyncpg.CannotConnectNowError:
+                return
+            except OSError:
+                await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("name", ["Gezeiten + Maß & c?#%41", "commas, and:colons"])
@@ -53,8 +67,9 @@ async def test_a_first_start_that_was_killed_is_begun_again(directory: Path) -> 
     data = directory / "data"
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", START, str(data), start_new_session=True)
     # The version file is the first thing that a cluster has, long before it is one.
-    while not list(data.glob("*/PG_VERSION")):  # noqa: ASYNC110
-        await asyncio.sleep(0.002)
+    async with asyncio.timeout(PATIENCE_S):
+        while not list(data.glob("*/PG_VERSION")):  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
     os.killpg(child.pid, signal.SIGKILL)
     await child.wait()
     server = EmbeddedPostgres(data, fsync=False)
@@ -94,11 +109,12 @@ async def test_a_recovery_is_waited_for_however_long_it_takes(directory: Path, m
     await server.stop()
     # A standby that nobody may ask recovers until it is promoted: a recovery as long as the test wants it.
     (data / "postgres" / "standby.signal").touch()
-    monkeypatch.setattr("service.store.embedded.START_TIMEOUT_S", 0.5)
     again = EmbeddedPostgres(data, fsync=False, extra={"hot_standby": "off"})
     starting = asyncio.create_task(again.start())
     try:
-        await asyncio.sleep(3)
+        await until_it_recovers(again)
+        monkeypatch.setattr("service.store.embedded.START_TIMEOUT_S", 0.5)
+        await asyncio.sleep(2)
         assert not starting.done()
         (data / "postgres" / "promote").touch()
         assert again.pid is not None
