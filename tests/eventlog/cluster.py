@@ -13,7 +13,7 @@ from service.supervisor import free_ports
 from tests.broker import JARS
 
 NODES = (1, 2, 3)
-START_TIMEOUT_S = 120.0
+START_TIMEOUT_S = 240.0
 STOP_TIMEOUT_S = 30.0
 
 _PROPERTIES = """

@@ -28,7 +28,7 @@ from service.store.installation import Installation, ensure_installation
 from service.telemetry import Telemetry
 
 CLOCK = SystemClock()
-SETTLE_TIMEOUT_S = 60.0
+SETTLE_TIMEOUT_S = 180.0
 
 
 @dataclass

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sized
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import asyncpg
@@ -27,6 +28,7 @@ from tests.eventlog.conftest import PARTITIONS, MovableClock, kafka_settings
 
 ALL = 64 * 1024 * 1024
 P0 = Partition(0)
+PATIENCE_S, IMPATIENCE_S = 120.0, 2.0
 START = {Partition(partition): Offset(0) for partition in range(PARTITIONS)}
 
 
@@ -41,11 +43,12 @@ class Opener:
         self._pool = pool
         self._opened: list[KafkaLog] = []
 
-    async def __call__(self, settings: Settings) -> KafkaLog:
+    async def __call__(self, settings: Settings, *, gives_up_s: float = PATIENCE_S) -> KafkaLog:
+        """Open a log that waits so long for its brokers: but for those that the test kills, they answer in the end."""
         async with self._pool.acquire() as connection:
             await ensure_installation(connection, settings, log_kind="kafka")
         words: dict[str, Any] = {"generation": 1, "partitions": PARTITIONS, "clock": MovableClock()}
-        brokers = replace(KafkaConnection.of(settings), request_timeout_s=1.0, append_timeout_s=2.0)
+        brokers = replace(KafkaConnection.of(settings), request_timeout_s=gives_up_s, append_timeout_s=gives_up_s)
         log = await KafkaLog.open(brokers, TopicPlan.of(settings), self._pool, **words)
         self._opened.append(log)
         return log
@@ -71,7 +74,9 @@ async def admin(kafka: Broker) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def test_what_was_acknowledged_survives_kills_of_the_broker_and_the_log_goes_on(kafka: Broker, opened: Opener) -> None:
-    log = await opened(kafka_settings(kafka))
+    settings = kafka_settings(kafka)
+    await opened(settings)  # makes the topic
+    log = await opened(settings, gives_up_s=IMPATIENCE_S)
     acknowledged: dict[tuple[int, int], bytes] = {}
     ended = asyncio.Event()
 
@@ -97,22 +102,25 @@ async def test_what_was_acknowledged_survives_kills_of_the_broker_and_the_log_go
     await grows(acknowledged, 100)
     ended.set()
     assert sum(await asyncio.gather(*appending)) > 0
-    kept = {(int(r.partition), int(r.offset)): r.payload for r in await log.read(START, max_bytes=ALL, wait_s=0)}
+    reader = await opened(settings)
+    kept = {(int(r.partition), int(r.offset)): r.payload for r in await reader.read(START, max_bytes=ALL, wait_s=0)}
     assert acknowledged.items() <= kept.items()
-    assert {p: e.end for p, e in (await log.extents()).items()} == {p: sum(q == p for q, _ in kept) for p in range(PARTITIONS)}
+    assert {p: e.end for p, e in (await reader.extents()).items()} == {p: sum(q == p for q, _ in kept) for p in range(PARTITIONS)}
 
 
 async def grows(found: Sized, by: int) -> None:
     enough = len(found) + by
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while len(found) < enough:  # noqa: ASYNC110  # appenders know of no event
             await asyncio.sleep(0.02)
 
 
 async def test_a_broker_that_is_away_is_an_error_and_never_an_empty_log(kafka: Broker, opened: Opener) -> None:
-    log = await opened(kafka_settings(kafka))
-    await log.append([draft(b"a")])
-    assert len(await log.read(START, max_bytes=ALL, wait_s=0)) == 1
+    settings = kafka_settings(kafka)
+    patient = await opened(settings)
+    await patient.append([draft(b"a")])
+    assert len(await patient.read(START, max_bytes=ALL, wait_s=0)) == 1
+    log = await opened(settings, gives_up_s=IMPATIENCE_S)
     kafka.kill()
     try:
         read_all = {P0: Offset(1)}
@@ -120,27 +128,31 @@ async def test_a_broker_that_is_away_is_an_error_and_never_an_empty_log(kafka: B
             with pytest.raises(LogUnavailable, match="does not answer"):
                 await asking
         with pytest.raises(LogUnavailable, match=kafka.bootstrap):
-            await opened(kafka_settings(kafka))
+            await opened(kafka_settings(kafka), gives_up_s=IMPATIENCE_S)
     finally:
         await asyncio.to_thread(kafka.start)
-    await eventually_appends(log, b"c")
-    assert b"c" in {r.payload for r in await log.read(read_all, max_bytes=ALL, wait_s=0)}
+    found = await eventually_appends(log)
+    assert found in {r.payload for r in await patient.read(read_all, max_bytes=ALL, wait_s=0)}
 
 
-async def eventually_appends(log: KafkaLog, payload: bytes) -> None:
-    async with asyncio.timeout(120):
-        while True:
+async def eventually_appends(log: KafkaLog) -> bytes:
+    """Append until one is acknowledged; gives its payload, for what was not acknowledged may lie in the log as well."""
+    async with asyncio.timeout(PATIENCE_S):
+        for number in count():
             try:
-                await log.append([draft(payload)])
+                await log.append([draft(payload := f"try {number}".encode())])
             except LogUnavailable:
                 await asyncio.sleep(0.1)
             else:
-                return
+                return payload
+    raise AssertionError("unreachable: only an acknowledgement or the time-out ends the tries")
 
 
 async def test_an_append_that_is_cancelled_leaves_nothing_behind_that_grows(kafka: Broker, opened: Opener) -> None:
-    log = await opened(kafka_settings(kafka))
-    await log.append([draft(b"a")])
+    settings = kafka_settings(kafka)
+    patient = await opened(settings)
+    await patient.append([draft(b"a")])
+    log = await opened(settings, gives_up_s=IMPATIENCE_S)
     kafka.kill()
     try:
         for _ in range(3):
@@ -149,10 +161,10 @@ async def test_an_append_that_is_cancelled_leaves_nothing_behind_that_grows(kafk
                     await log.append([draft(b"never answered")])
     finally:
         await asyncio.to_thread(kafka.start)
-    await eventually_appends(log, b"b")
-    payloads = [r.payload for r in await log.read({P0: Offset(0)}, max_bytes=ALL, wait_s=0)]
-    assert (payloads[0], payloads[-1]) == (b"a", b"b")
-    assert payloads.count(b"b") == 1
+    appended = await eventually_appends(log)
+    payloads = [r.payload for r in await patient.read({P0: Offset(0)}, max_bytes=ALL, wait_s=0)]
+    assert (payloads[0], payloads[-1]) == (b"a", appended)
+    assert payloads.count(appended) == 1
 
 
 async def test_fewer_than_two_replicas_in_sync_are_refused_unless_allowed(kafka: Broker, opened: Opener) -> None:
@@ -184,7 +196,7 @@ async def test_a_topic_that_could_drop_what_nobody_has_read_is_refused(
     async def open_until_the_broker_has_heard_of_it() -> None:
         for _ in range(600):
             await opened(settings)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
 
     with pytest.raises(LogMismatch, match=f"{topic} has .*{config}={value}.* and could drop what nobody has read"):
         await open_until_the_broker_has_heard_of_it()
