@@ -16,7 +16,7 @@ PAGES = Path(__file__).parents[2] / "docs" / "runbooks"
 async def test_every_runbook_is_shown_where_alerts_link_to_by_default() -> None:
     app = create_app(title="test", routers=[runbooks.router()], telemetry=Telemetry("test"), keyring=None)
     path = httpx.URL(RUNBOOKS).path
-    async with serving(app) as address, httpx.AsyncClient(base_url=address, trust_env=False) as client:
+    async with serving(app) as address, httpx.AsyncClient(base_url=address, trust_env=False, timeout=60) as client:
         for page in PAGES.glob("*.md"):
             answer = await client.get(f"{path}/{page.name}")
             assert answer.status_code == 200

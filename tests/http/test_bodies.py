@@ -22,7 +22,7 @@ GZIP = {"Content-Encoding": "gzip"}
 
 @pytest.fixture
 def bodies() -> BodyReader:
-    return BodyReader(max_bytes=LIMIT, max_held_bytes=LIMIT, timeout_s=2.0)
+    return BodyReader(max_bytes=LIMIT, max_held_bytes=LIMIT, timeout_s=120.0)
 
 
 @pytest.fixture
@@ -144,7 +144,8 @@ async def test_other_encodings_are_415(client: httpx.AsyncClient, encoding: str)
     assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "gzip")
 
 
-async def test_a_body_that_does_not_come_is_408(address: str) -> None:
+async def test_a_body_that_does_not_come_is_408(address: str, bodies: BodyReader) -> None:
+    bodies._timeout_s = 0.5
     head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 10\r\n\r\nabc"
     assert b"408" in (await raw(address, head))
 

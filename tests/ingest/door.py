@@ -30,7 +30,7 @@ from service.store.tenants import Tenant, create_tenant
 from service.telemetry import Telemetry
 from tests.http.serving import serving
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from prometheus_client import generate_latest
 
 from service.settings import Settings
 from service.store.keys import create_key, list_keys, revoke_key
-from tests.ingest.door import Door, opened
+from tests.ingest.door import PATIENCE_S, Door, opened
 from tests.ingest.events import bad_event, encoded, usage_event
 
 JSON = {"Content-Type": "application/json"}
@@ -49,17 +49,18 @@ async def test_a_revoked_key_stops_within_the_refresh_time(database_url: str, co
         assert (await post(door)).status_code == 202
         [key] = [key for key in await list_keys(connection, door.tenant) if key.name == "ingest"]
         await revoke_key(connection, key.id)
-        await asyncio.sleep(0.25)
-        assert (await post(door)).status_code == 401
+        async with asyncio.timeout(PATIENCE_S):
+            while (await post(door)).status_code != 401:  # noqa: ASYNC110  # a key's age sets no event
+                await asyncio.sleep(0.05)
 
 
 async def test_a_key_over_its_rate_is_429_with_the_time_to_wait(database_url: str) -> None:
-    async with opened(database_url, Settings(key_requests_per_s=1)) as door:
-        statuses = [(await post(door)).status_code for _ in range(4)]
-        assert statuses[:2] == [202, 202]
-        assert statuses[-1] == 429
+    # One request, and the next one a thousand seconds later: no test takes so long.
+    async with opened(database_url, Settings(key_requests_per_s=0.001)) as door:
+        assert (await post(door)).status_code == 202
         answer = await post(door)
-        assert answer.headers["retry-after"] == "1"
+        assert answer.status_code == 429
+        assert 900 < int(answer.headers["retry-after"]) <= 1_000
         assert (await post(door, Authorization=f"Bearer {door.keys['backfill']}")).status_code == 202
 
 

@@ -25,7 +25,7 @@ from service.wiring.source import kafka_source
 from tests.broker import Broker
 from tests.ingest.events import encoded, usage_event
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 STRUCTURED = [("content-type", b"application/cloudevents+json")]
 
 _CRC_AT = 17
