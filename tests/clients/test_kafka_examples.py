@@ -148,4 +148,4 @@ def written(topic: Topic) -> list[Event]:
         finally:
             await consumer.stop()
 
-    return asyncio.run(asyncio.wait_for(read(), timeout=60))
+    return asyncio.run(asyncio.wait_for(read(), timeout=180))

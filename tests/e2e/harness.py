@@ -16,7 +16,8 @@ from service.supervisor import free_port
 from tests.broker import Broker
 
 READY_TIMEOUT_S = 180.0
-STOP_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 180.0
+COMMAND_TIMEOUT_S = 300.0
 COMMAND = (sys.executable, "-m", "service.cli")
 
 
@@ -51,7 +52,9 @@ class Installation:
 
     def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """One command of `tidegauge`, to its end."""
-        return subprocess.run([*COMMAND, *words], env=self.environment, capture_output=True, text=True, timeout=120, check=check)
+        return subprocess.run(
+            [*COMMAND, *words], env=self.environment, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=check
+        )
 
     def start(self, role: str, name: str = "", **settings: str) -> None:
         """Start a role; `name` tells several of one role apart."""
@@ -71,10 +74,11 @@ class Installation:
         deadline = time.monotonic() + READY_TIMEOUT_S
         while time.monotonic() < deadline:
             try:
-                if httpx.get(f"{self.address}/readyz", timeout=2.0, trust_env=False).is_success:
+                if httpx.get(f"{self.address}/readyz", timeout=60.0, trust_env=False).is_success:
                     return
             except httpx.HTTPError:
-                time.sleep(0.05)
+                pass
+            time.sleep(0.05)
         raise AssertionError(f"not ready: {self.log('api')}")
 
     def exited(self) -> list[str]:
@@ -134,7 +138,7 @@ def kafka_settings(kafka: Broker) -> dict[str, str]:
     return {"kafka_bootstrap": kafka.bootstrap, "kafka_topic_prefix": prefix, "allow_single_broker": "true"}
 
 
-def send(client: Client, events: Iterable[Mapping[str, Any]], *, timeout_s: float = 60.0) -> int:
+def send(client: Client, events: Iterable[Mapping[str, Any]], *, timeout_s: float = 300.0) -> int:
     """Send events and wait until they stand in the rollups."""
     accepted = client.send(events)
     client.settle(timeout_s=timeout_s, poll_s=0.05)

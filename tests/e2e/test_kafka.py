@@ -66,7 +66,7 @@ def pending_of(status: str) -> int:
     return sum(int(row[5].replace(",", "")) for row in rows)
 
 
-def until(true: Any, timeout_s: float = 30.0) -> None:
+def until(true: Any, timeout_s: float = 180.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not true():
         assert time.monotonic() < deadline, "it took too long"

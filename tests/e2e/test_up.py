@@ -18,7 +18,7 @@ from service.demo import pilot
 from service.store.embedded import EmbeddedPostgres
 from service.supervisor import free_port
 
-TIMEOUT_S = 90.0
+TIMEOUT_S = 300.0
 
 
 class Up:
@@ -50,7 +50,7 @@ class Up:
 
     def ready(self) -> bool:
         try:
-            return httpx.get(f"{self.address}/readyz", timeout=2.0, trust_env=False).is_success
+            return httpx.get(f"{self.address}/readyz", timeout=60.0, trust_env=False).is_success
         except httpx.HTTPError:
             return False
 
@@ -72,7 +72,7 @@ class Up:
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        code = self.process.wait(60)
+        code = self.process.wait(180)
         self.process = None
         return code
 
@@ -95,7 +95,7 @@ def test_a_first_start_replays_the_pilot_week_and_a_second_one_finds_it_again(up
     assert "6 of 6 met" in said
     assert "user-days" in said
     command = next(line.strip() for line in said.splitlines() if line.strip().startswith("curl"))
-    answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True)
+    answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=True)
     assert json.loads(answer.stdout)["kpi"] == "requests"
     assert up.stop() == 0
 
@@ -150,7 +150,7 @@ def test_a_second_one_on_the_same_data_is_refused_with_the_way_out(up: Up) -> No
     up.until(up.ready, "ready")
     environment = {**os.environ, "TIDEGAUGE_DATA": str(up.data), "TIDEGAUGE_PORT": str(free_port())}
     second = subprocess.run(
-        [sys.executable, "-m", "service.cli", "up"], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "service.cli", "up"], env=environment, capture_output=True, text=True, timeout=180, check=False
     )
     assert second.returncode == 1
     assert "TIDEGAUGE_DATA" in second.stderr

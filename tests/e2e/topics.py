@@ -13,7 +13,7 @@ from tests.broker import Broker
 from tests.ingest.events import encoded
 from tests.ingest.topics import Topic
 
-CONSUMED_TIMEOUT_S = 120.0
+CONSUMED_TIMEOUT_S = 300.0
 
 _groups = iter(range(1_000_000))
 

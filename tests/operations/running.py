@@ -20,7 +20,7 @@ from service.wiring import base as wiring
 from service.wiring.api import api
 from tests.http.serving import serving
 
-CONSUMED_TIMEOUT_S = 90.0
+CONSUMED_TIMEOUT_S = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ async def running(database_url: str, settings: Settings) -> AsyncIterator[Runnin
             headers = {"authorization": f"Bearer {keys['read']}"}
             async with (
                 serving(app) as address,
-                httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, timeout=60) as client,
+                httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, timeout=120) as client,
             ):
                 yield Running(base, tenant, keys, client, waiting, worker)
         finally:

@@ -123,7 +123,7 @@ def test_a_wrong_environment_is_refused_with_a_sentence(
 def test_all_mistakes_are_said_at_once_and_the_command_ends_with_1() -> None:
     environment = {**os.environ, "TIDEGAUGE_PORT": "x", "TIDEGAUGE_LEASE": "3", "TIDEGAUGE_MAX_DEPTH": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "service.cli", "api"], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "service.cli", "api"], env=environment, capture_output=True, text=True, timeout=180, check=False
     )
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 3
@@ -143,7 +143,7 @@ def test_a_role_without_postgres_says_so_in_one_line_of_its_log() -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     [line] = done.stderr.splitlines()
