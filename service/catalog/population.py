@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from service.catalog.accounts import Accounts, plain_name
 from service.catalog.asked import Asked
+from service.catalog.planes import in_piece, planes
 
 CHUNK = 2_048
 """Ordinals in a row of `activity_day`."""
@@ -137,27 +138,28 @@ class Population:
         )
 
     def seats_added_up(self) -> str:
-        """Active seats of the days of `counted_days` by account, each block's bits counted in the array of its days.
+        """Active seats of the days of `counted_days` by account: a chunk's days are added up as sets, then cut into blocks.
 
-        Days times blocks are many rows to sort: so they are never rows.
+        Days times blocks are many rows to sort, and many pieces to count: so they are never made. What a block has is counted
+        before it is sorted (`offset 0`), once.
         """
         accounts = self._accounts
         keys = [key for key in self.keys if key != "day" and key not in accounts.shown]
         shown = [*(f"d.{key}" for key in keys), *(f"{column} as {name}" for name, column in accounts.shown.items())]
         parts = "".join(f"{name} as (\n{body}\n), " for name, body in self._parts() if name != "held")
         conditions = "".join(f" and {condition}" for condition in accounts.conditions())
-        place = f"b.block % {_BLOCKS_A_CHUNK} * {BLOCK} + 1 for {BLOCK}"
         columns = self.columns()
         split = ", ".join(["tenant", "win", *(columns[name] for name in self.asked.by if name in columns)])
         return (
             f"with {parts}days_of as (\n"
-            f"  select {', '.join(keys)}, part, array_agg(bits) as bits from seen join counted_days using (tenant, win, day)\n"
-            f"  group by {', '.join(keys)}, part\n)\n"
+            f"  select {', '.join(keys)}, part, array_agg(bits) as bits from seen join (\n"
+            "    select tenant, win, array_agg(day) as days from counted_days group by tenant, win\n"
+            "  ) c using (tenant, win) where day = any(c.days)\n"
+            f"  group by {', '.join(keys)}, part\n), summed as materialized (\n{planes('days_of', [*keys, 'part'], NOBODY)}\n)\n"
             f"select tenant, win, {self.asked.dims(columns)} as dims, n from (\n  select {split}, sum(n) as n from (\n"
-            f"    select {', '.join(shown)},\n"
-            f"      (select sum(bit_count(substring(one from {place}))) from unnest(d.bits) as u(one)) as n\n"
-            f"    from days_of d{accounts.join('d')}\n    join blocks b on b.tenant = d.tenant and b.part = d.part{conditions}\n"
-            f"  ) c group by {split}\n) a where n > 0"
+            f"    select {', '.join(shown)}, {in_piece('d', f'b.block % {_BLOCKS_A_CHUNK} * {BLOCK} + 1 for {BLOCK}')} as n\n"
+            f"    from summed d{accounts.join('d')}\n    join blocks b on b.tenant = d.tenant and b.part = d.part{conditions}\n"
+            f"    offset 0\n  ) c group by {split}\n) a where n > 0"
         )
 
     def _persons(self) -> str:
