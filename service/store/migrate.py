@@ -75,14 +75,12 @@ async def _until_nobody_writes(url: str) -> None:
                 f"the database has schema {found} of a newer release, and this one leads to {newest()}: run the newer "
                 "release, or restore a backup of before"
             )
-        working: list[str] = []
+        working = await at_work(connection)
         try:
             async with asyncio.timeout(STOP_WAIT_S):
-                while True:
-                    working = await at_work(connection)
-                    if not working:
-                        return
+                while working:
                     await asyncio.sleep(POLL_S)
+                    working = await at_work(connection)
         except TimeoutError:
             raise StoreUnavailable(
                 f"schema {found} cannot be brought to {newest()} under those who write to it: {', '.join(working)}. "
