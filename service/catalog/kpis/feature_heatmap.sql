@@ -11,9 +11,14 @@
 -- default_window = "week"
 -- [statistics.total]
 -- title = "User-days of all weekdays"
-with cells as (
+with shown as (
+  select o.tenant, o.win, o.dims || e.dims as dims from anyone o join expected e on e.tenant = o.tenant
+  union
+  select a.tenant, a.win, a.dims
+  from active_daily a join anyone o on o.tenant = a.tenant and o.win = a.win and o.dims = a.dims - 'feature'
+), cells as (
   select r.tenant, r.win, r.dims, w.weekday, coalesce(sum(a.n), 0) as n
-  from feature_rows r
+  from shown r
   cross join generate_series(1, 7) as w(weekday)
   left join active_daily a on a.tenant = r.tenant and a.win = r.win and a.dims = r.dims
     and extract(isodow from a.day) = w.weekday
