@@ -78,7 +78,7 @@ class Population:
             parts.append(("persons", self._persons()))
             last = "persons"
         for number, name in enumerate(self.asked.traits):
-            parts += [(f"trait_{number}", _trait(self.asked, name)), (f"having_{number}", self._having(number, name, last))]
+            parts += [(f"trait_{number}", trait(self.asked, name)), (f"having_{number}", self._having(number, name, last))]
             last = f"having_{number}"
         if self._may_be_one_account:
             last = "either"
@@ -238,7 +238,7 @@ def _blocks(asked: Asked) -> str:
     )
 
 
-def _trait(asked: Asked, name: str) -> str:
+def trait(asked: Asked, name: str) -> str:
     """Users by their value of a trait as it is now, and under '' those of a chunk who have none."""
     of = f"from segment where tenant in (select tenant from wins) and dimension = {asked.trait(name)}"
     return (

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from service.catalog.accounts import Accounts
+from service.catalog.accounts import Accounts, plain_name
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
-from service.catalog.population import CHUNK
+from service.catalog.population import CHUNK, trait
 
 _UNTIL: Final = "(extract(epoch from w.until_at) * 1000000)::bigint"
 _START: Final = "(extract(epoch from w.start_at) * 1000000)::bigint"
@@ -16,28 +16,32 @@ FIRST_VALUE: Final = "time_to_first_value"
 # The milestones that users reached first in a window, in whatever account, and since when their clock was running: the user's
 # own earliest milestone that is configured, or the one of the account that the reached one names. The lateral sub-selects are
 # looked up by key for what lies in the window, however many users there are: without `offset 0` the least could be sought by
-# time, through everybody's.
+# time, through everybody's, and what is configured would be picked out of it anew for every user.
 _TIMES = f"""
 select w.tenant, w.win, m.who, m.account, m.milestone, (m.time_us - s.time_us) * 1000 as duration
 from wins w
-join declared d on d.tenant = w.tenant
-cross join lateral (select d.config #>> '{{{{activity,time_to_first_value_from}}}}' as start) c
+join (
+  select tenant, start, start like 'account:%' as is_of_account,
+         case when start like 'account:%' then 'account' else 'user' end as kind,
+         case when start like 'account:%' then substr(start, 9) else start end as milestone
+  from (select tenant, config #>> '{{{{activity,time_to_first_value_from}}}}' as start from declared) d
+  offset 0
+) c on c.tenant = w.tenant
 cross join lateral (
   select milestone, who, account, time_us, source, id from milestone
-  where tenant = w.tenant and kind = 'user' and milestone {{chosen}} and time_us >= {_START} and time_us < {_END}
+  where tenant = w.tenant and kind = 'user' and milestone {{chosen}} and milestone <> c.start
+    and time_us >= {_START} and time_us < {_END}
   offset 0
 ) m
 cross join lateral (
   select min(time_us) as time_us from (
     select time_us from milestone b
-    where b.tenant = w.tenant
-      and b.kind = case when c.start like 'account:%' then 'account' else 'user' end
-      and b.milestone = case when c.start like 'account:%' then substr(c.start, 9) else c.start end
-      and b.who = case when c.start like 'account:%' then m.account else m.who end
+    where b.tenant = w.tenant and b.kind = c.kind and b.milestone = c.milestone
+      and b.who = case when c.is_of_account then m.account else m.who end
     offset 0
   ) b
 ) s
-where m.time_us >= s.time_us and m.milestone <> c.start and not exists (
+where m.time_us >= s.time_us and not exists (
   select from milestone e
   where e.tenant = w.tenant and e.kind = 'user' and e.milestone = m.milestone and e.who = m.who
     and (e.time_us, e.source collate "C", e.id collate "C") < (m.time_us, m.source, m.id)
@@ -46,23 +50,59 @@ where m.time_us >= s.time_us and m.milestone <> c.start and not exists (
 
 
 def milestone_times(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
-    """`milestone_times(tenant, win, dims, duration)`: a row a milestone that a user reached in the window, in nanoseconds."""
+    """`milestone_times(tenant, win, dims, durations)`: how long users took to milestones of the window, in nanoseconds.
+
+    They are grouped by what they are split by before dimensions are made of it: made a user, these cost as much as the reading.
+    """
     asked = Asked.of(by, filtered)
     accounts = Accounts(asked, "p.account")
-    columns = {name: f"coalesce(t{number}.value, '')" for number, name in enumerate(asked.traits)} | accounts.columns
-    joins = accounts.join("p")
-    joins += "\njoin app_user u on u.tenant = p.tenant and u.user_id = p.who" if asked.traits else ""
-    for number, name in enumerate(asked.traits):
-        joins += (
-            f"\nleft join segment t{number} on t{number}.tenant = p.tenant and t{number}.dimension = {asked.trait(name)}"
-            f" and t{number}.chunk = u.ordinal / {CHUNK} and get_bit(t{number}.bits, u.ordinal % {CHUNK}) = 1"
-        )
-    conditions = [f"{columns[name]} = any({asked.values(name)})" for name in asked.traits if name in asked.filtered]
-    conditions += accounts.conditions()
+    values = {name: f"value_{number}" for number, name in enumerate(asked.traits)}
+    shown = dict(accounts.shown) | ({"milestone": "p.milestone"} if "milestone" in by else {})
+    conditions = accounts.conditions()
     where = f"\nwhere {' and '.join(conditions)}" if conditions else ""
     times = _TIMES.format(chosen=_chosen(head, asked))
-    dims = asked.dims(columns | {"milestone": "p.milestone"})
-    return f"select p.tenant, p.win, {dims} as dims, p.duration\nfrom (\n{times}\n) p{joins}{where}"
+    keys = ", ".join(["tenant", "win", *shown])
+    named = "".join(f", {column} as {name}" for name, column in shown.items())
+    who = "p.who, " if asked.traits else ""
+    rows = f"select p.tenant, p.win{named}, {who}p.duration\nfrom (\n{times}\n) p{accounts.join('p')}{where}"
+    rows = _by_traits(asked, keys, rows) if asked.traits else rows
+    columns = values | {name: plain_name(asked, name) for name in ("account", *asked.groups)} | {"milestone": "milestone"}
+    split = ", ".join([keys, *(values[name] for name in asked.traits if name in by)])
+    return (
+        f"select tenant, win, {asked.dims(columns)} as dims, durations from (\n"
+        f"  select {split}, array_agg(duration) as durations from (\n{rows}\n) r group by {split}\n) a"
+    )
+
+
+def _by_traits(asked: Asked, keys: str, rows: str) -> str:
+    """The rows of users with the values of their traits as `value_N`, "" where there is none; looked up by chunks of users."""
+    parts = [
+        f"rows as (\n{rows}\n)",
+        "chunk_0 as (\n"
+        f"select {keys}, u.ordinal / {CHUNK} as part, array_agg(u.ordinal % {CHUNK}) as places,\n"
+        "  array_agg(duration) as durations\n"
+        f"from rows join app_user u using (tenant) where u.user_id = who group by {keys}, part\n)",
+    ]
+    values = ""
+    for number, name in enumerate(asked.traits):
+        allowed = f" and coalesce(g.value, '') = any({asked.values(name)})" if name in asked.filtered else ""
+        parts += [
+            f"trait_{number} as (\n{trait(asked, name)}\n)",
+            f"chunk_{number + 1} as (\n"
+            f"select {', '.join(f'c.{key}' for key in keys.split(', '))}{values}, c.part,"
+            f" coalesce(g.value, '') as value_{number}, h.places, h.durations\n"
+            f"from chunk_{number} c left join trait_{number} g on g.tenant = c.tenant and g.part = c.part\n"
+            "cross join lateral (\n"
+            "  select array_agg(u.place) as places, array_agg(u.duration) as durations\n"
+            "  from unnest(c.places, c.durations) as u(place, duration)\n"
+            "  where g.bits is null or get_bit(g.bits, u.place) = 1\n"
+            f") h where h.places is not null{allowed}\n)",
+        ]
+        values += f", c.value_{number}"
+    return (
+        "with " + ",\n".join(parts) + f"\nselect {keys}{values.replace('c.', '')}, duration"
+        f" from chunk_{len(asked.traits)} cross join lateral unnest(durations) as d(duration)"
+    )
 
 
 def _chosen(head: Head, asked: Asked) -> str:

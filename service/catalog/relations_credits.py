@@ -41,11 +41,11 @@ _MONTHS: Final = f"""
 _MISSED: Final = f"""
   select c.tenant, c.account, r.*, m.measure, m.at_us, row_number() over (
            partition by c.tenant, c.account, date_trunc('quarter', (timestamptz 'epoch' + m.at_us * interval '1 microsecond')
-             at time zone {ZONE})
+             at time zone d.zone)
            order by m.at_us, c.subject, m.measure
          ) as number
   from ticket_dues c
-  join declared d on d.tenant = c.tenant
+  join (select d.tenant, {ZONE} as zone from declared d offset 0) d on d.tenant = c.tenant
   join (values {_TERMS}) as r(tier, response, resolution, together, review_from) on r.tier = c.tier
   cross join lateral (
     values ('response', c.response_us, c.response_met), ('resolution', c.resolution_us, c.resolution_met)
@@ -67,7 +67,7 @@ def sla_credits(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> st
     conditions = [f"{columns[name]} = any({asked.values(name)})" for name in ("tier", "currency") if name in asked.filtered]
     where = "".join(f"\n  and {condition}" for condition in conditions + accounts.conditions())
     return f"""
-with months as (
+with months as materialized (
 {_MONTHS}
 ), missed as (
 {_MISSED}

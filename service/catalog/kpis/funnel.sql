@@ -32,7 +32,8 @@ with shown as (
   select distinct w.tenant, w.win, s.funnel, '{}'::jsonb from wins w join funnel_steps s using (tenant)
   where not exists (select from unnest(:by) as b(name) where b.name not in ('funnel', 'step'))
 ), counts as (
-  select h.tenant, h.win, h.funnel, h.dims, s.place, s.step, s.steps, s.of_step, s.users is null as is_of_accounts, coalesce(c.n, 0) as n
+  select h.tenant, h.win, h.funnel, h.dims, s.place, s.step, s.steps, s.of_step, s.users is null as is_of_accounts,
+         coalesce(c.n, 0)::bigint as n
   from shown h
   join funnel_steps s on s.tenant = h.tenant and s.funnel = h.funnel
   left join funnel_counts c on c.tenant = h.tenant and c.win = h.win and c.funnel = h.funnel and c.place = s.place and c.dims = h.dims

@@ -14,6 +14,4 @@
 -- statistic = "mean"
 -- [live]
 -- windows = ["7d", "28d"]
-select tenant, win, dims, array_agg(duration) as durations
-from milestone_times
-group by tenant, win, dims
+select tenant, win, dims, durations from milestone_times

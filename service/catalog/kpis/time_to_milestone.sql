@@ -11,6 +11,4 @@
 -- [live]
 -- windows = ["28d"]
 -- by = [["milestone"]]
-select tenant, win, dims, array_agg(duration) as durations
-from milestone_times
-group by tenant, win, dims
+select tenant, win, dims, durations from milestone_times
