@@ -23,7 +23,7 @@ class Ground:
 
 @dataclass(slots=True)
 class Grounds:
-    """The configurations of all tenants with events; one that is planned counts from its beginning on."""
+    """The configurations of the tenants that were asked about; one that is planned counts from its beginning on."""
 
     configs: dict[int, TenantConfigs] = field(default_factory=dict)
     _declared: dict[int, tuple[TenantConfig, Declared]] = field(default_factory=dict)
