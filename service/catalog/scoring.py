@@ -80,10 +80,10 @@ def _values(window: Window, wanted: Sequence[str], score: Health | ChurnRisk | N
     elif score is not None:
         figures[MAIN] = score.score
         figures |= {band: int(score.band == band) for band, _ in BANDS}
+    row = row_text(dims) if dims else ""
     for name in wanted:
         value = figures.get(name)
         note = _reasons(score) if name == MAIN and score is not None else ""
-        row = row_text(dims) if dims else ""
         yield Value(window.tenant, window.key, name, value, None, None, dims, "" if value is not None else NO_DATA, note, row)
 
 

@@ -1,10 +1,10 @@
 """What a KPI comes out as: one figure of one tenant, window, split and statistic."""
 
-import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from json.encoder import encode_basestring
 from typing import Any
 
 import asyncpg
@@ -81,8 +81,4 @@ def decimal(fraction: Fraction) -> Exact:
 def row_text(dims: Mapping[str, str]) -> str:
     """The text of a row's dimensions as Postgres writes jsonb: by it rows are ordered and pages go on."""
     ordered = sorted(dims.items(), key=lambda item: (len(item[0].encode()), item[0]))
-    return "{" + ", ".join(f"{_text(name)}: {_text(value)}" for name, value in ordered) + "}"
-
-
-def _text(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return "{" + ", ".join(f"{encode_basestring(name)}: {encode_basestring(value)}" for name, value in ordered) + "}"

@@ -22,7 +22,7 @@ from service.ingest import routes as ingest
 from service.ingest.append import Appender
 from service.ingest.backlog import LogBacklog
 from service.ingest.hooks import routes as hooks
-from service.lifecycle import cancel
+from service.lifecycle import cancel, spare_the_collector
 from service.reports import routes as reports
 from service.reports.making import Maker
 from service.settings import Settings
@@ -48,6 +48,7 @@ async def _api_on(settings: Settings, url: str, listening: Callable[[], socket.s
         looking = asyncio.create_task(waiting.keep(), name="backlog")
         try:
             catalog = await catalog_for(made)
+            spare_the_collector()
             checks = {"appender": readiness.appender(appending, waiting.check), "kpis": readiness.kpis(catalog.refused)}
             app = api(made, catalog, door, waiting, own_checks(made) | checks)
             async with until_stopped_or_moved(made.pool, made.installation) as ending:

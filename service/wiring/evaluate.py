@@ -10,6 +10,7 @@ from service.eventlog.balance import LogCounts
 from service.eventlog.opening import POSTGRES
 from service.expose import readiness
 from service.following import follow, until_stopped_or_moved
+from service.lifecycle import spare_the_collector
 from service.reports.making import Maker
 from service.reports.schedule import Schedule
 from service.settings import Settings
@@ -28,6 +29,7 @@ async def run_evaluate(settings: Settings, url: str) -> None:
 async def _evaluate_on(settings: Settings, url: str) -> Installation | None:
     async with base(settings, url, role="evaluate", connections=CONNECTIONS, session=QUERIES, prepared=WHOLE_CATALOG) as made:
         catalog = await catalog_for(made)
+        spare_the_collector()
         schedule = Schedule(made.pool, Maker(made.pool, catalog, made.clock), made.clock, made.telemetry)
         in_database = made.installation.log_kind == POSTGRES
         audit = Audit(made.pool, None if in_database else LogCounts(made.event_log, from_records=False), made.telemetry)
