@@ -33,7 +33,7 @@ from service.telemetry import Telemetry
 from tests.broker import Broker
 from tests.conftest import TEMPLATE
 
-CONSUME_TIMEOUT_S = 90.0
+CONSUME_TIMEOUT_S = 180.0
 
 
 @dataclass
@@ -136,7 +136,7 @@ class Site:
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(partitions=4, flush_interval_s=0.01, lease_s=2.0)
+    return Settings(partitions=4, flush_interval_s=0.01)
 
 
 _topics = count()

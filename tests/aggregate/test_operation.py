@@ -18,7 +18,7 @@ from tests.aggregate.events import Events, seconds_ago
 
 
 async def until_true(check: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(180):
         while not await check():  # noqa: ASYNC110  # what is waited for sets no event
             await asyncio.sleep(0.02)
 

@@ -166,7 +166,7 @@ async def test_a_delay_is_from_the_time_of_an_event_and_told_though_no_batch_fol
         await site.append({"usage": [events.usage(time_us=at - HOUR, source="/web"), events.usage(time_us=at, source="/web")]})
         await site.append({"usage": [history]})
         await site.consumed()
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(180):
             while True:
                 if sum(row["n"] for row in await fetch(site, DELAYS)) >= 2:
                     break
