@@ -15,7 +15,7 @@ from loadtests.processes import cpu_s
 from loadtests.site import Database, Site
 from service.supervisor import free_port
 
-READY_TIMEOUT_S = 120.0
+READY_TIMEOUT_S = 300.0
 READY_POLL_S = 0.1
 STOP_TIMEOUT_S = 30.0
 
@@ -44,7 +44,7 @@ class Role:
 
     async def metrics(self) -> dict[str, float]:
         """Its metrics that have no labels."""
-        async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60.0) as client:
             text = (await client.get(f"{self.address}/metrics")).text
         return {
             sample.name: sample.value
@@ -94,7 +94,7 @@ async def running(site: Site, name: str, database: Database, settings: Mapping[s
 async def _ready(role: Role, process: asyncio.subprocess.Process) -> None:
     loop = asyncio.get_running_loop()
     deadline, answer = loop.time() + READY_TIMEOUT_S, "nothing"
-    async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60.0) as client:
         while loop.time() < deadline and process.returncode is None:
             with contextlib.suppress(httpx.HTTPError):
                 answered = await client.get(f"{role.address}/readyz")
