@@ -25,7 +25,7 @@ $(VENV)/.runtime: deploy/requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@echo "compiling (some seconds, once)"
-	@$(BIN)/python -c 'from service.aggregate.pipeline import compile_all; compile_all(); from service.ingest.plain import packer; packer.compile_all(); from service.ingest.kafka import haul; haul.prepare()'
+	@$(BIN)/python -c 'from service.aggregate.pipeline import compile_all; compile_all(); from service.ingest.plain import packer; packer.compile_all(); from service.kafka import haul; haul.prepare()'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime deploy/requirements-dev.txt

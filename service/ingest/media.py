@@ -8,10 +8,10 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.datastructures import Headers
 
+from service.domain.families.envelope import STRUCTURED
 from service.http.problems import Kind, Problem
 from service.ingest.decode import Form
 
-STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 PLAIN = "application/json"
 NDJSON = "application/x-ndjson"

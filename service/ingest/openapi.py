@@ -4,8 +4,9 @@ from typing import Any
 
 from starlette.responses import Response
 
+from service.domain.families.envelope import STRUCTURED
 from service.http.openapi import BASIC, BEARER, problem_response
-from service.ingest.media import BATCH, NDJSON, PLAIN, STRUCTURED
+from service.ingest.media import BATCH, NDJSON, PLAIN
 
 REQUEST_EVENT: dict[str, Any] = {
     "specversion": "1.0",

@@ -15,11 +15,11 @@ from aiokafka.record.util import calc_crc32c
 
 from service.domain.reasons import Reason
 from service.errors import EventRefused
-from service.ingest.kafka.batches import OFFSET, PLAIN, VALUE, VALUE_BYTES
-from service.ingest.kafka.crc import crc32c
-from service.ingest.kafka.haul import Haul, Run, Unreadable
 from service.ingest.kafka.record import headers_in
-from service.ingest.kafka.unpacking import NotUnpacked, Unpacker
+from service.kafka.batches import OFFSET, PLAIN, VALUE, VALUE_BYTES
+from service.kafka.crc import crc32c
+from service.kafka.haul import Haul, Run, Unreadable
+from service.kafka.unpacking import NotUnpacked, Unpacker
 
 PLACE = TopicPartition("team", 3)
 STRUCTURED: list[tuple[str, bytes | None]] = [("content-type", b"application/cloudevents+json")]

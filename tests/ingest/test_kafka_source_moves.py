@@ -9,9 +9,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from service.ingest.kafka import fetching as fetching_of
 from service.ingest.kafka import intake, session
-from service.ingest.kafka.haul import Haul
 from service.ingest.kafka.intake import Intake
 from service.ingest.kafka.polling import Poller
+from service.kafka.haul import Haul
 from service.lifecycle import cancel
 from service.store.sources import Binding
 from service.wiring import base as wiring

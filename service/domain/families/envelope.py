@@ -15,6 +15,8 @@ from service.domain.reasons import Reason
 from service.errors import EventRefused
 
 TYPE = "type"
+STRUCTURED = "application/cloudevents+json"
+"""The media type of an event with its envelope (CloudEvents JSON format, section 3)."""
 ToRow = Callable[[Any, IdHash, int | None, bytes | None, "Intake"], Row]
 """`to_row(event, id_hash, time_us, raw, intake)`. It hands the row's fields over one by one, its head among them: putting a
 head together and taking it apart again costs as much as making the row."""

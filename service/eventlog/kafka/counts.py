@@ -121,7 +121,10 @@ class KafkaCounts:
     async def _scan(self, tallies: Mapping[Partition, _Tally]) -> None:
         """Read each up to its end, SCAN_BYTES at a time."""
         while left := {partition: tally.at for partition, tally in tallies.items() if tally.at < tally.end}:
-            for record in await self._reader.read(left, max_bytes=SCAN_BYTES, wait_s=0):
+            records = await self._reader.read(left, max_bytes=SCAN_BYTES, wait_s=0)
+            if not records:
+                raise LogUnavailable(f"a broker shows fewer records of partitions {sorted(left)} than another one did: ask again")
+            for record in records:
                 tally = tallies[record.partition]
                 if record.offset < tally.end:
                     tally.add(record)

@@ -1,77 +1,45 @@
-"""Reads a topic from offsets that the caller names; what was fetched is kept until a later read begins behind it."""
+"""Reads a topic from offsets that the caller names; what was fetched is kept until a later read begins behind it.
+
+One request brings records and where their partitions end, so nothing is asked for beside it, and nothing while nobody reads,
+but for what follows a read that left some (docs/adr/0032).
+"""
 
 import asyncio
-from collections import deque
+import contextlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from itertools import islice
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from service.domain.ids import Offset, Partition
-from service.errors import LogUnavailable, OffsetOutOfRange
+from service.errors import LogUnavailable, OffsetOutOfRange, TidegaugeError
+from service.eventlog.kafka.ahead import Ahead
+from service.eventlog.kafka.asking import Leaders
 from service.eventlog.kafka.connection import KafkaConnection, failures_named
 from service.eventlog.kafka.offsets import KafkaOffsets
-from service.eventlog.kafka.record import stored
+from service.eventlog.kafka.record import records_of
+from service.eventlog.kafka.topic import MAX_BATCH_BYTES
 from service.eventlog.port import Stored
 from service.eventlog.refusals import check_offset, missing
-
-FETCH_WAIT_MS = 50
-"""How long a broker holds an empty fetch; a fetch for other partitions waits behind it."""
-FETCH_BYTES = 4 * 1024 * 1024
-"""What one fetch brings of a partition: the bound of what is read ahead, beside what was asked for."""
-MAX_READ_RECORDS = 20_000
-
-
-@dataclass(slots=True)
-class _Ahead:
-    """Records of one partition that were fetched, without gaps, from where the last read began."""
-
-    next: Offset
-    """The offset behind the last of them: what the consumer brings next."""
-    records: deque[Stored] = field(default_factory=deque)
-    size: int = 0
-
-    def begin_at(self, offset: Offset) -> bool:
-        """Drop what lies before `offset`; False: what lies from there on was never fetched, and all is dropped."""
-        while self.records and self.records[0].offset < offset:
-            self.size -= len(self.records.popleft().payload)
-        if (self.records[0].offset if self.records else self.next) == offset:
-            return True
-        self.records.clear()
-        self.size, self.next = 0, offset
-        return False
-
-    def add(self, record: Stored) -> None:
-        """Keep the next record; the caller has compared its offset."""
-        self.records.append(record)
-        self.size += len(record.payload)
-        self.next = Offset(record.offset + 1)
-
-    def take(self, share: int) -> list[Stored]:
-        """The first record, and those after it that fit into `share` bytes; they are kept: a caller may use only some."""
-        taken: list[Stored] = []
-        size = 0
-        for record in islice(self.records, MAX_READ_RECORDS):
-            size += len(record.payload)
-            if taken and size > share:
-                break
-            taken.append(record)
-        return taken
+from service.kafka.fetch import Answer
+from service.kafka.haul import Haul, Unreadable, prepare
+from service.kafka.unpacking import Unpacker
+from service.lifecycle import cancel
 
 
 class KafkaReader:
-    """A consumer that is told its partitions and positions by each read; no group decides about either."""
+    """Told its partitions and positions by each read; no group decides about either."""
 
     def __init__(self, connection: KafkaConnection, topic: str, offsets: KafkaOffsets) -> None:
         self._connection = connection
         self._topic = topic
         self._offsets = offsets
-        self._consumer: AIOKafkaConsumer | None = None
-        self._ahead: dict[Partition, _Ahead] = {}
+        self._leaders = Leaders(connection, topic)
+        self._unpacker = Unpacker(2 * MAX_BATCH_BYTES)
+        self._ahead: dict[Partition, Ahead] = {}
+        self._coming: asyncio.Task[None] | None = None
+        """Fetches what the next read will ask for."""
         self._turn = asyncio.Lock()
-        self._resting = False
+        self._prepared = False
 
     async def read(self, positions: Mapping[Partition, Offset], *, max_bytes: int, wait_s: float) -> list[Stored]:
         """Records from these offsets on; a partition without one was empty when this was called, or later.
@@ -81,93 +49,111 @@ class KafkaReader:
         """
         async with self._turn:
             with failures_named(self._connection):
-                loop = asyncio.get_running_loop()
-                deadline_s = loop.time() + wait_s
-                consumer = await self._placed(positions)
-                while True:
-                    ends = await self._offsets.ends(positions)
-                    behind = [partition for partition, offset in positions.items() if offset != ends[partition]]
-                    if behind:
-                        return await self._answer(consumer, positions, behind, ends, max_bytes)
-                    left_s = deadline_s - loop.time()
-                    if left_s <= 0:
-                        return []
-                    await self._fetch(consumer, positions, left_s)
+                await self._begin(positions)
+                behind = await self._behind(max_bytes // len(positions), wait_s)
+                if not behind:
+                    return []
+                share = max_bytes // len(behind)
+                await self._fill(behind, share)
+                taken = [record for partition in sorted(behind) for record in self._ahead[partition].take(share)]
+                self._go_on(2 * share)
+                return taken
 
     async def rest(self) -> None:
-        """Fetch nothing until the next read, which will begin elsewhere."""
+        """Keep nothing until the next read, which will begin elsewhere."""
         async with self._turn:
-            if self._consumer is not None and self._ahead:
-                self._consumer.pause(*self._consumer.assignment())
-                self._resting = True
-                for ahead in self._ahead.values():
-                    ahead.begin_at(ahead.next)
+            await self._stop_coming()
+            self._ahead.clear()
 
     async def close(self) -> None:
         """Let go of the connections."""
-        if self._consumer is not None:
-            consumer, self._consumer = self._consumer, None
-            await consumer.stop()
+        await self._stop_coming()
+        await self._leaders.close()
 
-    async def _answer(
-        self,
-        consumer: AIOKafkaConsumer,
-        positions: Mapping[Partition, Offset],
-        behind: Collection[Partition],
-        ends: Mapping[Partition, Offset],
-        max_bytes: int,
-    ) -> list[Stored]:
-        if any(positions[partition] > ends[partition] for partition in behind):
-            raise await self._out_of_range(positions)
-        share = max_bytes // len(behind)
-        deadline_s = asyncio.get_running_loop().time() + self._connection.request_timeout_s
-        while lacking := [p for p in behind if self._ahead[p].next < ends[p] and self._ahead[p].size < share]:
-            left_s = deadline_s - asyncio.get_running_loop().time()
-            if left_s <= 0:
-                raise LogUnavailable(f"partitions {lacking} of {self._topic} hold records that no broker sends: look at them")
-            # What has come of others is taken as well, while there is room: left with the client, it would hold fetches back.
-            await self._fetch(consumer, [p for p in behind if self._ahead[p].size < share + FETCH_BYTES], left_s)
-        return [record for partition in sorted(behind) for record in self._ahead[partition].take(share)]
-
-    async def _placed(self, positions: Mapping[Partition, Offset]) -> AIOKafkaConsumer:
-        """The consumer, with exactly these partitions, behind what is kept of them."""
-        consumer = self._consumer
-        if consumer is None:
-            consumer = self._connection.consumer(fetch_max_wait_ms=FETCH_WAIT_MS, max_partition_fetch_bytes=FETCH_BYTES)
-            try:
-                await consumer.start()
-            except BaseException:
-                await consumer.stop()
-                raise
-            self._consumer = consumer
-        assigned = self._ahead.keys() == positions.keys()
-        self._ahead = {p: self._ahead.get(p) or _Ahead(offset) for p, offset in positions.items()}
-        if not assigned:
-            consumer.assign([TopicPartition(self._topic, partition) for partition in positions])
-        elif self._resting:
-            consumer.resume(*consumer.assignment())
-        self._resting = False
+    async def _begin(self, positions: Mapping[Partition, Offset]) -> None:
+        """Have exactly these partitions, each from its position on, with what was fetched of them meanwhile."""
+        if not self._prepared:
+            await asyncio.to_thread(prepare)
+            self._prepared = True
+        if self._coming is not None:
+            await asyncio.wait([self._coming])
+            self._coming = None
+        self._ahead = {p: self._ahead.get(p) or Ahead(offset) for p, offset in positions.items()}
         for partition, offset in positions.items():
-            kept = self._ahead[partition].begin_at(offset)
-            if not kept or not assigned:
-                consumer.seek(TopicPartition(self._topic, partition), self._ahead[partition].next)
-        return consumer
+            self._ahead[partition].begin_at(offset)
 
-    async def _fetch(self, consumer: AIOKafkaConsumer, partitions: Iterable[Partition], wait_s: float) -> None:
-        """Keep what has come of these partitions, waiting for it at most `wait_s`."""
-        wanted = [TopicPartition(self._topic, partition) for partition in partitions]
-        try:
-            found = await consumer.getmany(*wanted, timeout_ms=max(1, int(wait_s * 1_000)))
-        except OffsetOutOfRangeError as error:
-            raise await self._out_of_range({p: ahead.next for p, ahead in self._ahead.items()}) from error
-        for topic_partition, records in found.items():
-            ahead = self._ahead[Partition(topic_partition.partition)]
-            for record in records:
+    async def _behind(self, share: int, wait_s: float) -> list[Partition]:
+        """The partitions that have records, as soon as there is one; those that have none by now are asked for them."""
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + wait_s
+        left_s = 0.0 if any(each.records for each in self._ahead.values()) else wait_s
+        while True:
+            await self._fetch([p for p, each in self._ahead.items() if not each.records or each.size < share], left_s)
+            behind = [p for p, each in self._ahead.items() if each.records or each.next < each.end or each.fault]
+            left_s = deadline_s - loop.time()
+            if behind or left_s <= 0:
+                return behind
+
+    async def _fill(self, behind: Collection[Partition], share: int) -> None:
+        """Fetch on until there is a share of each, or all that there is of it."""
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + self._connection.request_timeout_s
+        while lacking := [p for p in behind if self._ahead[p].has_more and self._ahead[p].size < share]:
+            before = sum(self._ahead[p].next for p in lacking)
+            await self._fetch(lacking, 0.0)
+            if sum(self._ahead[p].next for p in lacking) > before:
+                deadline_s = loop.time() + self._connection.request_timeout_s
+            elif loop.time() >= deadline_s:
+                raise LogUnavailable(f"partitions {lacking} of {self._topic} hold records that no broker sends: look at them")
+        for partition in behind:
+            if self._ahead[partition].fault and not self._ahead[partition].records:
+                raise LogUnavailable(
+                    f"a batch of partition {partition} of {self._topic} {self._ahead[partition].fault}: it is read again; "
+                    f"if that does not help, restore the topic from another replica"
+                )
+
+    def _go_on(self, most_bytes: int) -> None:
+        """Fetch ahead while the caller works, one answer of each broker."""
+        wanted = [p for p, each in self._ahead.items() if each.has_more and each.size < most_bytes]
+        if wanted:
+            self._coming = asyncio.create_task(self._fetch_ahead(wanted), name="read-ahead")
+
+    async def _fetch_ahead(self, partitions: Iterable[Partition]) -> None:
+        # Whatever is the matter, the next read will meet it, and say it.
+        with contextlib.suppress(KafkaError, OSError, TimeoutError, TidegaugeError):
+            await self._fetch(partitions, 0.0)
+
+    async def _stop_coming(self) -> None:
+        if self._coming is not None:
+            coming, self._coming = self._coming, None
+            await cancel([coming])
+
+    async def _fetch(self, partitions: Iterable[Partition], wait_s: float) -> None:
+        """Keep what follows of these partitions, and where they end."""
+        wanted = {partition: self._ahead[partition].next for partition in partitions}
+        if not wanted:
+            return
+        for answer in await self._leaders.answers(wanted, wait_s=wait_s):
+            if answer.error is OffsetOutOfRangeError:
+                raise await self._out_of_range({p: each.next for p, each in self._ahead.items()})
+            await self._keep(answer)
+
+    async def _keep(self, answer: Answer) -> None:
+        partition = Partition(answer.partition.partition)
+        ahead = self._ahead[partition]
+        ahead.end = answer.end
+        for part in Haul(answer.partition, answer.offset, answer.data, answer.end, answer.aborted).parts(self._unpacker):
+            if isinstance(part, Unreadable):
+                ahead.fault = f"at offset {part.offset} {part.why}"
+                return
+            for record in records_of(part, partition):
                 if record.offset != ahead.next:
-                    partition = Partition(topic_partition.partition)
-                    start = (await self._offsets.starts([partition]))[partition]
-                    raise missing(partition, ahead.next, start=start, end=record.offset + 1)
-                ahead.add(stored(record))
+                    break
+                ahead.add(record)
+            if part.following > ahead.next:
+                # Deleted, or no record but a marker of somebody's transaction: no such thing is ours.
+                start = (await self._offsets.starts([partition]))[partition]
+                raise missing(partition, ahead.next, start=start, end=answer.end)
 
     async def _out_of_range(self, positions: Mapping[Partition, Offset]) -> OffsetOutOfRange | LogUnavailable:
         """The error for the first position that the log does not hold."""

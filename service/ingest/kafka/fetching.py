@@ -1,14 +1,13 @@
 """Fetching records ahead of who reads them, as bytes: what a broker answers for a partition waits until it is taken.
 
-Kafka protocol, Fetch API (kafka.apache.org/protocol). Group, offsets, leaders and connections are the client's; its own
-fetching, which makes an object of every record, is paused.
+Group, offsets, leaders and connections are the client's; its own fetching, which makes an object of every record, is paused.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from random import sample
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -18,11 +17,10 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
-    for_code,
 )
-from aiokafka.protocol.fetch import FetchRequest
 
-from service.ingest.kafka.haul import Haul
+from service.kafka.fetch import Bounds, fetch
+from service.kafka.haul import Haul
 from service.lifecycle import cancel
 
 ANSWER_BYTES: Final = 16 * 1024 * 1024
@@ -34,10 +32,7 @@ _WAIT_MS: Final = 500
 _LOOK_S: Final = 0.1
 """How soon partitions are seen that came to us, or whose place became known."""
 _PAUSE_S: Final = 0.1
-_READ_COMMITTED: Final = 1
-_NAMES_ABORTED: Final = 4
-_NAMES_REPLICA: Final = 11
-"""Versions of answers since which they name aborted transactions, and a replica to read from, which stands behind these."""
+_BOUNDS: Final = Bounds(_WAIT_MS, ANSWER_BYTES, PARTITION_BYTES, committed=True)
 
 log = structlog.get_logger(__name__)
 
@@ -134,28 +129,23 @@ class Fetching:
         return found
 
     async def _fetch(self, broker: int, wanted: dict[TopicPartition, int], moves: int) -> None:
-        topics = defaultdict[str, list[tuple[int, int, int]]](list)
-        # A broker gives a batch that is larger than asked for only to the first partition that has one: each has its turn.
-        for partition, place in sample(sorted(wanted.items()), len(wanted)):
-            topics[partition.topic].append((partition.partition, place, PARTITION_BYTES))
         client = self._consumer._client  # noqa: SLF001  # no other way
+        # A broker gives a batch that is larger than asked for only to the first partition that has one: each has its turn.
+        turns = dict(sample(sorted(wanted.items()), len(wanted)))
         try:
-            answer = await client.send(broker, FetchRequest(_WAIT_MS, 1, ANSWER_BYTES, _READ_COMMITTED, list(topics.items())))
+            answers = await fetch(client, broker, turns, _BOUNDS)
         except KafkaError as error:
             log.warning("source.fetch_failed", broker=broker, error=str(error) or type(error).__name__)
             client.force_metadata_update()
             await asyncio.sleep(_PAUSE_S)
             return
         failed = False
-        for topic, partitions in answer.topics if moves == self._moves else ():
-            for number, code, end, *rest in partitions:
-                partition = TopicPartition(topic, number)
-                if code:
-                    failed = True
-                    self._refused(partition, wanted[partition], for_code(code))
-                elif rest[-1]:
-                    aborted = _aborted_in(rest, answer.API_VERSION)
-                    self._ready[partition] = Haul(partition, wanted[partition], rest[-1], end, aborted)
+        for answer in answers if moves == self._moves else ():
+            if answer.error is not None:
+                failed = True
+                self._refused(answer.partition, answer.offset, answer.error)
+            elif answer.data:
+                self._ready[answer.partition] = Haul(answer.partition, answer.offset, answer.data, answer.end, answer.aborted)
         if self._ready or self._troubled:
             self._came.set()
         if failed:
@@ -172,10 +162,3 @@ class Fetching:
             if error in {NotLeaderForPartitionError, UnknownTopicOrPartitionError}:
                 self._consumer._client.force_metadata_update()  # noqa: SLF001  # no other way
             log.warning("source.fetch_failed", topic=partition.topic, partition=partition.partition, error=error.__name__)
-
-
-def _aborted_in(rest: Sequence[Any], version: int) -> Sequence[tuple[int, int]]:
-    """The aborted transactions, of what an answer says of a partition behind its highest offset."""
-    if version < _NAMES_ABORTED:
-        return ()
-    return (rest[2] if version >= _NAMES_REPLICA else rest[-2]) or ()

@@ -12,10 +12,10 @@ from service.errors import EventRefused
 from service.eventlog.codec import AnyRow
 from service.ingest.batch import Batch, PackedRows, Stamp
 from service.ingest.decode import Decoder
-from service.ingest.kafka.batches import OFFSET, PLAIN, VALUE, VALUE_BYTES
-from service.ingest.kafka.haul import Haul, Ints, Run, Unreadable, prepare
 from service.ingest.kafka.record import events_of, headers_in
-from service.ingest.kafka.unpacking import Unpacker
+from service.kafka.batches import OFFSET, PLAIN, VALUE, VALUE_BYTES
+from service.kafka.haul import Haul, Ints, Run, Unreadable, prepare
+from service.kafka.unpacking import Unpacker
 from service.store.sources import Binding
 from service.telemetry import Telemetry
 

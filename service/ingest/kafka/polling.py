@@ -6,9 +6,9 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer
 
 from service.ingest.kafka.fetching import Fetching
-from service.ingest.kafka.haul import Haul
 from service.ingest.kafka.places import Places
 from service.ingest.kafka.trouble import NOTHING_TO_READ, Troubles
+from service.kafka.haul import Haul
 from service.telemetry import Telemetry
 
 POLL_S: Final = 0.2

@@ -7,11 +7,12 @@ JSON event format has batches. A record without headers is taken for structured 
 import codecs
 from collections.abc import Iterable, Sequence
 
+from service.domain.families.envelope import STRUCTURED
 from service.domain.reasons import Reason
 from service.errors import BodyMalformed, EventRefused
 from service.ingest.binary import CONTENT_TYPE, structured
 from service.ingest.jsontext import elements
-from service.ingest.media import BATCH, CHARSETS, MAX_ATTRIBUTES, PLAIN, STRUCTURED, parse
+from service.ingest.media import BATCH, CHARSETS, MAX_ATTRIBUTES, PLAIN, parse
 
 OBJECT = b"{"
 Headers = Iterable[tuple[str, bytes | None]]

@@ -14,10 +14,10 @@ from service.eventlog.kafka.connection import FAILURES
 from service.ingest.backlog import LogBacklog
 from service.ingest.kafka.bindings import Bindings
 from service.ingest.kafka.flight import Flight
-from service.ingest.kafka.haul import Haul
 from service.ingest.kafka.intake import Intake
 from service.ingest.kafka.lag import LagWatch
 from service.ingest.kafka.polling import Poller
+from service.kafka.haul import Haul
 from service.lifecycle import cancel
 from service.store.sources import Binding
 from service.telemetry import Telemetry

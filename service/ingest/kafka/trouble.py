@@ -6,8 +6,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError, TopicAuthorizationFailedError
 
-from service.ingest.kafka.haul import Haul
 from service.ingest.kafka.places import Places
+from service.kafka.haul import Haul
 from service.telemetry import Telemetry
 
 NOT_ALLOWED_PAUSE_S = 0.2

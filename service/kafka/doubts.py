@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from service.ingest.kafka.batches import BASE, NEXT, SOUND
+from service.kafka.batches import BASE, NEXT, SOUND
 
 _LAST_BASE: Final = 2**62
 """More than any topic reaches: up to here sums of offsets stay within 64 bits."""

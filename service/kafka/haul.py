@@ -11,8 +11,8 @@ from aiokafka import TopicPartition
 
 from service.compiled.memory import SPARE
 from service.domain.reasons import Reason
-from service.ingest.kafka import batches
-from service.ingest.kafka.batches import (
+from service.kafka import batches
+from service.kafka.batches import (
     ATTRIBUTES,
     BASE,
     BATCH_CELLS,
@@ -30,9 +30,9 @@ from service.ingest.kafka.batches import (
     SOUND,
     STAMP_MS,
 )
-from service.ingest.kafka.doubts import settle
-from service.ingest.kafka.old import old_records
-from service.ingest.kafka.unpacking import CODECS, NotUnpacked, Unpacker
+from service.kafka.doubts import settle
+from service.kafka.old import old_records
+from service.kafka.unpacking import CODECS, NotUnpacked, Unpacker
 
 _STAMPED: Final = 0x08
 _TRANSACTIONAL: Final = 0x10
@@ -61,6 +61,8 @@ class Run:
     following: int
     """The offset behind them."""
     size: int
+    newest_ms: int
+    """The newest time that they have, from whomever; 0 where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,11 @@ class Haul:
         self.offset = offset
         self.size = len(data)
         self._data = np.frombuffer(data + bytes(SPARE), dtype=np.uint8)
-        self._table = np.zeros((len(data) // LEAST_BATCH + 1, BATCH_CELLS), dtype=np.int64)
+        # Room for the most batches that there may be: memory that nothing is written to costs nothing.
+        self._table = np.empty((len(data) // LEAST_BATCH + 1, BATCH_CELLS), dtype=np.int64)
         begin = self._data.ctypes.data
         found = batches.batches_in(begin, begin + len(data), self._table.ctypes.data)
-        self._table = self._table[:found]
+        self._table = self._table[:found].copy()
         settle(self._table, offset, end)
         self._aborted = sorted(aborted, key=lambda each: each[1])
         self._aborting: set[int] = set()
@@ -128,7 +131,8 @@ class Haul:
             )
             bad = rows[done].tolist() if done < len(rows) else None
             following = max(int(rows[-1, NEXT]) if bad is None else bad[BASE], self.offset)
-            yield Run(self._data, cells[:found], _stamp_of(rows[0].tolist()), following, int(rows[:done, SIZE].sum()))
+            size, newest_ms = int(rows[:done, SIZE].sum()), int(rows[:, STAMP_MS].max())
+            yield Run(self._data, cells[:found], _stamp_of(rows[0].tolist()), following, size, max(newest_ms, 0))
             if bad is not None:
                 read = cells[found - 1, batches.OFFSET] + 1 if found else 0
                 yield self._rest(bad, max(following, int(read)), "holds records of another form than it says")
@@ -146,7 +150,7 @@ class Haul:
         elif row[MAGIC] < FORMAT:
             yield from self._old(row, unpacker)
         elif self._is_left_out(row):
-            yield Run(self._data, _room(0, 0), None, max(row[NEXT], self.offset), 0)
+            yield Run(self._data, _room(0, 0), None, max(row[NEXT], self.offset), 0, 0)
         else:
             yield from self._packed(row, unpacker)
 
@@ -166,7 +170,8 @@ class Haul:
             begin, begin + len(read), max(0, row[COUNT]), row[BASE], row[NEXT], self.offset, cells.ctypes.data
         )
         after = int(cells[found - 1, batches.OFFSET]) + 1 if found else max(row[BASE], self.offset)
-        yield Run(read, cells[:found], _stamp_of(row), max(row[NEXT], self.offset) if whole else after, len(read))
+        following = max(row[NEXT], self.offset) if whole else after
+        yield Run(read, cells[:found], _stamp_of(row), following, len(read), max(row[STAMP_MS], 0))
         if not whole:
             yield self._rest(row, after, "holds records of another form than it says")
 
@@ -176,7 +181,7 @@ class Haul:
         except NotUnpacked as error:
             yield self._rest(row, self.offset, str(error), error.reason)
             return
-        yield Run(read, cells, stamp_ms, max(row[NEXT], self.offset), row[SIZE])
+        yield Run(read, cells, stamp_ms, max(row[NEXT], self.offset), row[SIZE], stamp_ms or 0)
 
     def _is_left_out(self, row: Row) -> bool:
         """Whether a batch is a marker, or of a transaction that was aborted (`read_committed`)."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from service.compiled.compiling import compiled
 from service.compiled.memory import byte_at, put_word, swapped, word_at
-from service.ingest.kafka.crc import crc32c
-from service.ingest.media import STRUCTURED
+from service.domain.families.envelope import STRUCTURED
+from service.kafka.crc import crc32c
 
 # What is known of a batch: its place in the answer and its size, its first offset and the one behind its last, and so on.
 PLACE, SIZE, BASE, NEXT, MAGIC, ATTRIBUTES, PRODUCER, STAMP_MS, COUNT, SOUND = range(10)
@@ -57,7 +57,8 @@ def batches_in(begin: int, end: int, table: int) -> int:
         put_word(row + 8 * BASE, base)
         put_word(row + 8 * NEXT, base + 1)
         put_word(row + 8 * MAGIC, magic)
-        put_word(row + 8 * SOUND, 0)
+        for cell in (ATTRIBUTES, PRODUCER, STAMP_MS, COUNT, SOUND):
+            put_word(row + 8 * cell, 0)
         if magic < FORMAT:
             put_word(row + 8 * SOUND, 1)
         elif magic == FORMAT and size >= BATCH_HEAD:

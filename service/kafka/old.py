@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from service.compiled.memory import SPARE
-from service.ingest.kafka.batches import HEADERS, HEADERS_END, OFFSET, RECORD_CELLS, VALUE, VALUE_BYTES
-from service.ingest.kafka.unpacking import CODECS, NotUnpacked, Unpacker
+from service.kafka.batches import HEADERS, HEADERS_END, OFFSET, RECORD_CELLS, VALUE, VALUE_BYTES
+from service.kafka.unpacking import CODECS, NotUnpacked, Unpacker
 
 _STAMPED: Final = 0x08
 _HEAD: Final = struct.Struct(">qiIBB")
