@@ -106,6 +106,12 @@ async def test_a_bad_alert_costs_no_other(door: Door) -> None:
     assert [each["reason"] for each in answer.json()["rejected"]] == ["bad_time", "bad_time"]
 
 
+async def test_a_fingerprint_that_is_too_long_is_refused_and_not_taken_for_another(door: Door) -> None:
+    answer = await alerted(door, message(alert(fingerprint="f" * 250)))
+    assert {each["reason"] for each in answer.json()["rejected"]} == {"too_long"}
+    assert await steps(door) == []
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [(b"{", "no message"), (message(version="3"), "only 4 is read"), (b'{"version":"4"}', "alerts"), (b"\xff", "no message")],

@@ -32,7 +32,10 @@ class Step(msgspec.Struct, frozen=True):
 
 
 def event_of(step: Step) -> dict[str, Any]:
-    """The step as an envelope; a service or kind that cannot be a name is left out, long texts are cut."""
+    """The step as an envelope; a service or kind that cannot be a name is left out, a long title is cut.
+
+    What makes the step itself is never cut, or one step would be taken for another: too long, it is refused as any event is.
+    """
     data: dict[str, Any] = {"action": step.action}
     if step.severity:
         data["severity"] = step.severity
@@ -41,11 +44,11 @@ def event_of(step: Step) -> dict[str, Any]:
     data |= {name: text for name, text in (("service", step.service), ("kind", step.kind)) if text and name_fault(text) is None}
     event: dict[str, Any] = {
         "specversion": "1.0",
-        "id": step.key[:MAX_TEXT],
+        "id": step.key,
         "source": step.source,
         "type": FAMILY.type,
         "time": step.time,
-        "subject": step.subject[:MAX_TEXT],
+        "subject": step.subject,
         "data": data,
     }
     return event | ({"account": step.account} if 0 < len(step.account) <= MAX_ACCOUNT else {})
