@@ -18,12 +18,14 @@ from service.clock import SystemClock
 from service.evaluate import values
 from service.evaluate.ground import Ground, Grounds
 from service.evaluate.rounds import ROUNDS, LiveRound
+from service.lifecycle import spare_the_collector
 from service.reports.making import Maker, Wish
 from service.reports.rendering import render
 from service.store import leases
 from service.store.dirty import touched_tenants
 from service.store.engine import QUERIES, WHOLE_CATALOG, create_pool
 from service.store.installation import EVALUATE_LEASE
+from service.store.snapshots import SIDE_BY_SIDE
 from service.telemetry import Telemetry
 
 ZONE = "Europe/Berlin"
@@ -62,7 +64,8 @@ async def make(url: str, tenant: int) -> None:
 async def read_year(url: str, tenant: int, postgres_cpu_s: Callable[[], float], runs: int = RUNS) -> list[Read]:
     """What the year costs to be read: medians, after a first time that brings pages into memory and plans into sessions."""
     catalog = Catalog.load()
-    async with await create_pool(url, max_size=2, session=QUERIES, prepared=WHOLE_CATALOG) as pool:
+    spare_the_collector()
+    async with await create_pool(url, max_size=SIDE_BY_SIDE + 1, session=QUERIES, prepared=WHOLE_CATALOG) as pool:
         meter = Meter(postgres_cpu_s, runs)
         await pool.execute(FREE, EVALUATE_LEASE)
         whole = await meter.of("the whole catalog: all live windows and splits, written", CATALOG_MS, _rounds(pool, catalog))

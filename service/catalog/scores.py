@@ -1,7 +1,7 @@
 """Scores of customers, made of other KPIs by account: what is measured, for many tenants and windows at once."""
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
@@ -40,6 +40,8 @@ class Scene:
     declared: Mapping[int, Declared]
     accounts: tuple[str, ...] | None = None
     """Those that are asked for; None: all."""
+    stood: dict[Instant, list[Standing]] = field(default_factory=dict)
+    """How they stood: read once an instant, for this scene and those that are made of it (`replace`)."""
 
     def config(self, tenant: int) -> TenantConfig:
         """What the tenant declares."""
@@ -51,12 +53,14 @@ class Scene:
             Instant(each.tenant, each.until_us, each.until_us - self.config(each.tenant).churn["signal_days"] * DAY)
             for each in self.windows
         ]
-        found = await standings(self.connection, instants, accounts=self.accounts) if instants else []
+        missing = [each for each in dict.fromkeys(instants) if each not in self.stood]
+        if missing:
+            self.stood.update(zip(missing, await standings(self.connection, missing, accounts=self.accounts), strict=True))
         return {
             (window.tenant, window.key): [
-                one for one in known if one.status in self.config(window.tenant).activity.customer_statuses
+                one for one in self.stood[instant] if one.status in self.config(window.tenant).activity.customer_statuses
             ]
-            for window, known in zip(self.windows, found, strict=True)
+            for window, instant in zip(self.windows, instants, strict=True)
         }
 
     async def by_account(

@@ -47,8 +47,8 @@ class Row:
 
     @property
     def asks(self) -> Hashable:
-        """Rows of several tenants that ask the same are answered by one statement."""
-        return id(self.kpi), self.statistic, frozenset((name, tuple(values)) for name, values in self.selector.where.items())
+        """Rows, of several tenants and for several statistics, that read the same are answered by one statement."""
+        return id(self.kpi), frozenset((name, tuple(values)) for name, values in self.selector.where.items())
 
 
 @dataclass(slots=True)
@@ -98,7 +98,8 @@ class Scorecards:
             first = several[0]
             tenants = {row.tenant for row in several}
             wanted = [window for tenant in tenants for window in windows[tenant] if first.kpi.takes(window.name)]
-            question = Question(filters=first.selector.where, statistics=(first.statistic,))
+            statistics = tuple(dict.fromkeys(row.statistic for row in several))
+            question = Question(filters=first.selector.where, statistics=statistics)
             try:
                 values = await run(connection, first.kpi, wanted, question, declared=ground.declared, kept=ground.kept)
             except PASSING:
