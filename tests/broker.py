@@ -14,8 +14,8 @@ from service.supervisor import free_ports
 JARS = Path(__file__).parent.parent / "build" / "kafka" / "lib"
 USER = "tidegauge"
 PASSWORD = "told-to-the-tests"  # noqa: S105
-START_TIMEOUT_S = 180.0
-STOP_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 600.0
+STOP_TIMEOUT_S = 180.0
 
 _PROPERTIES = """
 process.roles=broker,controller

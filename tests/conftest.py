@@ -9,7 +9,7 @@ import asyncpg
 import httpx
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from service.store.embedded import EmbeddedPostgres
 from service.store.migrate import migrate
@@ -17,7 +17,7 @@ from tests.broker import Broker
 from tests.places import place
 
 # How long an example takes says nothing of what it shows: the first one compiles, and other work wants the cores, too.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 TEMPLATE = "template_tidegauge"

@@ -15,7 +15,7 @@ from service.demo.client import Client
 from service.supervisor import free_port
 from tests.broker import Broker
 
-READY_TIMEOUT_S = 180.0
+READY_TIMEOUT_S = 600.0
 STOP_TIMEOUT_S = 180.0
 COMMAND_TIMEOUT_S = 300.0
 COMMAND = (sys.executable, "-m", "service.cli")

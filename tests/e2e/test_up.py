@@ -18,7 +18,7 @@ from service.demo import pilot
 from service.store.embedded import EmbeddedPostgres
 from service.supervisor import free_port
 
-TIMEOUT_S = 300.0
+TIMEOUT_S = 600.0
 
 
 class Up:

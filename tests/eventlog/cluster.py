@@ -13,8 +13,8 @@ from service.supervisor import free_ports
 from tests.broker import JARS
 
 NODES = (1, 2, 3)
-START_TIMEOUT_S = 240.0
-STOP_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 600.0
+STOP_TIMEOUT_S = 180.0
 
 _PROPERTIES = """
 process.roles=broker,controller
