@@ -19,6 +19,8 @@ from service.eventlog.postgres_statements import ADVANCE_COUNTS, COUNT_PARTITION
 from service.eventlog.refusals import check_count, check_offset
 
 SCAN_BYTES = 16 * 1024 * 1024
+SCAN_WAIT_S = 5.0
+"""For records that are known to be there: a leader that was just elected may show them a moment later."""
 ACQUIRE_TIMEOUT_S = 5.0
 _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
@@ -121,7 +123,7 @@ class KafkaCounts:
     async def _scan(self, tallies: Mapping[Partition, _Tally]) -> None:
         """Read each up to its end, SCAN_BYTES at a time."""
         while left := {partition: tally.at for partition, tally in tallies.items() if tally.at < tally.end}:
-            records = await self._reader.read(left, max_bytes=SCAN_BYTES, wait_s=0)
+            records = await self._reader.read(left, max_bytes=SCAN_BYTES, wait_s=SCAN_WAIT_S)
             if not records:
                 raise LogUnavailable(f"a broker shows fewer records of partitions {sorted(left)} than another one did: ask again")
             for record in records:
