@@ -3,8 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(if $(shell command -v $(p)),$(p))))
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests mostly wait: twice as many processes as cores, each with a Postgres of its own. A module stays in one process, for
-# what its tests share is dear to set up.
+# Tests mostly wait: twice as many processes as cores, each with a Postgres of its own (in memory where there is plenty, see
+# tests/places.py). A module stays in one process, for what its tests share is dear to set up.
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? 2 * n : 8)))
 
 # Tests start roles hundreds of times: what Python compiled once is kept, whatever the environment says.

@@ -23,6 +23,12 @@ settings.load_profile("untimed")
 TEMPLATE = "template_tidegauge"
 LONGEST = ("e2e", "grafana", "clients", "eventlog", "oracle", "operations")
 """Folders whose tests start processes, or run for long."""
+LONGEST_END_TO_END = ("chaos", "chaos_pauses", "chaos_outages", "repartition", "pilot_week", "kafka_source", "kills", "scale_out")
+"""Among the first of these folders, the modules that take the longest of all."""
+
+UNTRACED = ("oracle",)
+"""Folders whose tests say nothing of coverage: they send thousands of events through what others cover, and tracing costs as much
+as half of the work itself."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,13 +37,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=4, help="the random moments and events of tests/e2e/test_chaos*.py")
 
 
-LONGEST_END_TO_END = ("chaos", "chaos_pauses", "chaos_outages", "repartition", "pilot_week", "kafka_source", "kills", "scale_out")
-"""Among the first of these folders, the modules that take the longest of all."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest modules come first: processes take them in this order, and none is to begin with one when others end."""
     items.sort(key=lambda item: (_place(LONGEST, item.path.parent.name), _place(LONGEST_END_TO_END, item.path.stem[5:])))
+    for item in items:
+        if item.path.parent.name in UNTRACED:
+            item.add_marker(pytest.mark.no_cover)
 
 
 def _place(names: Sequence[str], name: str) -> int:
