@@ -20,12 +20,13 @@ from tests.e2e.sending import Event, HttpSender, Sender, TopicSender, paced, unt
 from tests.e2e.targets import BACKEND, KAFKA, POSTGRES, Targets
 from tests.ingest.topics import Topic
 
-SETTLE_S = 300.0
+SETTLE_S = 900.0
 PARTS = 3
 EVENTS_A_PART = 350
 TOPIC_PARTITIONS = 3
-CROWD_PAUSE_S = 0.05
-LOOK_S = 0.1
+CROWD_PAUSE_S = 0.2
+"""Between two batches of a client: often enough that every blow falls into some; each is work for all that count it."""
+LOOK_S = 0.25
 """Between two looks at what is waited for: each is a connection or a request that those under the blows must serve."""
 
 

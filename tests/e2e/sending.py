@@ -21,9 +21,9 @@ Event = dict[str, Any]
 TIMEOUT_S = 6.0
 SEND_TIMEOUT_S = 15.0
 REQUEST_MS = 5_000
-GIVE_UP_S = 300.0
+GIVE_UP_S = 900.0
 """How long one batch may take: far beyond anything that a start after a kill takes."""
-PAUSE_S = 0.1
+PAUSE_S = 0.25
 
 
 class Again(Exception):
@@ -132,7 +132,7 @@ def paced(batches: Sequence[list[Event]], share: Callable[[], float]) -> Iterato
     """All of these batches, never more of them than `share` (0 to 1) of the whole at a time."""
     for number, batch in enumerate(batches):
         while number > share() * len(batches):
-            time.sleep(0.02)
+            time.sleep(0.1)
         yield batch
 
 

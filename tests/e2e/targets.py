@@ -20,7 +20,7 @@ from tests.e2e.harness import Installation
 POSTGRES, BACKEND, KAFKA = "postgres", "backend", "kafka"
 SUPERVISED_S = 0.3
 """After so long a process that ended by itself is started again."""
-UP_TIMEOUT_S = 300.0
+UP_TIMEOUT_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +128,14 @@ class Targets:
         while waiting := [name for name in names or self.names if not self.is_up(name)]:
             assert time.monotonic() < deadline, f"{waiting} did not come up"
             self.supervise()
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def pause(self, seconds: float) -> None:
         """Let time pass, and start what is due meanwhile."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.supervise()
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     def supervise(self) -> None:
         """Start what is due, and what has ended by itself."""
