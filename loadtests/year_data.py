@@ -204,7 +204,7 @@ cross join lateral (
     select sum(count) as n, array_agg(bin << 48 | count order by bin) as histogram
     from (select b::bigint as bin, (1 + 400 * exp(-((b - 1650 - s.id % 20 - d % 5) ^ 2) / 1500.0))::bigint as count
           from generate_series(1610, 1689) b) bins) h
-where s.tenant = $1 and s.kind <> 'usage'
+where s.tenant = $1 and s.kind not in ('usage', 'usage_named')
 """
 
 
