@@ -3,12 +3,18 @@
 import fcntl
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MEMORY = Path("/dev/shm")  # noqa: S108  # that it is shared is why directories get names of their own
+CGROUPS = [
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
+]
+"""The limit of this container's control group, and what it uses: of version 2 and of version 1."""
 PREFIX = "tidegauge-test-"
 LOCK = "lives"
 NEEDED_BYTES = 8 * 2**30
@@ -40,7 +46,15 @@ def _spare_bytes() -> int:
     except OSError:
         return 0  # another system than Linux
     available_kb = next((int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), 0)
-    return min(stat.f_bavail * stat.f_frsize, available_kb * 1024)
+    return min(stat.f_bavail * stat.f_frsize, available_kb * 1024, _spare_of_container())
+
+
+def _spare_of_container() -> int:
+    """What a container may take beyond what it has; without a limit as much as there is."""
+    for limit, used in CGROUPS:
+        with suppress(OSError, ValueError):  # not of this version, or `max`
+            return int(limit.read_text()) - int(used.read_text())
+    return sys.maxsize
 
 
 def _sweep(root: Path) -> None:
