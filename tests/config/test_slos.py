@@ -6,7 +6,8 @@ import pytest
 
 from service.catalog import Catalog
 from service.clock import DAY, to_us
-from service.domain.config import InvalidConfiguration, parse
+from service.domain.config import InvalidConfiguration, TenantConfig, parse
+from service.domain.config.alerts import MAX_SLOS
 from service.domain.config.changes import refusals
 from service.domain.config.counted import differing
 from service.domain.config.versions import FOR_EVER_US, StoredVersion, TenantConfigs, configs_of
@@ -78,6 +79,18 @@ def test_the_objective_of_an_slo_may_change_at_any_moment_and_what_it_counts_an_
     [refusal] = refusals(before, changed, now_us=NOW, has_data=True)
     assert "changes slo" in refusal.message
     assert NOW % DAY  # no midnight is needed
+
+
+def test_what_counts_now_gives_its_place_to_nothing_that_is_planned() -> None:
+    def version(number: int, begins_us: int, names: list[str], objective: float) -> StoredVersion:
+        slos = [{"name": name, "kind": "availability", "objective": objective} for name in names]
+        return StoredVersion(number, begins_us, TenantConfig.model_validate({"slo": slos}))
+
+    now, later = [f"now-{place}" for place in range(MAX_SLOS - 1)], ["now-0", "later-1", "later-2"]
+    configs = configs_of("UTC", 2, [version(1, FOR_EVER_US, now, 0.9), version(2, NOW + DAY, later, 0.99)])
+    found = {slo.name: slo.objective for slo in configs.slos_from(NOW)}
+    assert found == dict.fromkeys(now, 0.9) | {"later-1": 0.99}
+    assert [slo.name for slo in configs.slos_from(NOW + DAY)] == later
 
 
 def test_the_objective_is_the_target_of_compliance_over_the_slos_own_window() -> None:

@@ -51,7 +51,7 @@ class TenantConfigs:
         """The SLOs of an instant, then those that are planned for later; no more than a version may have."""
         found: dict[str, Slo] = {}
         for version in self.versions[self.place_at(time_us) :]:
-            found = {slo.name: slo for slo in version.slos} | found
+            found |= {slo.name: slo for slo in version.slos if slo.name not in found}
         return tuple(found.values())[:MAX_SLOS]
 
     def to_fold(self) -> TenantFoldConfig:
