@@ -23,6 +23,9 @@ order by t.id
 for share of t
 """
 
+# The rows of tenants that declare, held in the order in which flushes take them: what changes them next takes them in its own.
+_HOLD = "select from slo_counter where tenant = any($1::int[]) order by tenant, slo for update"
+
 # The SLOs of these tenants as they are declared; those that are not any more keep their counts, should they come back: then time
 # is counted from there on, and not what has passed meanwhile.
 _DECLARE = """
@@ -40,6 +43,14 @@ on conflict (tenant, slo) do update set objective = excluded.objective,
 where c.objective is distinct from excluded.objective
 """
 
+# The rows of these SLOs, held in the same order.
+_HOLD_FED = """
+select from slo_counter c
+join unnest($1::int[], $2::text[]) as fed(tenant, slo) on c.tenant = fed.tenant and c.slo = fed.slo
+order by c.tenant, c.slo
+for update of c
+"""
+
 # How far the SLOs about time of these tenants have been counted.
 _FED = """
 select c.tenant, c.slo, c.fed_until_us
@@ -54,7 +65,6 @@ set good = c.good + f.good, total = c.total + f.total, fed_until_us = f.until_us
 from (
     select * from unnest($1::int[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
         as fed(tenant, slo, good, total, stood_us, until_us)
-    order by tenant, slo
 ) f
 where c.tenant = f.tenant and c.slo = f.slo and c.fed_until_us is not distinct from f.stood_us
 """
@@ -105,6 +115,7 @@ async def declare(connection: Connection, configs: Mapping[int, TenantConfigs], 
     """
     versions = [each.version for each in configs.values()]
     unchanged = [row["id"] for row in await connection.fetch(_UNCHANGED, list(configs), versions)]
+    await connection.execute(_HOLD, unchanged)
     declared = sorted((tenant, slo.name, slo.objective) for tenant in unchanged for slo in configs[tenant].slos_from(now_us))
     await connection.execute(
         _DECLARE, unchanged, [each[0] for each in declared], [each[1] for each in declared], [each[2] for each in declared]
@@ -118,11 +129,13 @@ async def fed_until(connection: Connection, slos: Sequence[tuple[int, str]]) -> 
 
 
 async def feed(connection: Connection, stretches: Sequence[Fed]) -> None:
-    """Count stretches of time; those whose counter stands elsewhere by now are left out."""
+    """Count stretches of time; those whose counter stands elsewhere by now are left out. In a transaction."""
+    tenants, slos = [each.tenant for each in stretches], [each.slo for each in stretches]
+    await connection.execute(_HOLD_FED, tenants, slos)
     await connection.execute(
         _FEED,
-        [each.tenant for each in stretches],
-        [each.slo for each in stretches],
+        tenants,
+        slos,
         [each.good for each in stretches],
         [each.total for each in stretches],
         [each.stood_us for each in stretches],

@@ -1,5 +1,6 @@
 """The evaluator declares SLOs' counters, and feeds those that are about time: once, whoever evaluates."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,11 +14,15 @@ from service.evaluate.ground import Grounds
 from service.evaluate.slos import SloCounting
 from service.store import leases, slo_counters
 from service.store.config import load_configs
+from service.store.engine import Connection
 from service.telemetry import Telemetry
 from tests.catalog.health import Probe, store_probes
 from tests.evaluate.stage import Stage, staged
 
 LIVE_US = 15 * MINUTE
+PATIENCE_S = 120
+# Whether somebody waits for a row of this database.
+WAITS = "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
 UP = {"name": "up", "kind": "availability", "objective": 0.99}
 ON_TIME = {"name": "on-time", "kind": "delivery_on_time", "objective": 0.95}
 
@@ -197,3 +202,30 @@ async def test_an_evaluator_that_has_read_an_older_version_takes_no_counter_of_a
             await once(stage, counting(stage))
             await slo_counters.declare(connection, read, now_us=stage.clock.now_us())
         assert await counters(stage) == {"on-time": (0, 0, 0.95)}
+
+
+async def test_whoever_takes_a_counter_away_holds_nothing_that_a_flush_before_it_still_needs(database_url: str) -> None:
+    async with staged(database_url) as stage:
+        await declare(stage, UP, ON_TIME)
+        await once(stage, counting(stage))
+        await declare(stage, UP)
+        async with stage.pool.acquire() as looking, stage.pool.acquire() as flush, stage.pool.acquire() as taking:
+            for each in (flush, taking):
+                await each.execute(
+                    "set lock_timeout = 0; set transaction_timeout = 0; set idle_in_transaction_session_timeout = 0"
+                )
+            async with flush.transaction():
+                await flush.execute("update slo_counter set total = total + 1 where slo = 'on-time'")
+                taken = asyncio.create_task(take_away(stage, taking))
+                async with asyncio.timeout(PATIENCE_S):
+                    while not await looking.fetchval(WAITS):  # noqa: ASYNC110  # it is Postgres that knows
+                        await asyncio.sleep(0.05)
+                await flush.execute("select from slo_counter where slo = 'up' for update nowait")
+            await taken
+        assert await counters(stage) == {"up": (0, 0, 0.99), "on-time": (0, 1, None)}
+
+
+async def take_away(stage: Stage, connection: Connection) -> None:
+    """Declare what the tenant does by now."""
+    async with connection.transaction():
+        await slo_counters.declare(connection, await load_configs(connection, [stage.tenant]), now_us=stage.clock.now_us())
