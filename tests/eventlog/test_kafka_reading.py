@@ -1,7 +1,8 @@
 """What the log reads of its topic: as bytes, checked, and never anything else than was appended."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from service.domain.ids import Offset, Partition
 from service.errors import LogUnavailable, OffsetOutOfRange
+from service.eventlog.kafka.asking import Leaders
 from service.eventlog.kafka.connection import KafkaConnection
 from service.eventlog.kafka.offsets import KafkaOffsets
 from service.eventlog.kafka.reader import KafkaReader
 from service.eventlog.kafka.topic import TopicPlan, administering, ensure_topic
 from service.eventlog.kafka.writer import KafkaWriter
 from service.eventlog.port import Draft, Stored
+from service.kafka.fetch import Answer
 from tests.broker import Broker
 from tests.eventlog.conftest import PATIENCE_S, kafka_settings
 
@@ -109,3 +112,37 @@ async def test_a_transaction_of_anothers_leaves_a_gap_that_stops_loudly(topic: T
     await topic.append(b"ours")
     with pytest.raises(OffsetOutOfRange, match=r"record \d of partition 0 is missing"):
         await topic.read()
+
+
+class JustElected(Leaders):
+    """The leader of partition 0 shows those who fetch an earlier end, until replicas have told it how far they are."""
+
+    hides = 3
+
+    async def answers(self, wanted: Mapping[Partition, Offset], *, wait_s: float) -> list[Answer]:
+        found = await super().answers(wanted, wait_s=wait_s)
+        if self.hides:
+            self.hides -= 1
+            return [replace(each, end=each.offset, data=b"") if each.partition.partition == P0 else each for each in found]
+        return found
+
+
+async def test_a_leader_that_was_just_elected_makes_no_partition_look_empty(topic: Topic) -> None:
+    await topic.append(b"acknowledged")
+    topic.reader._leaders = JustElected(topic.connection, topic.name)
+    assert [record.payload for record in await topic.read()] == [b"acknowledged"]
+    await topic.append(b"acknowledged, too")
+    await topic.append(b"beside", partition=P1)
+    topic.reader._leaders.hides = 3
+    records = await topic.reader.read({P0: Offset(1), P1: Offset(0)}, max_bytes=ALL, wait_s=0)
+    assert [record.payload for record in records] == [b"acknowledged, too", b"beside"]
+
+
+async def test_closing_while_somebody_reads_leaves_nothing_open(topic: Topic) -> None:
+    await topic.append(b"first")
+    assert await topic.read()
+    reading = asyncio.create_task(topic.reader.read({P0: Offset(1)}, max_bytes=ALL, wait_s=1))
+    await asyncio.sleep(0)
+    await topic.reader.close()
+    assert await reading == []
+    assert topic.reader._leaders._client is None

@@ -20,7 +20,7 @@ class Ahead:
     records: deque[Stored] = field(default_factory=deque)
     size: int = 0
     end: int = 0
-    """The partition's end when it last was asked for; there may be more by now."""
+    """The furthest end of the partition that any answer showed; there may be more by now."""
     fault: str = ""
     """Why what comes next cannot be read."""
 

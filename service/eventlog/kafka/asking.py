@@ -52,7 +52,9 @@ class Leaders:
             if not left:
                 return found
             if loop.time() >= deadline_s:
-                raise error or LogUnavailable(f"no broker leads partitions {sorted(p.partition for p in left)} of {self._topic}")
+                raise error or LogUnavailable(
+                    f"no broker answers for partitions {sorted(p.partition for p in left)} of {self._topic}"
+                )
             client.force_metadata_update()
             await asyncio.sleep(RETRY_S)
 

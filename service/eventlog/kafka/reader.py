@@ -1,7 +1,7 @@
 """Reads a topic from offsets that the caller names; what was fetched is kept until a later read begins behind it.
 
-One request brings records and where their partitions end, so nothing is asked for beside it, and nothing while nobody reads,
-but for what follows a read that left some (docs/adr/0032).
+One request brings records and where their partitions end; only partitions that seem to have none are asked for their ends
+beside it. Nothing is asked for while nobody reads, but for what follows a read that left some (docs/adr/0032).
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from service.domain.ids import Offset, Partition
 from service.errors import LogUnavailable, OffsetOutOfRange, TidegaugeError
 from service.eventlog.kafka.ahead import Ahead
-from service.eventlog.kafka.asking import Leaders
+from service.eventlog.kafka.asking import RETRY_S, Leaders
 from service.eventlog.kafka.connection import KafkaConnection, failures_named
 from service.eventlog.kafka.offsets import KafkaOffsets
 from service.eventlog.kafka.record import records_of
@@ -66,9 +66,10 @@ class KafkaReader:
             self._ahead.clear()
 
     async def close(self) -> None:
-        """Let go of the connections."""
-        await self._stop_coming()
-        await self._leaders.close()
+        """Let go of the connections, as soon as nobody reads: a read under way would open others."""
+        async with self._turn:
+            await self._stop_coming()
+            await self._leaders.close()
 
     async def _begin(self, positions: Mapping[Partition, Offset]) -> None:
         """Have exactly these partitions, each from its position on, with what was fetched of them meanwhile."""
@@ -92,7 +93,23 @@ class KafkaReader:
             behind = [p for p, each in self._ahead.items() if each.records or each.next < each.end or each.fault]
             left_s = deadline_s - loop.time()
             if behind or left_s <= 0:
-                return behind
+                return behind + await self._not_empty([p for p in self._ahead if p not in behind])
+
+    async def _not_empty(self, seeming: Collection[Partition]) -> list[Partition]:
+        """Those of these partitions, which seem to have no records, that have some all the same.
+
+        Until replicas have told a leader that was just elected how far they are, it shows those who fetch an earlier end,
+        before records that were acknowledged, and an empty log moves the watermark. Asked where a partition ends, it does
+        not answer before it knows (KIP-207).
+        """
+        if not seeming:
+            return []
+        ends = await self._offsets.ends(seeming)
+        if any(self._ahead[partition].next > ends[partition] for partition in seeming):
+            raise await self._out_of_range({partition: self._ahead[partition].next for partition in seeming})
+        for partition in seeming:
+            self._ahead[partition].end = ends[partition]
+        return [partition for partition in seeming if self._ahead[partition].has_more]
 
     async def _fill(self, behind: Collection[Partition], share: int) -> None:
         """Fetch on until there is a share of each, or all that there is of it."""
@@ -105,6 +122,8 @@ class KafkaReader:
                 deadline_s = loop.time() + self._connection.request_timeout_s
             elif loop.time() >= deadline_s:
                 raise LogUnavailable(f"partitions {lacking} of {self._topic} hold records that no broker sends: look at them")
+            else:
+                await asyncio.sleep(RETRY_S)
         for partition in behind:
             if self._ahead[partition].fault and not self._ahead[partition].records:
                 raise LogUnavailable(
@@ -125,8 +144,8 @@ class KafkaReader:
 
     async def _stop_coming(self) -> None:
         if self._coming is not None:
-            coming, self._coming = self._coming, None
-            await cancel([coming])
+            await cancel([self._coming])
+            self._coming = None
 
     async def _fetch(self, partitions: Iterable[Partition], wait_s: float) -> None:
         """Keep what follows of these partitions, and where they end."""
@@ -141,7 +160,7 @@ class KafkaReader:
     async def _keep(self, answer: Answer) -> None:
         partition = Partition(answer.partition.partition)
         ahead = self._ahead[partition]
-        ahead.end = answer.end
+        ahead.end = max(ahead.end, answer.end)
         for part in Haul(answer.partition, answer.offset, answer.data, answer.end, answer.aborted).parts(self._unpacker):
             if isinstance(part, Unreadable):
                 ahead.fault = f"at offset {part.offset} {part.why}"
