@@ -17,6 +17,8 @@ _LOST: Final = OfProcess("tidegauge_source_lost_records_total", "15m")
 _NAMES: Final = OfProcess("tidegauge_names_over_limit_total", "1h")
 _COUNTERS: Final = (_REQUESTS, _DEAD, _CONSUMED, _FLUSHES, _EVALUATIONS, _LOST, _NAMES)
 """Series of most of these begin with what they are to be told of."""
+_MONITORING: Final = '{job="monitoring"}'
+"""Prometheus and Alertmanager, which show their counters from 0 on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,32 @@ _WATCHES: Final = (
         "{{ $labels.tenant }} has more series than /metrics/kpis shows",
         'Hidden are {{ printf "%.0f" $value }}; none should be: alerts on them cannot fire.',
         for_="15m",
+    ),
+    _Watch(
+        "MonitoringReloadFailed",
+        "warning",
+        f"prometheus_config_last_reload_successful{_MONITORING} == 0\n"
+        f"or alertmanager_config_last_reload_successful{_MONITORING} == 0",
+        "{{ $labels.instance }} goes on with its configuration of before",
+        "{{ $labels.instance }} could not read its newest configuration or rules for five minutes (successful is {{ $value }}, "
+        "and should be 1): of what is new there nobody is told.",
+        for_="5m",
+    ),
+    _Watch(
+        "RulesFail",
+        "critical",
+        "sum by (rule_group) (increase(prometheus_rule_evaluation_failures_total"
+        '{job="monitoring",rule_group=~".*;tidegauge-.*"}[5m])) > 0',
+        "Rules of {{ $labels.rule_group }} cannot be evaluated",
+        'In the last 5 minutes they failed {{ printf "%.0f" $value }} times; they should never: their alerts do not fire.',
+        for_="10m",
+    ),
+    _Watch(
+        "NotificationsFail",
+        "critical",
+        f"sum by (integration) (increase(alertmanager_notifications_failed_total{_MONITORING}[15m])) > 0",
+        "Alertmanager cannot tell people by {{ $labels.integration }}",
+        'In the last 15 minutes {{ printf "%.0f" $value }} notifications were given up; none should be.',
     ),
 )
 _KEEP: Final[dict[Level, str]] = {"critical": "2m", "warning": "10m", "information": "1h"}

@@ -19,6 +19,7 @@ import pytest
 from tests.e2e.child import answers
 from tests.e2e.monitoring import DEPLOY
 from tests.e2e.stack import PORTS, ROLES
+from tests.rules.told import SHOWN_BY_MONITORING
 
 TIMEOUT_S = 300.0
 APIS = ("api-1", "api-2")
@@ -104,6 +105,10 @@ def test_an_event_at_one_door_is_a_kpi_at_the_other_and_in_prometheus_and_a_stop
     foreground.until(lambda: scraped(foreground) == dict.fromkeys(expected, True), "each instance is scraped by itself")
     wanted = 'tidegauge_requests{tenant="acme",window="1h",service="",stat=""} == 1'
     foreground.until(lambda: instances(foreground, wanted) == set(APIS), "each API shows the KPI to Prometheus")
+    foreground.until(
+        lambda: all(instances(foreground, f'{name}{{job="monitoring"}}') for name in SHOWN_BY_MONITORING),
+        "Prometheus and Alertmanager show what rules read of them",
+    )
     known = foreground.ask("prometheus", "/api/v1/alertmanagers")["activeAlertmanagers"]
     assert [each["url"] for each in known] == [f"{foreground.addresses['alertmanager']}/api/v2/alerts"]
 

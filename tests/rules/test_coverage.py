@@ -12,14 +12,14 @@ from service.expose.live import metric_name
 from service.telemetry import Telemetry
 from tests.rules import burns, everybody, figures
 from tests.rules.promtool import Case, check_rules, rules_in
-from tests.rules.told import catalog, made
+from tests.rules.told import SHOWN_BY_MONITORING, catalog, made
 from tests.rules.watches import WATCHES
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 DASHBOARDS = ROOT / "deploy" / "grafana" / "dashboards"
 COMMITTED = ROOT / "deploy" / "prometheus" / "rules"
-NAMES = re.compile(r"\b(?:tenant_slo:|instance:)?tidegauge_[a-z0-9_:]+|\bup\b(?=\{)")
+NAMES = re.compile(r"\b(?:tenant_slo:|instance:)?tidegauge_[a-z0-9_:]+|\bup\b(?=\{)|\b(?:prometheus|alertmanager)_[a-z_]+")
 SLO_COUNTERS = {"tidegauge_slo_events_total", "tidegauge_slo_good_events_total", "tidegauge_slo_events_created"}
 
 
@@ -112,7 +112,7 @@ def shown_by_the_service() -> set[str]:
 
 def test_rules_read_only_what_the_service_shows_or_what_they_record() -> None:
     rules = [rule for text in made().files.values() for rule in rules_in(text)]
-    known = shown_by_the_service() | {rule["record"] for rule in rules if "record" in rule}
+    known = shown_by_the_service() | SHOWN_BY_MONITORING | {rule["record"] for rule in rules if "record" in rule}
     for rule in rules:
         read = set(NAMES.findall(rule["expr"]))
         assert read, rule

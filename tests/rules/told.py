@@ -14,6 +14,13 @@ from tests.rules.promtool import groups_in
 
 ACME = (Path(__file__).parent / "acme.toml").read_text()
 LINKS = Links("https://runbooks.example", "https://grafana.example")
+SHOWN_BY_MONITORING = {
+    "prometheus_config_last_reload_successful",
+    "prometheus_rule_evaluation_failures_total",
+    "alertmanager_config_last_reload_successful",
+    "alertmanager_notifications_failed_total",
+}
+"""What Prometheus and Alertmanager show of themselves, so far as rules read it; `make stack` is asked for it."""
 
 
 @cache

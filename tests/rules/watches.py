@@ -7,6 +7,9 @@ from tests.rules.promtool import Case, Check
 
 JOB: Final = 'instance="aggregate-1",job="tidegauge"'
 SECOND: Final = 'instance="aggregate-2",job="tidegauge"'
+PROMETHEUS: Final = 'instance="prometheus",job="monitoring"'
+ALERTMANAGER: Final = 'instance="alertmanager",job="monitoring"'
+OUR_RULES: Final = 'rule_group="/etc/prometheus/rules/tidegauge-slo.yml;tidegauge-slo"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,5 +181,29 @@ WATCHES: Final = (
         of("tidegauge_kpi_series_hidden", 'tenant="acme"', "0x9 3x40"),
         25,
         of("tidegauge_kpi_series_hidden", 'tenant="acme"', "0x60"),
+    ),
+    Watch(
+        "MonitoringReloadFailed",
+        of("alertmanager_config_last_reload_successful", values="1x9 0x40", job=ALERTMANAGER)
+        | of("prometheus_config_last_reload_successful", job=PROMETHEUS),
+        15,
+        # A file that is just being written, and a Prometheus of somebody else.
+        of("prometheus_config_last_reload_successful", values="1x9 0x3 1x50", job=PROMETHEUS)
+        | of("prometheus_config_last_reload_successful", values="0x60", job='instance="theirs",job="prometheus"'),
+    ),
+    Watch(
+        # Five failures a minute, the first of them at the 11th.
+        "RulesFail",
+        of("prometheus_rule_evaluation_failures_total", OUR_RULES, "0x9 0+5x50", job=PROMETHEUS),
+        11 + 10,
+        # One that was too slow for once, and rules of somebody else.
+        of("prometheus_rule_evaluation_failures_total", OUR_RULES, "0x9 1x50", job=PROMETHEUS)
+        | of("prometheus_rule_evaluation_failures_total", 'rule_group="/etc/their.yml;theirs"', "0+5x60", job=PROMETHEUS),
+    ),
+    Watch(
+        "NotificationsFail",
+        of("alertmanager_notifications_failed_total", 'integration="webhook"', "0x9 1x50", job=ALERTMANAGER),
+        10,
+        of("alertmanager_notifications_failed_total", 'integration="webhook"', "3x60", job=ALERTMANAGER),
     ),
 )
