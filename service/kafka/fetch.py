@@ -14,8 +14,10 @@ from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 
 _NAMES_ABORTED: Final = 4
+_SAYS_OF_ALL: Final = 7
 _NAMES_REPLICA: Final = 11
-"""Versions of answers since which they name aborted transactions, and a replica to read from, which stands behind these."""
+"""Versions of answers since which they name aborted transactions, say what is wrong with all of the request, and name a replica
+to read from, which stands behind the transactions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Answer:
 
 
 async def fetch(client: AIOKafkaClient, broker: int, wanted: Mapping[TopicPartition, int], bounds: Bounds) -> list[Answer]:
-    """Ask a broker for partitions from these offsets on. Raises KafkaError where it does not answer.
+    """Ask a broker for partitions from these offsets on. Raises KafkaError where it does not answer, or refuses.
 
     A batch that is larger than the bounds comes only of the first partition that has one: each should have its turn.
     """
@@ -57,6 +59,8 @@ async def fetch(client: AIOKafkaClient, broker: int, wanted: Mapping[TopicPartit
         topics[partition.topic].append((partition.partition, offset, bounds.partition_bytes))
     request = FetchRequest(bounds.wait_ms, 1, bounds.answer_bytes, int(bounds.committed), list(topics.items()))
     answer = await client.send(broker, request)
+    if answer.API_VERSION >= _SAYS_OF_ALL and answer.error_code:
+        raise for_code(answer.error_code)(f"broker {broker} refuses to be asked for records")
     found = []
     for topic, partitions in answer.topics:
         for number, code, end, *rest in partitions:

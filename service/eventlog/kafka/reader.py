@@ -121,6 +121,8 @@ class KafkaReader:
             if sum(self._ahead[p].next for p in lacking) > before:
                 deadline_s = loop.time() + self._connection.request_timeout_s
             elif loop.time() >= deadline_s:
+                for partition in lacking:
+                    self._ahead[partition].end = 0  # asked for anew: a log that has lost its end is not waited for again
                 raise LogUnavailable(f"partitions {lacking} of {self._topic} hold records that no broker sends: look at them")
             else:
                 await asyncio.sleep(RETRY_S)
