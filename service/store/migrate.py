@@ -84,7 +84,7 @@ async def _until_nobody_writes(url: str) -> None:
         except TimeoutError:
             raise StoreUnavailable(
                 f"schema {found} cannot be brought to {newest()} under those who write to it: {', '.join(working)}. "
-                "Stop them, and migrate again"
+                "Stop them (a killed one counts until its lease expires, TIDEGAUGE_LEASE_S), and migrate again"
             ) from None
     finally:
         await connection.close()

@@ -136,10 +136,9 @@ def until(said: Callable[[], object], what: str) -> None:
 
 
 def test_deliveries_that_break_their_sla_page_somebody_and_the_page_ends_when_they_are_well(scene: Scene) -> None:
-    # The counter has to be there before it can be seen to grow.
+    # What is late here comes to a counter that rules have seen; tests/rules has those that they first see when they have grown.
     scene.deliver(20, latency_ms=120)
     until(lambda: scene.prometheus.query(f"tidegauge_slo_objective_ratio{{{SLO}}} == 0.95"), "the objective")
-    # Rules that first see a counter when it has grown see no increase.
     recorded = f"tenant_slo:tidegauge_slo_events_total:max{{{SLO}}} == 20"
     until(lambda: scene.prometheus.query(recorded), "the counter that rules are made of")
     scene.deliver(300, latency_ms=2_000)

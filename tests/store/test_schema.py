@@ -17,6 +17,8 @@ from service.store.schema import check_schema, newest, revision
 
 PATIENCE_S = 120
 FIRST, NEWER = "0001", "9999"
+UNDATED = "0022"
+"""The last one in which counters of SLOs do not say since when they count."""
 # Whether somebody has the turn to migrate this database.
 TURN = """
 select exists (
@@ -26,13 +28,13 @@ select exists (
 """
 
 
-async def to_first_release(url: str, connection: asyncpg.Connection) -> None:
-    """The database as the first migration alone makes it."""
+async def to_release(url: str, connection: asyncpg.Connection, newest_then: str = FIRST) -> None:
+    """The database as the migrations up to one of them make it."""
 
     def upgrade(to: Connection) -> None:
         made = config()
         made.attributes["connection"] = to
-        command.upgrade(made, FIRST)
+        command.upgrade(made, newest_then)
 
     await connection.execute("drop schema public, grafana cascade; create schema public")
     engine = create_async_engine(sqlalchemy_url(url))
@@ -54,7 +56,7 @@ async def work(connection: asyncpg.Connection) -> None:
 async def test_a_schema_is_changed_only_when_those_who_write_to_it_have_ended(
     database_url: str, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await to_first_release(database_url, connection)
+    await to_release(database_url, connection)
     await work(connection)
     with monkeypatch.context() as patched:
         patched.setattr("service.store.migrate.STOP_WAIT_S", 0.1)
@@ -62,6 +64,8 @@ async def test_a_schema_is_changed_only_when_those_who_write_to_it_have_ended(
             await migrate(database_url)
     assert await revision(connection) == FIRST
 
+    # No machine is so slow that the lease ends too late.
+    monkeypatch.setattr("service.store.migrate.STOP_WAIT_S", 10.0 * PATIENCE_S)
     migrating = asyncio.create_task(migrate(database_url))
     async with asyncio.timeout(PATIENCE_S):
         while not await connection.fetchval(TURN):  # noqa: ASYNC110  # it is Postgres that knows
@@ -98,6 +102,18 @@ async def test_nobody_starts_on_the_schema_of_an_older_release_or_on_none(connec
     await connection.execute("drop table alembic_version")
     with pytest.raises(SchemaMismatch, match="has no schema yet: run `tidegauge migrate`"):
         await check_schema(connection, writes=False)
+
+
+async def test_counters_of_slos_that_are_older_than_their_date_stay_without_one_and_new_ones_have_theirs(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
+    await to_release(database_url, connection, UNDATED)
+    tenant = await connection.fetchval("insert into tenant (name, timezone) values ('acme', 'UTC') returning id")
+    await connection.execute("insert into slo_counter (tenant, slo, good, total) values ($1, 'old', 8, 9)", tenant)
+    await migrate(database_url)
+    await connection.execute("insert into slo_counter (tenant, slo, good, total) values ($1, 'new', 0, 0)", tenant)
+    rows = await connection.fetch("select slo, good, total, created_at is not null as is_dated from slo_counter order by slo")
+    assert [tuple(row) for row in rows] == [("new", 0, 0, True), ("old", 8, 9, False)]
 
 
 def test_the_newest_schema_is_what_the_migrations_lead_to() -> None:
