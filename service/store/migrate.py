@@ -43,13 +43,14 @@ async def migrate(url: str, settings: Settings | None = None, *, clock: Clock | 
     Raises SchemaMismatch where the database is of a newer release, and StoreUnavailable where there is something to migrate and
     aggregators or the evaluator go on working: those of the release before may write to where nothing is read any more.
     """
+    settings = settings or load()
     engine = create_async_engine(sqlalchemy_url(url))
     try:
         async with engine.connect() as guard:
             # In no transaction while it waits: Postgres ends those that idle in one, and a migration may take longer.
             await guard.execution_options(isolation_level="AUTOCOMMIT")
             await guard.execute(text("select pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
-            await _until_nobody_writes(url)
+            await _until_nobody_writes(url, settings.lease_s)
             async with engine.connect() as connection:
                 await connection.run_sync(_upgrade)
                 await connection.commit()
@@ -58,12 +59,12 @@ async def migrate(url: str, settings: Settings | None = None, *, clock: Clock | 
         await engine.dispose()
     maker = await asyncpg.connect(url, server_settings=SERVER_SETTINGS)
     try:
-        await ensure_partitions(maker, now_us=(clock or SystemClock()).now_us(), settings=settings or load())
+        await ensure_partitions(maker, now_us=(clock or SystemClock()).now_us(), settings=settings)
     finally:
         await maker.close()
 
 
-async def _until_nobody_writes(url: str) -> None:
+async def _until_nobody_writes(url: str, lease_s: float) -> None:
     """Wait for those to end that write under a lease, if there is something to migrate; raises as `migrate` does."""
     connection = await asyncpg.connect(url, server_settings=SERVER_SETTINGS)
     try:
@@ -75,12 +76,12 @@ async def _until_nobody_writes(url: str) -> None:
                 f"the database has schema {found} of a newer release, and this one leads to {newest()}: run the newer "
                 "release, or restore a backup of before"
             )
-        working = await at_work(connection)
+        working = await at_work(connection, lease_s=lease_s)
         try:
             async with asyncio.timeout(STOP_WAIT_S):
                 while working:
                     await asyncio.sleep(POLL_S)
-                    working = await at_work(connection)
+                    working = await at_work(connection, lease_s=lease_s)
         except TimeoutError:
             raise StoreUnavailable(
                 f"schema {found} cannot be brought to {newest()} under those who write to it: {', '.join(working)}. "

@@ -10,11 +10,13 @@ from service.store.engine import FAILURES, Connection
 # The newest migration that was run; the table is there from the first one on.
 SELECT_REVISION = "select version_num from alembic_version"
 
-# Processes that write under a lease: aggregators and the evaluator. A killed one counts until its leases expire.
+# Aggregators and evaluators that hold a lease, or live and may take one at any moment: idle ones, and those that stand by.
+# One that ends says so; a killed one counts until its leases expire.
 SELECT_AT_WORK = """
 select distinct format('%s on %s (process %s)', w.role, w.host, w.pid)
-from lease l join worker w on w.id = l.owner
-where l.expires_at > clock_timestamp()
+from worker w
+where w.beat_at > clock_timestamp() - $1 * interval '1 second'
+    or exists (select from lease l where l.owner = w.id and l.expires_at > clock_timestamp())
 order by 1
 """
 
@@ -43,9 +45,9 @@ async def revision(connection: Connection) -> str | None:
     return found
 
 
-async def at_work(connection: Connection) -> list[str]:
-    """Who writes under a lease at the moment, named for people."""
-    return [row[0] for row in await connection.fetch(SELECT_AT_WORK)]
+async def at_work(connection: Connection, *, lease_s: float) -> list[str]:
+    """Who writes under a lease at the moment or may at the next, named for people; silent ones are gone after `lease_s`."""
+    return [row[0] for row in await connection.fetch(SELECT_AT_WORK, lease_s)]
 
 
 async def check_schema(connection: Connection, *, writes: bool) -> None:

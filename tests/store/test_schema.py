@@ -1,7 +1,7 @@
 """A schema is not changed under those who write to it, and none of them starts on one that it does not know."""
 
 import asyncio
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -44,10 +44,19 @@ async def to_release(url: str, connection: asyncpg.Connection, newest_then: str 
     await engine.dispose()
 
 
-async def work(connection: asyncpg.Connection) -> None:
-    """An aggregator of the release before, with a lease."""
+async def stand_by(connection: asyncpg.Connection) -> UUID:
+    """An aggregator of the release before that lives, and holds nothing."""
     worker = uuid4()
-    await connection.execute("insert into worker (id, role, host, pid) values ($1, 'aggregate', 'old.example', 17)", worker)
+    await connection.execute(
+        "insert into worker (id, role, host, pid, beat_at) values ($1, 'aggregate', 'old.example', 17, 'infinity')", worker
+    )
+    return worker
+
+
+async def work(connection: asyncpg.Connection) -> None:
+    """One that was heard of long ago, with a lease."""
+    worker = await stand_by(connection)
+    await connection.execute("update worker set beat_at = '-infinity'")
     await connection.execute(
         "insert into lease (resource, owner, expires_at) values ('log/1/0', $1, clock_timestamp() + interval '1 day')", worker
     )
@@ -73,6 +82,19 @@ async def test_a_schema_is_changed_only_when_those_who_write_to_it_have_ended(
     assert await revision(connection) == FIRST
     await connection.execute("update lease set expires_at = clock_timestamp()")
     await migrating
+    assert await revision(connection) == newest()
+
+
+async def test_whoever_may_take_a_lease_at_the_next_moment_has_to_end_too(
+    database_url: str, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await to_release(database_url, connection)
+    await stand_by(connection)
+    monkeypatch.setattr("service.store.migrate.STOP_WAIT_S", 0.1)
+    with pytest.raises(StoreUnavailable, match=r"aggregate on old\.example \(process 17\)"):
+        await migrate(database_url)
+    await connection.execute("delete from worker")
+    await migrate(database_url)
     assert await revision(connection) == newest()
 
 
