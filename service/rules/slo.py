@@ -25,8 +25,8 @@ READ_LATE: Final = "5m"
 """How far an instance's look at the counters may lie behind another's."""
 LEAST_EVENTS: Final = 100
 """Events of the long window below which nobody is told, where the SLO declares no `min_events`."""
-_TIMED: Final = frozenset({"availability", "freshness"})
-"""Kinds that count seconds or minutes, which come without traffic: no least number of their own."""
+_LEAST_TIME: Final[Mapping[str, int]] = {"availability": 300, "freshness": 5}
+"""The same of kinds that count seconds or minutes: five minutes, or the first bad second of a new SLO would page."""
 _DASHBOARDS: Final[Mapping[str, Dashboard]] = {"delivery_on_time": "delivery"}
 _ERRORS: Final = "tenant_slo:tidegauge_slo_errors:ratio_rate"
 _EVENTS: Final = "tenant_slo:tidegauge_slo_events:increase"
@@ -98,7 +98,7 @@ def threshold(slo: Slo, burn: Burn) -> float:
 
 def least_events(slo: Slo) -> int:
     """Events of the long window below which nobody is told."""
-    return slo.min_events or (0 if slo.kind in _TIMED else LEAST_EVENTS)
+    return slo.min_events or _LEAST_TIME.get(slo.kind, LEAST_EVENTS)
 
 
 def above_text(slo: Slo, burn: Burn) -> str:
@@ -118,9 +118,11 @@ def _newest(name: str) -> str:
 def _alert(tenant: str, slo: Slo, burn: Burn, links: Links) -> Alerting:
     of = f"{{tenant={quoted(tenant)},slo={quoted(slo.name)}}}"
     above, least = number(threshold(slo, burn)), least_events(slo)
-    lines = [f"{_ERRORS}{burn.long}{of} > {above}", f"and {_ERRORS}{burn.short}{of} > {above}"]
-    if least:
-        lines.append(f"and {_EVENTS}{burn.long}{of} >= {least}")
+    lines = [
+        f"{_ERRORS}{burn.long}{of} > {above}",
+        f"and {_ERRORS}{burn.short}{of} > {above}",
+        f"and {_EVENTS}{burn.long}{of} >= {least}",
+    ]
     labels = {
         "tenant": tenant,
         "severity": burn.level,

@@ -61,8 +61,8 @@ SLOS: Final = (
     Slo("acme", "api", 0.999, OF_30_DAYS, wrong=0.1),
     Slo("acme", "month", 0.99, scaled(DAYS_OF_A_MONTH)),
     Slo("acme", "quarter", 0.9, scaled(DAYS_OF_A_QUARTER)),
-    Slo("acme", "up", 0.999, OF_30_DAYS, wrong=0.1, least=0),
-    Slo("plain", "availability", 0.999, OF_30_DAYS, wrong=0.1, least=0),
+    Slo("acme", "up", 0.999, OF_30_DAYS, wrong=0.1, least=300),
+    Slo("plain", "availability", 0.999, OF_30_DAYS, wrong=0.1, least=300),
     Slo("plain", "request-success", 0.999, OF_30_DAYS, wrong=0.1),
     Slo("plain", "delivery-on-time", 0.95, OF_30_DAYS),
 )
@@ -107,10 +107,8 @@ def _is_silent(slo: Slo, window: str) -> Case:
 
 
 def _too_few(slo: Slo, window: str) -> Case:
-    """All goes wrong, of fewer events than matter; or of time, of which there is always enough."""
+    """All goes wrong, of fewer events than matter, or of seconds."""
     long, every = MINUTES[window], EVERY[window]
-    if not slo.least:
-        return _case(slo, window, ("fires",), _counters(slo, [(long, 0)], every, per_minute=1), [Check(long, 1)])
     # One event less than matters, spread over the window.
     total = " ".join(str(math.floor((slo.least - 1) * minute / long)) for minute in range(0, long + 1, every))
     series = everywhere("tidegauge_slo_events_total", _labels(slo), total)
@@ -122,9 +120,9 @@ def _case(slo: Slo, window: str, why: tuple[Why, ...], series: dict[str, str], c
     return Case(ALERT[window], _rule(slo, window), why, series, checks, interval=f"{EVERY[window]}m")
 
 
-def _counters(slo: Slo, phases: list[tuple[int, int]], every: int, *, per_minute: int = 0) -> dict[str, str]:
+def _counters(slo: Slo, phases: list[tuple[int, int]], every: int) -> dict[str, str]:
     """Both counters through phases of (minutes, good events a minute), a sample every so many minutes."""
-    total = (per_minute or slo.per_minute) * every
+    total = slo.per_minute * every
     steps = sum(length for length, _ in phases) // every
     good, at = ["0"], 0
     for length, rate in phases:
