@@ -44,6 +44,7 @@ class Door:
     pool: asyncpg.Pool
     log: PostgresLog
     telemetry: Telemetry
+    backlog: LogBacklog
 
     async def logged(self) -> dict[str, list[Row | RejectedRow]]:
         """Every row in the log, by family."""
@@ -115,7 +116,7 @@ async def opened(database_url: str, settings: Settings) -> AsyncIterator[Door]:
             serving(app) as address,
             httpx.AsyncClient(base_url=address, headers=authorization, timeout=PATIENCE_S) as client,
         ):
-            yield Door(address, client, keys, tenant, pool, log, telemetry)
+            yield Door(address, client, keys, tenant, pool, log, telemetry, backlog)
     finally:
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -7,6 +7,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -18,7 +19,7 @@ from service.errors import InvalidSettings
 from service.http.problems import Kind, Problem
 from service.ingest.hooks import routes as hooks
 from service.settings import Settings, load
-from tests.ingest.door import Door
+from tests.ingest.door import Door, opened
 from tests.ingest.webhooks import ENDED, NOW, STARTED, alert, message, paged, signature, text
 
 OLD, NEW = "first-secret", "second-secret"
@@ -135,6 +136,28 @@ async def test_a_body_that_came_too_slowly_is_asked_for_again() -> None:
         await hooks._patient(slow)(Request({"type": "http"}))
     answer = raised.value.response("1")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
+async def test_a_message_that_finds_the_log_away_is_asked_for_again_and_taken_then(
+    door: Door, connection: asyncpg.Connection
+) -> None:
+    await connection.execute("alter table log_record rename to log_record_away")
+    answer = await alerted(door, message(alert()))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    await connection.execute("alter table log_record_away rename to log_record")
+    assert (await alerted(door, message(alert()))).status_code == 202
+    assert [step.action for step in await steps(door)] == ["detected", "opened"]
+
+
+async def test_a_message_that_finds_the_log_full_is_asked_for_again(database_url: str) -> None:
+    async with opened(database_url, Settings(max_log_backlog_events=1_000)) as door:
+        for start in range(0, 600, 200):
+            many = [alert(fingerprint=str(number)) for number in range(start, start + 200)]
+            assert (await alerted(door, message(*many))).status_code == 202
+        assert await door.backlog.look() == 1_200  # each opens and detects
+        full = await alerted(door, message(alert()))
+        assert (full.status_code, "wait for an aggregator" in full.json()["detail"]) == (503, True)
+        assert int(full.headers["retry-after"]) > 0
 
 
 async def told(door: Door, body: bytes, *secrets: str, path: str = "", header: str | None = None) -> httpx.Response:
