@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 
-ANSWER_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 30.0
 _COMMITTED = "select coalesce(sum(events), 0)::bigint from partition_progress"
 # Partitions of the log whose leases are alive and this process's.
 _HELD = """

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import httpx
 
 START_TIMEOUT_S = 300.0
-STOP_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 180.0
 POLL_S = 0.1
 _PR_SET_PDEATHSIG = 1
 _PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
@@ -109,7 +109,7 @@ class Child:
 def answers(url: str) -> bool:
     """Whether a GET of this address is answered with success."""
     try:
-        return httpx.get(url, timeout=5.0, trust_env=False).is_success
+        return httpx.get(url, timeout=30.0, trust_env=False).is_success
     except httpx.HTTPError:
         return False
 

@@ -174,7 +174,7 @@ class Targets:
         if name in (POSTGRES, BACKEND):
             return True
         try:
-            return httpx.get(f"{self.roles[name].address}/healthz", timeout=1.0, trust_env=False).is_success
+            return httpx.get(f"{self.roles[name].address}/healthz", timeout=5.0, trust_env=False).is_success
         except httpx.HTTPError:
             return False
 

@@ -62,11 +62,11 @@ class Foreground:
     def command(self, *words: str) -> str:
         """One command of `tidegauge`, as the stack says how."""
         script = f'. "{self.directory}/environment" && exec "{sys.executable}" -m service.cli "$@"'
-        done = subprocess.run(["bash", "-c", script, "_", *words], capture_output=True, text=True, timeout=120, check=True)
+        done = subprocess.run(["bash", "-c", script, "_", *words], capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
         return done.stdout.strip()
 
     def ask(self, name: str, path: str, **parameters: str) -> Any:
-        answer = httpx.get(f"{self.addresses[name]}{path}", params=parameters, timeout=30.0, trust_env=False)
+        answer = httpx.get(f"{self.addresses[name]}{path}", params=parameters, timeout=TIMEOUT_S, trust_env=False)
         answer.raise_for_status()
         return answer.json()["data"]
 
@@ -93,7 +93,7 @@ def test_an_event_at_one_door_is_a_kpi_at_the_other_and_in_prometheus_and_a_stop
     foreground.command("tenants", "create", "acme", "--timezone", "UTC")
     key = {"authorization": f"Bearer {foreground.command('keys', 'create', '--tenant', 'acme', '--scopes', 'ingest,read')}"}
     first, other = (
-        httpx.Client(base_url=foreground.addresses[name], headers=key, timeout=30.0, trust_env=False) for name in APIS
+        httpx.Client(base_url=foreground.addresses[name], headers=key, timeout=TIMEOUT_S, trust_env=False) for name in APIS
     )
     with first, other:
         sent = first.post("/v1/events", json=EVENT)
@@ -171,7 +171,7 @@ def test_a_port_that_is_taken_is_named_with_the_way_out(tmp_path: Path) -> None:
         shift = taken.getsockname()[1] - PORTS["api-1"]
         words = ["--directory", str(tmp_path), "--shift", str(shift)]
         refused = subprocess.run(
-            [sys.executable, "-m", "tests.e2e.run_stack", *words], capture_output=True, text=True, timeout=120, check=False
+            [sys.executable, "-m", "tests.e2e.run_stack", *words], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
         )
     assert refused.returncode == 1
     assert f"port {PORTS['api-1'] + shift} of api-1 is taken: stop what listens there, or add ARGS='--shift" in refused.stderr
