@@ -17,7 +17,7 @@ _SERIES: Final = "account, component, monitor, region"
 _IS_CALM: Final = f"up = {ALL} and down = 0::bit(900) and planned = 0::bit(900) and degraded = 0::bit(900)"
 _QUARTER: Final = "tstzrange(bucket, bucket + interval '15 minutes')"
 _OWN: Final = ("component", "monitor", "region")
-
+_DAY: Final = "interval '24 hours'"
 
 CALM: Final = "range_agg(calm) - range_agg(stirred)"
 """Of the monitors of a component: when all of them said nothing but `up`."""
@@ -39,9 +39,10 @@ def seconds_in(calm: str, window: str) -> str:
 
 
 def probed(asked: Asked) -> str:
-    """`probed(tenant, account, component, monitor, region, calm, stirred, buckets, downs …)`: the probes of all windows.
+    """`probed(tenant, account, component, monitor, region, since, calm, stirred, buckets, downs …)`: the probes of all windows.
 
     Every quarter is read once, however many windows it lies in: `calm` are those in which all is up, the others have their bits.
+    A row a day (UTC, from `since` on): bits of all days in one would be copied to every window, though none of them lie in it.
     """
     only = "".join(f" and {each}" for each in ([] if asked.marks else _chosen(asked)))
     bits = ",\n    ".join(f"array_agg({name}) filter (where not ({_IS_CALM})) as {name}s" for name in ("bucket", *STATES))
@@ -49,13 +50,13 @@ def probed(asked: Asked) -> str:
 select s.tenant, p.* from (
   select tenant, unnest(range_agg({quarters_read("w")})) as span from wins w group by tenant
 ) s cross join lateral (
-  select {_SERIES},
+  select {_SERIES}, date_bin({_DAY}, bucket, timestamptz 'epoch') as since,
     coalesce(range_agg({_QUARTER}) filter (where {_IS_CALM}), {NEVER}) as calm,
     coalesce(range_agg({_QUARTER}) filter (where not ({_IS_CALM})), {NEVER}) as stirred,
     {bits}
   from probe_quarter
   where tenant = s.tenant and bucket >= lower(s.span) and bucket < upper(s.span){only}
-  group by {_SERIES}
+  group by {_SERIES}, since
 ) p""".strip()
 
 
@@ -85,7 +86,8 @@ def monitors(asked: Asked, apart: list[str], conditions: str) -> str:
         f"      {', '.join(f'{name}s' for name in ('bucket', *STATES))}, calm * q.span as calm, stirred * q.span as stirred\n"
         f"    from wins w{accounts.join('w')}\n    join probed p on p.tenant = w.tenant\n"
         f"    cross join lateral (select tstzmultirange({quarters_read('w')}) as span) q\n"
-        f"    where (calm && q.span or stirred && q.span){conditions}\n"
+        f"    where p.since < w.until_at and p.since + {_DAY} > w.start_at"
+        f" and (calm && q.span or stirred && q.span){conditions}\n"
         f"  ) read window own as (partition by {', '.join(keys)})\n) m"
     )
 

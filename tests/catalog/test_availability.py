@@ -16,6 +16,7 @@ from service.clock import DAY, MINUTE, SECOND, to_us
 from service.domain.config import TenantConfig
 from tests.catalog.health import QUARTER_S, Probe, store_probes, store_steps
 from tests.catalog.rollups import make_tenant
+from tests.catalog.test_plans import plan
 
 NOON = to_us(datetime(2025, 11, 19, 12, 0, tzinfo=UTC))
 HOUR_S = 3_600
@@ -349,3 +350,24 @@ async def test_a_local_day_has_all_of_its_seconds(catalog: Catalog, connection: 
     window = resolve_window(tenant, zone, now_us=NOON + 400 * DAY, name="day", end_us=midnight + 12 * 3_600 * SECOND)
     (value,) = await run(connection, catalog.kpis["availability"], [window], declared={tenant: declared({})})
     assert (value.numerator, value.denominator) == (hours * HOUR_S, hours * HOUR_S)
+
+
+async def test_hours_of_weeks_with_gaps_look_at_the_bits_of_their_own_days_alone(
+    catalog: Catalog, connection: asyncpg.Connection
+) -> None:
+    tenant, days = await make_tenant(connection, "pilot"), 6
+    first = NOON // SECOND - days * 24 * HOUR_S
+    await store_probes(connection, tenant, [Probe(first + number * 900, 899) for number in range(days * 96)])
+    hours = [
+        replace(span(tenant, (first + number * HOUR_S) * SECOND, (first + (number + 1) * HOUR_S) * SECOND), key=number)
+        for number in range(days * 24)
+    ]
+    values = await run(connection, catalog.kpis["availability"], hours, declared={tenant: declared({})})
+    assert [(value.numerator, value.denominator) for value in values] == [(4 * 899, 4 * 899)] * len(hours)
+    nodes = await plan(connection, catalog.kpis["availability"], hours, Question(), {tenant: declared({})})
+    looked_at = sum(
+        node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
+        for node in nodes
+        if node["Node Type"] == "Function Scan" and node["Alias"] == "u"
+    )
+    assert 0 < looked_at <= len(hours) * 96
