@@ -58,14 +58,24 @@ class Desk:
         asked = _Asked(kpi, tuple(windows), question, asyncio.get_running_loop().create_future())
         self._waiting.append(asked)
         if len(self._waiting) == 1:
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
-            waiting, self._waiting = self._waiting, []
-            groups: dict[Hashable, list[_Asked]] = {}
+            await self._answer_all()
+        return await asked.answer
+
+    async def _answer_all(self) -> None:
+        """Answer those that wait, once all that begin together have come; who does it may be cancelled alone."""
+        waiting, groups = self._waiting, dict[Hashable, list[_Asked]]()
+        try:
+            try:
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
+            finally:
+                self._waiting = []
             for each in waiting:
                 groups.setdefault(each.reads, []).append(each)
             await side_by_side(self._answer(several) for several in groups.values())
-        return await asked.answer
+        finally:
+            for each in waiting:
+                each.answer.cancel()  # of no effect where there is an answer: nobody is left to wait for one that never comes
 
     async def _answer(self, several: Sequence[_Asked]) -> None:
         """One statement for questions of the same reading."""
@@ -75,6 +85,7 @@ class Desk:
             for each in several:
                 if not each.answer.done():
                     each.answer.set_exception(error)
+                    each.answer.exception()  # seen: who asked may be cancelled for another's error before it comes to this one
             return
         for each, answer in zip(several, values, strict=True):
             if not each.answer.done():

@@ -13,10 +13,14 @@ SIDE_BY_SIDE: Final = 3
 """Connections of one snapshot at the most: beyond that a reader would take from the others what it gains."""
 _LEFT: Final = 1
 """Connections of a pool that stay for others."""
+_PATIENCE_S: Final = 1.0
+"""How long one more connection may take: those that somebody else is opening look free until they are open."""
 
 # The name by which transactions of other connections take this one's snapshot.
 _EXPORT: Final = "select pg_export_snapshot()"
 _TAKE: Final = "set transaction snapshot '{}'"
+# Connections that have nothing to do until the others have done stay: `transaction_timeout` is what bounds them all.
+_STAY: Final = "set local idle_in_transaction_session_timeout = 0"
 
 
 class Snapshot:
@@ -45,21 +49,33 @@ async def snapshot(pool: asyncpg.Pool, *, most: int = SIDE_BY_SIDE) -> AsyncIter
     https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-SNAPSHOT-SYNCHRONIZATION
     """
     async with AsyncExitStack() as stack:
-
-        async def one() -> Connection:
-            taken: Connection = await stack.enter_async_context(pool.acquire())
-            await stack.enter_async_context(taken.transaction(isolation="repeatable_read", readonly=True))
-            return taken
-
-        taken = [await one()]
-        name = await taken[0].fetchval(_EXPORT) if most > 1 else ""
-        # Never waited for: two readers that each hold one and wait for another would wait for ever.
-        while len(taken) < most and _free(pool) > _LEFT:
-            taken.append(await one())
-            await taken[-1].execute(_TAKE.format(name))
+        taken = [await _begun(stack, await stack.enter_async_context(pool.acquire()))]
+        if most > 1:
+            await taken[0].execute(_STAY)
+            name = await taken[0].fetchval(_EXPORT)
+            # Hardly waited for: two readers that each hold one and wait for another would wait for ever.
+            while len(taken) < most and _free(pool) > _LEFT and (another := await _another(stack, pool)) is not None:
+                taken.append(await _begun(stack, another))
+                await another.execute(f"{_TAKE.format(name)}; {_STAY}")
         yield Snapshot(taken)
 
 
+async def _begun(stack: AsyncExitStack, connection: Connection) -> Connection:
+    """The connection, in a transaction that lasts as long as the stack."""
+    await stack.enter_async_context(connection.transaction(isolation="repeatable_read", readonly=True))
+    return connection
+
+
+async def _another(stack: AsyncExitStack, pool: asyncpg.Pool) -> Connection | None:
+    """One more connection, if there is one to be had: what is read by fewer is the same."""
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            found: Connection = await stack.enter_async_context(pool.acquire())
+            return found
+    except (TimeoutError, asyncpg.TooManyConnectionsError):
+        return None
+
+
 def _free(pool: asyncpg.Pool) -> int:
-    """Connections that can be had without waiting."""
+    """Connections that seem to be had without waiting."""
     return pool.get_max_size() - pool.get_size() + pool.get_idle_size()

@@ -1,8 +1,10 @@
 """Questions of one snapshot asked at once: each gets what it would get alone, however few statements and connections answer."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
-from typing import Final
+from contextlib import AsyncExitStack
+from typing import Any, Final
 
 import asyncpg
 import pytest
@@ -41,7 +43,7 @@ CURRENT: Final = "select count(*) from tenant"
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with await create_pool(database_url, max_size=SIDE_BY_SIDE + 1) as made:
+    async with await create_pool(database_url, min_size=SIDE_BY_SIDE + 1, max_size=SIDE_BY_SIDE + 1) as made:
         yield made
 
 
@@ -90,6 +92,42 @@ async def test_a_question_that_is_refused_is_refused_as_itself_and_the_others_ar
         assert name in str(each)
 
 
+async def test_nobody_waits_for_an_answer_when_the_first_who_asked_is_cancelled(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as connection:
+        tenant = await make_tenant(connection, "several")
+    week, kpi, question = windows(tenant)[:1], CATALOG.kpis["requests"], Question(statistics=("",))
+    async with snapshot(pool, most=1) as seen:
+        desk = Desk(seen.connection, {}, Kept())
+        async with asyncio.timeout(60):
+            for turns in (1, 10):  # while others may still come; while the statement waits for the connection
+                async with seen.connection():
+                    asked = [asyncio.create_task(desk.ask(kpi, week, question)) for _ in range(2)]
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    asked[0].cancel()
+                    ended = await asyncio.gather(*asked, return_exceptions=True)
+                assert [type(each) for each in ended] == [asyncio.CancelledError] * 2
+            assert [value.value for value in await desk.ask(kpi, week, question)] == [0]
+
+
+async def test_a_refusal_that_one_of_several_tells_is_told_once(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as connection:
+        tenant = await make_tenant(connection, "several")
+    told: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    week = windows(tenant)[:1]
+    wrong, right = Question(by=("weather",), statistics=("",)), Question(statistics=("",))
+    async with snapshot(pool, most=1) as seen:
+        desk = Desk(seen.connection, {}, Kept())
+        asked = [("requests", wrong), ("requests", wrong), *((name, right) for name in ("requests", "error_rate"))]
+        with pytest.raises(InvalidQuery, match="weather"):
+            await side_by_side(desk.ask(CATALOG.kpis[name], week, question) for name, question in asked)
+    gc.collect()
+    loop.set_exception_handler(None)
+    assert told == []
+
+
 async def test_all_connections_of_a_snapshot_see_the_same(pool: asyncpg.Pool) -> None:
     async with pool.acquire() as writing:
         await make_tenant(writing, "before")
@@ -115,3 +153,30 @@ async def test_a_snapshot_waits_for_no_second_connection_and_leaves_one_to_other
                 assert await connection.fetchval(CURRENT) == 0
     async with await create_pool(database_url, max_size=3) as pool, snapshot(pool), pool.acquire() as left:
         assert await left.fetchval(CURRENT) == 0
+
+
+async def test_a_snapshot_goes_without_connections_that_others_are_still_opening(database_url: str) -> None:
+    may_open = asyncio.Event()
+    may_open.set()
+
+    async def opened(*place: Any, **settings: Any) -> asyncpg.Connection:
+        await may_open.wait()
+        return await asyncpg.connect(*place, **settings)
+
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=3, connect=opened) as pool, AsyncExitStack() as lent:
+        may_open.clear()
+        await lent.enter_async_context(pool.acquire())
+        others = [asyncio.create_task(pool.execute(CURRENT)) for _ in range(2)]
+        await asyncio.sleep(0)  # so that both have begun to open theirs
+        await lent.aclose()
+        async with asyncio.timeout(60), snapshot(pool) as seen, seen.connection() as connection:
+            assert await connection.fetchval(CURRENT) == 0
+        may_open.set()
+        assert await asyncio.gather(*others) == ["SELECT 1"] * 2
+
+
+async def test_no_connection_of_a_snapshot_is_ended_while_the_others_work(pool: asyncpg.Pool) -> None:
+    async with snapshot(pool) as seen, AsyncExitStack() as borrowed:
+        each = [await borrowed.enter_async_context(seen.connection()) for _ in range(SIDE_BY_SIDE)]
+        assert [await one.fetchval("show idle_in_transaction_session_timeout") for one in each] == ["0"] * SIDE_BY_SIDE
+        assert await pool.fetchval("show idle_in_transaction_session_timeout") == "1min"
