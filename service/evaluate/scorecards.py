@@ -115,14 +115,18 @@ class Scorecards:
 
 
 def rows_of(tenant: int, config: TenantConfig, catalog: Catalog) -> Iterator[Row]:
-    """The rows of all scorecards of a tenant; one that names what this version does not have is left out."""
+    """The rows of all scorecards of a tenant; one that names what this version does not have is left out.
+
+    So is one whose statistic is gone: those of other rows and tenants are asked for in the same statement, and would be refused.
+    """
     kpis = catalog_of(catalog, config).kpis
     for name, declared in config.scorecards.items():
         critical = {parse_selector(text).key for text in declared.critical}
         for place, text in enumerate(declared.rows, start=1):
             selector = parse_selector(text)
-            if selector.kpi in kpis:
-                yield Row(tenant, name, place, text, selector, selector.key in critical, kpis[selector.kpi])
+            kpi = kpis.get(selector.kpi)
+            if kpi is not None and selector.statistic in {None, *kpi.statistics}:
+                yield Row(tenant, name, place, text, selector, selector.key in critical, kpi)
 
 
 def _windows(each: Touched, now_us: int) -> list[Window]:
