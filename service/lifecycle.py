@@ -54,12 +54,19 @@ async def cancel(tasks: Collection[asyncio.Task[None]]) -> None:
 
 async def side_by_side(several: Iterable[Coroutine[Any, Any, _Result]]) -> list[_Result]:
     """What each of them returns, in their order; the first error ends the others and is raised as itself."""
+    tasks: list[asyncio.Task[_Result]] = []
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each) for each in several]
+            tasks += [group.create_task(each) for each in several]
     except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-    return [task.result() for task in tasks]
+        first = errors.with_traceback(None).exceptions[0]
+    else:
+        return [task.result() for task in tasks]
+    try:
+        raise first
+    finally:
+        # An error that is raised knows this frame, and all that its tasks have read: it must not be known from here in turn.
+        del first, tasks
 
 
 def being_cancelled() -> bool:

@@ -1,7 +1,9 @@
 """Questions of one snapshot asked at once: each gets what it would get alone, however few statements and connections answer."""
 
 import asyncio
+import contextlib
 import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any, Final
@@ -126,6 +128,30 @@ async def test_a_refusal_that_one_of_several_tells_is_told_once(pool: asyncpg.Po
     gc.collect()
     loop.set_exception_handler(None)
     assert told == []
+
+
+async def test_an_error_of_one_of_several_keeps_nothing_of_what_was_read() -> None:
+    class Read:
+        """Something that is alive for as long as something else knows it."""
+
+    kept: list[weakref.ref[Read]] = []
+
+    async def refused(question: str) -> Read:
+        read = Read()
+        kept.append(weakref.ref(read))
+        await asyncio.sleep(0)
+        if question == "wrong":
+            raise InvalidQuery("by", question)
+        return read
+
+    gc.disable()  # which would find what knows itself in a circle, late
+    try:
+        with contextlib.suppress(InvalidQuery):
+            await side_by_side(refused(each) for each in ("right", "wrong", "wrong"))
+        await asyncio.sleep(0)
+        assert [each() for each in kept] == [None] * 3
+    finally:
+        gc.enable()
 
 
 async def test_all_connections_of_a_snapshot_see_the_same(pool: asyncpg.Pool) -> None:
