@@ -15,7 +15,7 @@ ALL: Final = "~0::bit(900)"
 NEVER: Final = "'{}'::tstzmultirange"
 _SERIES: Final = "account, component, monitor, region"
 _IS_CALM: Final = f"up = {ALL} and down = 0::bit(900) and planned = 0::bit(900) and degraded = 0::bit(900)"
-_QUARTER: Final = "tstzrange(bucket, bucket + interval '15 minutes')"
+QUARTER: Final = "tstzrange(bucket, bucket + interval '15 minutes')"
 _OWN: Final = ("component", "monitor", "region")
 _DAY: Final = "interval '24 hours'"
 
@@ -51,8 +51,8 @@ select s.tenant, p.* from (
   select tenant, unnest(range_agg({quarters_read("w")})) as span from wins w group by tenant
 ) s cross join lateral (
   select {_SERIES}, date_bin({_DAY}, bucket, timestamptz 'epoch') as since,
-    coalesce(range_agg({_QUARTER}) filter (where {_IS_CALM}), {NEVER}) as calm,
-    coalesce(range_agg({_QUARTER}) filter (where not ({_IS_CALM})), {NEVER}) as stirred,
+    coalesce(range_agg({QUARTER}) filter (where {_IS_CALM}), {NEVER}) as calm,
+    coalesce(range_agg({QUARTER}) filter (where not ({_IS_CALM})), {NEVER}) as stirred,
     {bits}
   from probe_quarter
   where tenant = s.tenant and bucket >= lower(s.span) and bucket < upper(s.span){only}
@@ -79,16 +79,16 @@ def monitors(asked: Asked, apart: list[str], conditions: str) -> str:
     marks = "".join(f"w.{name}, " for name in asked.marks)
     shown = "".join(f"{column} as {name}, " for name, column in accounts.shown.items())
     return (
-        f"select *, range_agg(only_calm) over (partition by {', '.join(apart)}) as others_calm from (\n"
+        f"select *, range_agg(only_calm) over (partition by {', '.join(apart)}, since) as others_calm from (\n"
         "  select *, range_agg(calm) over own as own_calm, range_agg(calm) over own - range_agg(stirred) over own as only_calm\n"
         "  from (\n"
-        f"    select w.tenant, w.win, w.start_at, w.until_at, {marks}{shown}component, monitor, region,\n"
+        f"    select w.tenant, w.win, w.start_at, w.until_at, {marks}{shown}component, monitor, region, p.since,\n"
         f"      {', '.join(f'{name}s' for name in ('bucket', *STATES))}, calm * q.span as calm, stirred * q.span as stirred\n"
         f"    from wins w{accounts.join('w')}\n    join probed p on p.tenant = w.tenant\n"
         f"    cross join lateral (select tstzmultirange({quarters_read('w')}) as span) q\n"
         f"    where p.since < w.until_at and p.since + {_DAY} > w.start_at"
         f" and (calm && q.span or stirred && q.span){conditions}\n"
-        f"  ) read window own as (partition by {', '.join(keys)})\n) m"
+        f"  ) read window own as (partition by {', '.join(keys)}, since)\n) m"
     )
 
 

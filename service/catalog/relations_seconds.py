@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from service.catalog.accounts import Accounts, plain_name
 from service.catalog.asked import Asked
-from service.catalog.calm import ALL, CALM, NEVER, STATES, monitored, monitors, probed, seconds_in
+from service.catalog.calm import ALL, CALM, NEVER, QUARTER, STATES, monitored, monitors, probed, seconds_in
 from service.catalog.cleared import CLEARED, NONE, bucket, cleared_quarters, span
 from service.catalog.kpi import Head
 
@@ -178,28 +178,35 @@ def _together(asked: Asked) -> str:
     """All components of a figure, second by second: down if one is, up only if all are known; calm ones are up.
 
     A row a quarter that is looked at as bits, and one with the stretches in which all components were calm (`quiet`); each with
-    the bounds of its window. They are laid one below the other, for a join by guessed numbers would be quadratic.
+    the bounds of its window, and when all components were calm or said something (`told`). They are laid one below the other, for
+    a join by guessed numbers would be quadratic.
     """
-    groups = ", ".join(group_columns(asked))
+    groups, apart = ", ".join(group_columns(asked)), ", ".join(_apart(asked))
     return f"""
 select {groups}, bucket, start_at, until_at, quiet, down, planned & ~down as planned, known & ~down & ~planned as up,
   degraded & known & ~down & ~planned as degraded
 from (
   select {groups}, bucket, start_at, until_at, quiet, down, planned, degraded,
-    case when n + (select count(*) from unnest(calms) as c(calm) where c.calm @> bucket) = components then known
-      else {NONE} end as known
+    case when told @> bucket then known else {NONE} end as known
   from (
-    select {groups}, bucket, quiet, n, down, planned, known, degraded, max(components) over figure as components,
-      max(calms) over figure as calms, max(start_at) over figure as start_at, max(until_at) over figure as until_at
+    select {groups}, bucket, quiet, down, planned, known, degraded, range_agg(told) over figure as told,
+      max(start_at) over figure as start_at, max(until_at) over figure as until_at
     from (
-      select {groups}, bucket, {NEVER} as quiet, count(*) as n, bit_or(down) as down, bit_or(planned) as planned,
+      select {groups}, bucket, {NEVER} as quiet, bit_or(down) as down, bit_or(planned) as planned,
         bit_and(up | down | planned) as known, bit_or(degraded) as degraded,
-        null::bigint as components, null::tstzmultirange[] as calms, null::timestamptz as start_at, null::timestamptz as until_at
+        null::tstzmultirange as told, null::timestamptz as start_at, null::timestamptz as until_at
       from answered group by {groups}, bucket
       union all
-      select {groups}, null, range_intersect_agg(calm), 0, null, null, null, null,
-        count(*), array_agg(calm), start_at, until_at
-      from considered group by {groups}, start_at, until_at
+      select {groups}, null, range_intersect_agg(calm), null, null, null, null, range_intersect_agg(told),
+        max(start_at), max(until_at)
+      from (
+        select {apart}, range_agg(calm) as calm, range_agg(told) as told, max(start_at) as start_at, max(until_at) as until_at
+        from (
+          select {apart}, calm, calm as told, start_at, until_at from considered
+          union all
+          select {apart}, {NEVER}, tstzmultirange({QUARTER}), null, null from answered
+        ) k group by {apart}
+      ) c group by {groups}
     ) r window figure as (partition by {groups})
   ) f
 ) t""".strip()
