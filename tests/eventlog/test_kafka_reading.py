@@ -36,6 +36,7 @@ class Topic:
     connection: KafkaConnection
     writer: KafkaWriter
     reader: KafkaReader
+    offsets: KafkaOffsets
     directory: Path
 
     async def append(self, *payloads: bytes, partition: Partition = P0) -> None:
@@ -43,6 +44,12 @@ class Topic:
 
     async def read(self, offset: int = 0, *, max_bytes: int = ALL) -> list[Stored]:
         return await self.reader.read({P0: Offset(offset)}, max_bytes=max_bytes, wait_s=0)
+
+    async def ends_at(self, offset: int) -> None:
+        """Wait until partition 0 is so long: a broker writes the marker of a transaction after it has said that it ended."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (await self.offsets.ends([P0]))[P0] < offset:  # noqa: ASYNC110  # a broker tells nobody
+                await asyncio.sleep(0.05)
 
     def replace(self, found: bytes, by: bytes) -> None:
         """Change what lies on the broker's disk of partition 0."""
@@ -60,7 +67,7 @@ async def topic(kafka: Broker) -> AsyncIterator[Topic]:
     name = await ensure_topic(connection, plan, generation=1, partitions=2)
     offsets = KafkaOffsets(connection, name)
     writer, reader = KafkaWriter(connection, name), KafkaReader(connection, name, offsets)
-    yield Topic(name, connection, writer, reader, kafka.directory)
+    yield Topic(name, connection, writer, reader, offsets, kafka.directory)
     await writer.close()
     await reader.close()
     await offsets.close()
@@ -109,6 +116,7 @@ async def test_a_transaction_of_anothers_leaves_a_gap_that_stops_loudly(topic: T
     async with producer.transaction():
         await producer.send_and_wait(topic.name, b"theirs", partition=0)
     await producer.stop()
+    await topic.ends_at(2)
     await topic.append(b"ours")
     with pytest.raises(OffsetOutOfRange, match=r"record \d of partition 0 is missing"):
         await topic.read()
