@@ -12,7 +12,7 @@ from typing import Final
 
 from service.rules.model import Recording
 
-_SECONDS: Final[Mapping[str, int]] = {
+SECONDS: Final[Mapping[str, int]] = {
     "5m": 300,
     "15m": 900,
     "30m": 1_800,
@@ -22,6 +22,7 @@ _SECONDS: Final[Mapping[str, int]] = {
     "1d": 86_400,
     "3d": 259_200,
 }
+"""Windows that growth is recorded in, and how long they are."""
 
 
 def grown(counter: str, age: str, window: str) -> str:
@@ -55,7 +56,7 @@ class OfProcess:
 
 
 def _young(counter: str, age: str, window: str) -> str:
-    return f"({counter} and {age} < {_SECONDS[window]})"
+    return f"({counter} and {age} < {SECONDS[window]})"
 
 
 def _seen(counter: str, window: str) -> str:

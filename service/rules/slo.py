@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from service.domain.config.alerts import KPI_OF, Level, Slo
-from service.rules.grown import grown
+from service.rules.grown import SECONDS, grown
 from service.rules.links import Dashboard, Links, annotated
 from service.rules.model import Alerting, Group, Recording
 from service.rules.promql import literal, number, quoted
 
-WINDOWS: Final[Mapping[str, float]] = {"5m": 1 / 12, "30m": 0.5, "1h": 1, "2h": 2, "6h": 6, "1d": 24, "3d": 72}
+WINDOWS: Final[Mapping[str, float]] = {each: SECONDS[each] / 3_600 for each in ("5m", "30m", "1h", "2h", "6h", "1d", "3d")}
 """Windows that are recorded, and their hours."""
 SLO_HOURS: Final[Mapping[str, float]] = {"28d": 672, "30d": 720, "month": 30.4375 * 24, "quarter": 91.3125 * 24}
 """Hours of SLOs' windows; of calendar ones the mean."""
