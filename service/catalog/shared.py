@@ -1,5 +1,6 @@
 """What several KPIs read alike: users of features, counted once in a round and handed to each of them as rows."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -29,6 +30,8 @@ class Shared:
     """
 
     _rows: dict[tuple[tuple[str, ...], tuple[Window, ...]], str | None] = field(default_factory=dict)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """KPIs that are evaluated side by side wait for the one that reads first."""
 
     async def active(
         self, connection: Connection, kpi: Kpi, windows: Sequence[Window], asked: Question, declared: Mapping[int, Declared]
@@ -38,8 +41,9 @@ class Shared:
         if not whole or "feature" not in asked.by or not reads(kpi, asked.by, _SHARED):
             return None
         key = asked.by, tuple(windows)
-        if key not in self._rows:
-            self._rows[key] = await _given(connection, kpi, windows, asked, declared)
+        async with self._turn:
+            if key not in self._rows:
+                self._rows[key] = await _given(connection, kpi, windows, asked, declared)
         return self._rows[key]
 
 

@@ -1,7 +1,11 @@
 """Rounds: short windows every second, days every fifteen, longer ones every minute; only what is due."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -11,15 +15,20 @@ from service.catalog import Catalog, Kpi, Shared, Window, catalog_of, resolve_wi
 from service.catalog.own import kpis_of
 from service.clock import Clock, to_datetime
 from service.domain.config import TenantConfig
-from service.errors import LeaseLost, TidegaugeError
+from service.errors import InvalidQuery, LeaseLost, TidegaugeError
 from service.evaluate.ground import Ground, Grounds
 from service.evaluate.values import evaluate
+from service.lifecycle import side_by_side
 from service.store import live
 from service.store.dirty import Touched, touched_tenants
-from service.store.engine import PASSING
+from service.store.engine import PASSING, Connection
 from service.store.leases import Lease
 from service.store.live import LiveValue
+from service.store.spare import spare_connection
 from service.telemetry import Telemetry
+
+LANES: Final = 2
+"""Connections of a round at the most, each with a KPI at a time: a statement works on one core."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +66,21 @@ class Seen:
 
 
 @dataclass(slots=True)
+class _Work:
+    """What a round has to do, and for whom."""
+
+    left: deque[tuple[Kpi, list[int]]]
+    """KPIs that nobody has begun yet, each with its tenants."""
+    windows: Mapping[int, Sequence[Window]]
+    ground: Ground
+    owner: UUID
+    lease: Lease
+    shared: Shared = field(default_factory=Shared)
+    holding: set[int] = field(default_factory=set)
+    """Tenants that have some value."""
+
+
+@dataclass(slots=True)
 class LiveRound:
     """Computes one round for the tenants that are due, and writes what came out."""
 
@@ -66,6 +90,8 @@ class LiveRound:
     telemetry: Telemetry
     grounds: Grounds
     seen: dict[int, Seen] = field(default_factory=dict)
+    _took_s: dict[str, float] = field(default_factory=dict)
+    """By KPI: how long it took the last time."""
 
     async def once(self, pool: asyncpg.Pool, owner: UUID, lease: Lease) -> int:
         """Evaluate what is due; returns of how many tenants. Raises LeaseLost when another one evaluates, and PASSING."""
@@ -76,23 +102,49 @@ class LiveRound:
             if not due:
                 return 0
             ground = await self.grounds.now(connection, due, at_us=self.clock.now_us())
-            holding: set[int] = set()
-            shared = Shared()
-            for kpi, tenants_of in self._kpis(due, ground):
-                wanted = [window for tenant in tenants_of for window in windows[tenant] if window.name in _windows_of(kpi)]
-                try:
-                    values = await evaluate(connection, kpi, wanted, ground, shared)
-                    await self._write(connection, kpi, tenants_of, values, owner, lease)
-                except (LeaseLost, *PASSING):
-                    raise
-                except (TidegaugeError, asyncpg.PostgresError, TimeoutError) as error:
-                    self.telemetry.evaluation_failures.labels(kpi=kpi.id).inc()
-                    log.warning("kpi_not_evaluated", kpi=kpi.id, round=self.round.name, error=str(error) or type(error).__name__)
-                    continue
-                holding |= {value.tenant for value in values if value.value}
-            await self._forget(connection, due, ground, owner, lease)
-            self._remember(due, windows, holding)
-            return len(due)
+        # The dearest first: what is left at the end, when one of several has nothing more to do, is short.
+        kpis = sorted(self._kpis(due, ground), key=lambda each: -self._took_s.get(each[0].id, 0.0))
+        work = _Work(deque(kpis), windows, ground, owner, lease)
+        async with AsyncExitStack() as stack:
+            lanes: list[Connection] = [await stack.enter_async_context(pool.acquire())]
+            while len(lanes) < LANES and (another := await spare_connection(stack, pool)) is not None:
+                lanes.append(another)
+            await side_by_side(self._evaluate(connection, work) for connection in lanes)
+            await self._forget(lanes[0], due, ground, owner, lease)
+        self._remember(due, windows, work.holding)
+        return len(due)
+
+    async def _evaluate(self, connection: Connection, work: "_Work") -> None:
+        """Evaluate what nobody has begun yet, one KPI after the other; one that fails keeps its last values."""
+        while work.left:
+            kpi, tenants = work.left.popleft()
+            began_s = perf_counter()
+            try:
+                for few, values in await self._values(connection, kpi, tenants, work):
+                    await self._write(connection, kpi, few, values, work)
+            except (LeaseLost, *PASSING):
+                raise
+            except (TidegaugeError, asyncpg.PostgresError, TimeoutError) as error:
+                self._failed(kpi, error)
+            self._took_s[kpi.id] = perf_counter() - began_s
+
+    async def _values(
+        self, connection: Connection, kpi: Kpi, tenants: list[int], work: "_Work"
+    ) -> list[tuple[list[int], list[LiveValue]]]:
+        """The values of a KPI for these tenants, or for halves of them where there are too many rows for one answer."""
+        wanted = [window for tenant in tenants for window in work.windows[tenant] if window.name in _windows_of(kpi)]
+        try:
+            return [(tenants, await evaluate(connection, kpi, wanted, work.ground, work.shared))]
+        except InvalidQuery as error:
+            if len(tenants) == 1:
+                self._failed(kpi, error)
+                return []
+        half = len(tenants) // 2
+        return [each for few in (tenants[:half], tenants[half:]) for each in await self._values(connection, kpi, few, work)]
+
+    def _failed(self, kpi: Kpi, error: Exception) -> None:
+        self.telemetry.evaluation_failures.labels(kpi=kpi.id).inc()
+        log.warning("kpi_not_evaluated", kpi=kpi.id, round=self.round.name, error=str(error) or type(error).__name__)
 
     def _kpis(self, due: Sequence[Touched], ground: Ground) -> list[tuple[Kpi, list[int]]]:
         """The KPIs of this round with the tenants that are due and have them."""
@@ -116,21 +168,19 @@ class LiveRound:
 
     async def _write(
         self,
-        connection: asyncpg.pool.PoolConnectionProxy,
+        connection: Connection,
         kpi: Kpi,
         tenants: Sequence[int],
         values: Sequence[LiveValue],
-        owner: UUID,
-        lease: Lease,
+        work: "_Work",
     ) -> None:
         async with connection.transaction():
-            await live.fence(connection, owner, lease)
+            await live.fence(connection, work.owner, work.lease)
             now = to_datetime(self.clock.now_us())
             await live.replace(connection, kpi.id, tenants, self.round.windows, values, now)
+        work.holding |= {value.tenant for value in values if value.value}
 
-    async def _forget(
-        self, connection: asyncpg.pool.PoolConnectionProxy, due: Sequence[Touched], ground: Ground, owner: UUID, lease: Lease
-    ) -> None:
+    async def _forget(self, connection: Connection, due: Sequence[Touched], ground: Ground, owner: UUID, lease: Lease) -> None:
         """Drop the values of KPIs that there are no more, once a version of what a tenant declares."""
         changed = [
             each for each in due if each.tenant not in self.seen or self.seen[each.tenant].config_version != each.config_version

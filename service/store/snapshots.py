@@ -8,14 +8,10 @@ from typing import Final
 import asyncpg
 
 from service.store.engine import Connection
+from service.store.spare import spare_connection
 
 SIDE_BY_SIDE: Final = 3
 """Connections of one snapshot at the most: beyond that a reader would take from the others what it gains."""
-_LEFT: Final = 1
-"""Connections of a pool that stay for others."""
-_PATIENCE_S: Final = 1.0
-"""How long one more connection may take: those that somebody else is opening look free until they are open."""
-
 # The name by which transactions of other connections take this one's snapshot.
 _EXPORT: Final = "select pg_export_snapshot()"
 _TAKE: Final = "set transaction snapshot '{}'"
@@ -53,8 +49,7 @@ async def snapshot(pool: asyncpg.Pool, *, most: int = SIDE_BY_SIDE) -> AsyncIter
         if most > 1:
             await taken[0].execute(_STAY)
             name = await taken[0].fetchval(_EXPORT)
-            # Hardly waited for: two readers that each hold one and wait for another would wait for ever.
-            while len(taken) < most and _free(pool) > _LEFT and (another := await _another(stack, pool)) is not None:
+            while len(taken) < most and (another := await spare_connection(stack, pool)) is not None:
                 taken.append(await _begun(stack, another))
                 await another.execute(f"{_TAKE.format(name)}; {_STAY}")
         yield Snapshot(taken)
@@ -64,18 +59,3 @@ async def _begun(stack: AsyncExitStack, connection: Connection) -> Connection:
     """The connection, in a transaction that lasts as long as the stack."""
     await stack.enter_async_context(connection.transaction(isolation="repeatable_read", readonly=True))
     return connection
-
-
-async def _another(stack: AsyncExitStack, pool: asyncpg.Pool) -> Connection | None:
-    """One more connection, if there is one to be had: what is read by fewer is the same."""
-    try:
-        async with asyncio.timeout(_PATIENCE_S):
-            found: Connection = await stack.enter_async_context(pool.acquire())
-            return found
-    except (TimeoutError, asyncpg.TooManyConnectionsError):
-        return None
-
-
-def _free(pool: asyncpg.Pool) -> int:
-    """Connections that seem to be had without waiting."""
-    return pool.get_max_size() - pool.get_size() + pool.get_idle_size()

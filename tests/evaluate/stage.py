@@ -45,11 +45,11 @@ class Stage:
         """The history, which has seen nothing yet."""
         return Closing(self.catalog, Telemetry("test"), Grounds())
 
-    async def requests(self, seen: Sequence[tuple[int, str, int]]) -> None:
+    async def requests(self, seen: Sequence[tuple[int, str, int]], *, service: str = "api") -> None:
         """Requests at instants with a status, so many each; as one flush would leave them."""
         async with self.pool.acquire() as connection:
             facts = [
-                Observation(at, {"service": "api", "status": status}, value=1_000, count=count) for at, status, count in seen
+                Observation(at, {"service": service, "status": status}, value=1_000, count=count) for at, status, count in seen
             ]
             await store(connection, self.tenant, "request", self.zone, facts)
             await self.touch(connection, [at for at, _, _ in seen])

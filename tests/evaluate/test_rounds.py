@@ -1,11 +1,14 @@
 """Live values follow what happens, decay when it stops, and are computed only where that is due."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
+from service.catalog import runner
 from service.clock import MINUTE, SECOND
 from service.errors import LeaseLost
+from tests.catalog.rollups import make_tenant
 from tests.evaluate.stage import staged
 
 
@@ -56,6 +59,27 @@ async def test_a_split_that_is_no_more_is_dropped(database_url: str) -> None:
         stage.clock.move(6 * MINUTE / SECOND)
         await short.once(stage.pool, stage.owner, stage.lease)
         assert await stage.pool.fetchval(split) == 0
+
+
+async def test_a_tenant_with_too_many_rows_keeps_nobody_elses_values_away(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with staged(database_url) as stage:
+        async with stage.pool.acquire() as connection:
+            few, many = [replace(stage, tenant=await make_tenant(connection, name, "UTC")) for name in ("few", "many")]
+        for of, services in ((stage, 2), (few, 2), (many, 4)):
+            for number in range(services):
+                await of.requests([(stage.clock.now_us(), "200", 9)], service=f"service-{number}")
+        # By service and window: 4 rows, 4 and 8, more than one answer may have, together and two of them alone.
+        monkeypatch.setattr(runner, "MAX_ROWS", 6)
+        short = stage.live()
+        assert await short.once(stage.pool, stage.owner, stage.lease) == 3
+        for of in (stage, few):
+            [requests] = await of.values("kpi_latest", "requests", window="5m")
+            assert requests["value"] == 18
+        assert await many.values("kpi_latest", "requests", window="5m") == []
+        failed = short.telemetry.registry.get_sample_value("tidegauge_evaluation_failures_total", {"kpi": "requests"})
+        assert failed == 1
 
 
 async def test_who_has_lost_the_lease_writes_nothing(database_url: str) -> None:
