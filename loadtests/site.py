@@ -68,6 +68,7 @@ class Site:
         self.directory = directory
         self.log = log
         """`kafka` or `postgres`: where databases made from now on have their event log."""
+        self._made = 0
 
     def servers_cpu_s(self) -> dict[str, float]:
         """CPU-seconds of Postgres with all its processes, and of Kafka."""
@@ -81,7 +82,9 @@ class Site:
 
     @contextlib.asynccontextmanager
     async def database(self, name: str, tenants: int) -> AsyncIterator[Database]:
-        """A new database with so many tenants, gone at the end."""
+        """A new database with so many tenants, gone at the end; topics stay, so no other one of this site has its name."""
+        self._made += 1
+        name = f"{name}-{self._made}"
         async with self.administrator() as admin:
             await admin.execute(f'create database "{name}" template "{TEMPLATE}"')
         try:

@@ -74,13 +74,16 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def everything(site: Site, population: Population, door: Door) -> AsyncIterator[Stage]:
-    """All roles on a database in which every user has an ordinal: giving these out is no part of a sustained rate."""
+    """All roles on a database in which every user has an ordinal: giving these out is no part of a sustained rate.
+
+    Raises RuntimeError when other events than those are in the rollups then.
+    """
     tenants = population.tenants
     events_a_request = SMALL_REQUEST_EVENTS if tenants >= MANY_TENANTS else REQUEST_EVENTS
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(site.database(f"{door}-{tenants}", tenants + 1))
         every_user = population.users * sum(FAMILIES.values()) // FAMILIES["usage"]
-        await fill(database, population, every_user, events_a_request=min(500, max(1, every_user // tenants)))
+        filled, _ = await fill(database, population, every_user, events_a_request=min(500, max(1, every_user // tenants)))
         names = ["api", "aggregate", "evaluate"]
         topics: list[Topic] = []
         if door == "source":
@@ -95,5 +98,6 @@ async def everything(site: Site, population: Population, door: Door) -> AsyncIte
         over_http = [Http(port=api.port, keys=list(keys)) for keys in (database.write_keys[:-1], database.write_keys[-1:])]
         to, probed = topics or over_http
         stage = Stage(site, population, database, connection, to, probed, (api, *others), events_a_request)
-        await stage.drained()
+        if (there := await stage.drained()) != filled:
+            raise RuntimeError(f"{filled} events were filled in, and {there} came out of the log: it is not this stage's own")
         yield stage

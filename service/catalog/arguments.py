@@ -37,6 +37,12 @@ def _day(instant_us: int, zone: str) -> date:
     return _date(day_of(instant_us, zone))
 
 
+@lru_cache(maxsize=1)
+def _nothing_declared() -> Declared:
+    """What holds for tenants that declared nothing: made once, not once a tenant."""
+    return Declared()
+
+
 def arguments(
     kpi: Kpi,
     windows: Sequence[Window],
@@ -83,7 +89,7 @@ def _features(kpi: Kpi, question: Question) -> list[str]:
 def _declared(
     tenants: Sequence[int], declared: Mapping[int, Declared], features: Sequence[str], names: Collection[str]
 ) -> dict[str, Any]:
-    ours = {tenant: declared[tenant] if tenant in declared else Declared() for tenant in tenants}
+    ours = {tenant: declared.get(tenant) or _nothing_declared() for tenant in tenants}
     bound: dict[str, Any] = {}
     if "holiday_day" in names:
         holidays = [(tenant, _date(day)) for tenant, of in ours.items() for day in of.holidays]
