@@ -6,6 +6,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import msgspec
+
 from service.catalog.cut import Kept
 from service.catalog.declared import Declared
 from service.catalog.kpi import Kpi
@@ -109,7 +111,7 @@ def _of(asked: _Asked, values: Sequence[Value], places: Mapping[Window, int]) ->
     keys = {places[_plain(window)]: window.key for window in asked.windows}
     wanted = asked.question.statistics
     return [
-        value if value.window == keys[value.window] else replace(value, window=keys[value.window])
+        value if value.window == keys[value.window] else msgspec.structs.replace(value, window=keys[value.window])
         for value in values
         if value.window in keys and (not wanted or value.statistic in wanted)
     ]
