@@ -18,9 +18,11 @@ from service.clock import SystemClock
 from service.evaluate import values
 from service.evaluate.ground import Ground, Grounds
 from service.evaluate.rounds import ROUNDS, LiveRound
+from service.expose.windowed import page_of
 from service.lifecycle import spare_the_collector
 from service.reports.making import Maker, Wish
 from service.reports.rendering import render
+from service.settings import Settings
 from service.store import leases
 from service.store.dirty import touched_tenants
 from service.store.engine import QUERIES, WHOLE_CATALOG, create_pool
@@ -153,14 +155,15 @@ def _live(connection: asyncpg.pool.PoolConnectionProxy, catalog: Catalog, tenant
 
 
 def _splits(connection: asyncpg.pool.PoolConnectionProxy, catalog: Catalog, tenant: int, ground: Ground) -> Iterator[Asked]:
-    """Each KPI of a month by each of its dimensions."""
+    """Each KPI of a month by each of its dimensions: the first page, as the API asks for it."""
     for kpi in catalog.kpis.values():
         name = next(name for name in (*WINDOWS, *kpi.head.windows) if kpi.takes(name))
         own = [each for each in kpi.dimensions if not each.endswith("*")]
         for by in [*own, *(["user.region"] if kpi.splits_by("user.region") else []), *(["band.mrr"] if "account" in own else [])]:
             if kpi.head.kind == "score" and by != "account":
                 continue
-            question = Question(by=(by, *(each for each in kpi.head.required if each != by)))
+            whole = Question(by=(by, *(each for each in kpi.head.required if each != by)))
+            question = page_of(kpi, whole, Settings().query_max_rows)
 
             async def once(kpi: Kpi = kpi, name: str = name, question: Question = question) -> int:
                 window = _window(tenant, name)

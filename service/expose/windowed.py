@@ -59,18 +59,27 @@ async def _whole(connection: Connection, asked: Asked, ground: Ground) -> Body:
     return with_statistics({name: _judged(asked, value, ground, other) for name, value in first.items()}, asked.statistics)
 
 
+def page_of(kpi: Kpi, question: Question, limit: int) -> Question:
+    """The question for so many rows and one more; the same one where they have to be taken whole.
+
+    Rows that a statement does not give, declared names without data and what is in several units, have their place among the
+    others, and those of a formula or a score are made: these are cut when all are there.
+    """
+    if kpi.head.declared or kpi.head.apart or not kpi.sql:
+        return question
+    rows_each = 1 if kpi.head.kind in {"distribution", "durations"} else len(_of_file(kpi))
+    return replace(question, rows=(limit + 1) * rows_each)
+
+
 async def _rows(connection: Connection, asked: Asked, ground: Ground) -> tuple[list[Body], str | None]:
     """A page of rows in the order of their text, and the cursor to the next one."""
-    if asked.kpi.head.declared or asked.kpi.head.apart or not asked.kpi.sql:
-        # Rows that the statement does not give, declared names without data and what is in several units, have
-        # their place among the others, and those of a formula or a score are made: the rows are taken whole and cut here.
+    page = page_of(asked.kpi, asked.question, asked.limit)
+    if page.rows is None:
         found = grouped(await _run(connection, asked, asked.question, ground)).values()
         placed = sorted(((_place(asked, values), values) for values in found), key=itemgetter(0))
         groups = [group for group in placed if asked.after is None or group[0] > asked.after]
     else:
-        rows_each = 1 if asked.kpi.head.kind in {"distribution", "durations"} else len(_of_file(asked.kpi))
-        page = replace(asked.question, rows=(asked.limit + 1) * rows_each, after=asked.after)
-        groups = list(grouped(await _run(connection, asked, page, ground)).items())
+        groups = list(grouped(await _run(connection, asked, replace(page, after=asked.after), ground)).items())
     other = await _other(connection, asked, ground, by=asked.question.by)
     bodies = [
         {
