@@ -4,7 +4,6 @@ A timed event looks in the bucket of its own hour, always the same one. An untim
 a day around its receipt: copies need not be read in the order in which they were received.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from service.clock import HOUR
 from service.store.ids import Bucket
 
 Ints = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
 
 UNTIMED_H = 24
 """How many hours before or after its receipt a copy of an untimed event may have come: a topic may be read late."""
@@ -75,8 +75,7 @@ def decide(heads: Heads, groups: list[Group], verdicts: Outcomes, seen: SeenIds)
         hi, lo = heads.hi[part.rows], heads.lo[part.rows]
         for bucket in part.lookups():
             outcomes[part.rows[seen.contains(bucket, hi, lo)]] = Outcome.DUPLICATE
-    for rows in _copies(heads, groups, outcomes != Outcome.DUPLICATE):
-        _first_counts(heads, rows, outcomes)
+    _refuse_copies(heads, groups, outcomes)
     return outcomes
 
 
@@ -88,21 +87,38 @@ def stored_runs(groups: list[Group], outcomes: Outcomes) -> Iterator[tuple[Bucke
             yield part.bucket, rows
 
 
-def _copies(heads: Heads, groups: list[Group], candidates: Mask) -> Iterator[list[int]]:
-    """Find the sets of events with one id, each in the order of the log."""
-    sets: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-    for rows in _where_copies_meet(heads, groups):
-        hi = heads.hi[rows]
-        equal = hi[1:] == hi[:-1]
-        if equal.any():
-            alike = np.append(equal, np.False_)
-            alike[1:] |= equal
-            for row in rows[alike & candidates[rows]].tolist():
-                sets[int(heads.hi[row]), int(heads.lo[row])].append(row)
-    for copies in sets.values():
-        if len(copies) > 1:
-            # Within a record the families' order decides, which is that of the rows.
-            yield sorted(copies, key=lambda row: (int(heads.record[row]), row))
+def _refuse_copies(heads: Heads, groups: list[Group], outcomes: Outcomes) -> None:
+    """Decide about events with one id: the first that may be stored is, in the order of the log."""
+    candidates = outcomes != Outcome.DUPLICATE
+    alike = [rows[_may_be_alike(heads.hi[rows]) & candidates[rows]] for rows in _where_copies_meet(heads, groups)]
+    together = np.concatenate(alike) if alike else np.empty(0, dtype=np.int64)
+    # Within a record the families' order decides, which is that of the rows.
+    rows = together[np.lexsort((together, heads.record[together], heads.lo[together], heads.hi[together]))]
+    if not rows.size:
+        return
+    hi, lo = heads.hi[rows], heads.lo[rows]
+    starts = np.flatnonzero(np.append(True, (hi[1:] != hi[:-1]) | (lo[1:] != lo[:-1])))
+    sizes = np.diff(np.append(starts, len(rows)))
+    timed = np.logical_and.reduceat(heads.timed[rows], starts)
+    _refuse_timed(rows, starts, sizes, np.repeat(timed, sizes), outcomes)
+    for start, size in zip(starts[~timed & (sizes > 1)].tolist(), sizes[~timed & (sizes > 1)].tolist(), strict=True):
+        _first_counts(heads, rows[start : start + size].tolist(), outcomes)
+
+
+def _refuse_timed(rows: Ints, starts: Ints, sizes: Ints, timed: Mask, outcomes: Outcomes) -> None:
+    """Of sets that have a time, wherever `timed`, what comes after the first that may be stored is a duplicate."""
+    storable = outcomes[rows] == Outcome.STORED
+    before = np.cumsum(storable) - storable
+    outcomes[rows[timed & (before > np.repeat(before[starts], sizes))]] = Outcome.DUPLICATE
+
+
+def _may_be_alike(hi: Words) -> Mask:
+    """Which first halves, in their order, have an equal one beside them."""
+    alike = np.zeros(len(hi), dtype=np.bool_)
+    equal = hi[1:] == hi[:-1]
+    alike[1:] = equal
+    alike[:-1] |= equal
+    return alike
 
 
 def _where_copies_meet(heads: Heads, groups: list[Group]) -> Iterator[Ints]:
@@ -115,6 +131,7 @@ def _where_copies_meet(heads: Heads, groups: list[Group]) -> Iterator[Ints]:
 
 
 def _first_counts(heads: Heads, rows: list[int], outcomes: Outcomes) -> None:
+    """Of a set that may lie hours apart, what comes within a day of one that is stored is a duplicate."""
     hours: list[int] = []
     for row in rows:
         hour = int(heads.time_us[row]) // HOUR

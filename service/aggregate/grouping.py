@@ -27,7 +27,7 @@ def codes(frame: pl.DataFrame, *names: str) -> list[str]:
 
 def without_codes(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame without columns of codes: those of different batches mean different texts."""
-    return frame.drop([name for name in frame.columns if name.endswith(CODE)])
+    return frame[[name for name in frame.columns if not name.endswith(CODE)]]
 
 
 def grouped_rows(frame: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
@@ -49,7 +49,7 @@ def equal_rows(frame: pl.DataFrame) -> tuple[Ints, Ints]:
     if len(known) == len(keys):
         of_row, firsts = numbered([key for key in known if key.size], len(frame))
         return firsts, of_row
-    members = frame.select(names).with_row_index("_row").group_by(names).agg("_row")["_row"]
+    members = frame[names].with_row_index("_row").group_by(names).agg("_row")["_row"]
     of_row = np.empty(len(frame), dtype=np.int64)
     of_row[members.explode().to_numpy()] = np.repeat(np.arange(len(members)), members.list.len().to_numpy())
     return members.list.first().to_numpy().astype(np.int64), of_row
@@ -94,7 +94,9 @@ def _numbers(frame: pl.DataFrame, name: str) -> Ints | None:
     """Numbers that are equal where the column's values are, of no length where all are; None: there are none at hand."""
     column = frame[name + CODE] if name + CODE in frame.columns else frame[name]
     if column.dtype.is_integer() or column.dtype == pl.Boolean:
-        numbers: Ints = column.cast(pl.Int64).fill_null(NULL).to_numpy()
+        wide = column.cast(pl.Int64)
+        # Whatever is asked of polars as a query is handed to a thread of its own: nothing is asked without need.
+        numbers: Ints = (wide.fill_null(NULL) if wide.null_count() else wide).to_numpy()
         return numbers
     if column.is_empty() or (column.dtype == pl.String and not column.null_count() and (column == column.first()).all()):
         return np.empty(0, dtype=np.int64)

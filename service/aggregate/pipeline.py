@@ -8,7 +8,7 @@ import asyncpg
 import numpy as np
 import polars as pl
 
-from service.aggregate import bits, copying, grouping, receipts
+from service.aggregate import bits, copying, grouping, receipts, seen
 from service.aggregate import outcomes as rows
 from service.aggregate.admission import Admission, Limits
 from service.aggregate.batch import Batch, read_batch
@@ -250,6 +250,7 @@ def compile_all() -> None:
     grouping.prepare()
     bits.prepare()
     copying.prepare()
+    seen.prepare()
 
 
 def _read_whole(configs: Mapping[int, TenantFoldConfig]) -> set[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from service.aggregate.records.compiling import compiled
 from service.domain.identity import HASH_BYTES
 from service.store.ids import Bucket
 
@@ -32,20 +33,43 @@ class Run:
 
     def contains(self, hi: Words, lo: Words) -> Mask:
         """Whether each id is among these; fastest for ids in the order of `hi`."""
-        place = np.searchsorted(self.hi, hi)
-        inside = np.flatnonzero(place < len(self.hi))
         found = np.zeros(len(hi), dtype=np.bool_)
-        # Different ids with the same first half are next to never: the loop runs once.
-        while inside.size:
-            at = place[inside]
-            same = self.hi[at] == hi[inside]
-            inside, at = inside[same], at[same]
-            equal = self.lo[at] == lo[inside]
-            found[inside[equal]] = True
-            inside = inside[~equal]
-            place[inside] += 1
-            inside = inside[place[inside] < len(self.hi)]
+        mark_held(self.hi, self.lo, np.ascontiguousarray(hi), np.ascontiguousarray(lo), found)
         return found
+
+
+def prepare() -> None:
+    """Have everything compiled."""
+    Run(np.zeros(1, dtype=np.uint64), np.zeros(1, dtype=np.uint64)).contains(*np.zeros((2, 1), dtype=np.uint64))
+
+
+@compiled
+def mark_held(held_hi: Words, held_lo: Words, hi: Words, lo: Words, found: Mask) -> None:
+    """Mark the ids that are among those held, which stand in the order of their first half.
+
+    Each is looked for from where the one before it was, in steps that double: ids in order walk what is held once.
+    """
+    size, place = len(held_hi), 0
+    for row in range(len(hi)):
+        wanted = hi[row]
+        if place > 0 and held_hi[place - 1] >= wanted:
+            place = 0
+        step = 1
+        while place + step <= size and held_hi[place + step - 1] < wanted:
+            place += step
+            step *= 2
+        end = min(size, place + step - 1)
+        while place < end:
+            middle = (place + end) // 2
+            if held_hi[middle] < wanted:
+                place = middle + 1
+            else:
+                end = middle
+        # Different ids with the same first half are next to never: the loop runs once.
+        at = place
+        while at < size and held_hi[at] == wanted and not found[row]:
+            found[row] = held_lo[at] == lo[row]
+            at += 1
 
 
 def _merged(runs: Iterable[Run]) -> Run:

@@ -60,8 +60,9 @@ def test_room_is_made_anew_only_where_a_batch_does_not_fit() -> None:
     first = room.take(1_000, many)
     assert room.take(500, many) is first
     assert room.take(1_000, FEW) is first
-    assert room.take(1_001, many) is not first
-    large = room.take(1_001, many)
+    assert room.take(1_100, many) is first, "batches of nearly one size share their room"
+    assert room.take(1_200, many) is not first
+    large = room.take(1_200, many)
     others = FEW.copy()
     others[1] = 1
     assert room.take(1_000, others) is not large

@@ -13,6 +13,8 @@ Ints = npt.NDArray[np.int64]
 
 MANY: Final = 8
 """A family has many rows from one in so many of all events on."""
+SPARE_SHARE: Final = 8
+"""Room is made for one in so many events more than are asked for: what is never written to takes no memory."""
 _ITEM_BYTES: Final = np.dtype(np.int64).itemsize
 
 
@@ -53,10 +55,11 @@ class Room:
         """Fields of all families x CELLS x at least so many events; whatever was in it is written over.
 
         Made anew where a batch is larger, or where families have many rows that had few: so it takes no more memory than
-        one batch does, whatever families come one after another.
+        one batch does, whatever families come one after another. Batches of a backlog are of nearly one size, and each that
+        is the largest so far would have 60 MB zeroed anew: so there is room for some more than were asked for.
         """
         large = frozenset(_many(sample))
         if self._held is None or self._held.shape[2] < events or not large <= self._large:
             self._held = None  # before the next one is made
-            self._held, self._large = room_for(events, sample), large
+            self._held, self._large = room_for(events + events // SPARE_SHARE, sample), large
         return self._held
