@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from service.aggregate.grouping import codes, grouped_rows
 from service.aggregate.records.columns import EVERYTHING, Reading
 from service.aggregate.records.room import Room
 from service.aggregate.records.scanned import Scanned, scan_records
@@ -52,6 +53,8 @@ class Heads:
     timed: npt.NDArray[np.bool_]
     received_us: Ints
     backfill: npt.NDArray[np.bool_]
+    source: Ints
+    """Place of the event's source in `Batch.sources`."""
     record: Ints
     """Place of the event's record in the batch; of two copies the one in the earlier record came first."""
 
@@ -67,6 +70,8 @@ class Batch:
     """By family, only those that have events."""
     heads: Heads
     """In the order of `frames`."""
+    sources: pl.Series
+    """Names of sources; one that several families come from may be there more than once."""
     rejected: list[tuple[Partition, RejectedRow]]
     """What ingest refused."""
     places: list[tuple[Partition, Offset]]
@@ -93,7 +98,8 @@ def read_batch(records: Sequence[Stored], *, partitions: int, reading: Reading =
     places = [(stored.partition, stored.offset) for stored in scanned.records]
     numbers = np.arange(len(places))
     of_record = [np.repeat(numbers, rows) for rows in scanned.rows.T if rows.any()]
-    heads = _heads(list(scanned.frames.values()), of_record, places)
+    sources, source = _sources(list(scanned.frames.values()))
+    heads = _heads(list(scanned.frames.values()), source, of_record, places)
     rejected = [(partition, _fitting(row)) for partition, row in scanned.rejected]
     spans = _spans(scanned)
     newest = np.zeros(max(spans, default=0) + 1, dtype=np.int64)
@@ -102,7 +108,7 @@ def read_batch(records: Sequence[Stored], *, partitions: int, reading: Reading =
         newest[partition] = max(newest[partition], row.received_us)
     for partition, span in spans.items():
         span.newest_received_us = int(newest[partition])
-    return Batch(scanned.frames, heads, rejected, places, spans, _producers(scanned), scanned.whole, scanned.unreadable)
+    return Batch(scanned.frames, heads, sources, rejected, places, spans, _producers(scanned), scanned.whole, scanned.unreadable)
 
 
 def _spans(scanned: Scanned) -> dict[Partition, Span]:
@@ -129,7 +135,17 @@ def _fitting(row: RejectedRow) -> RejectedRow:
     return msgspec.structs.replace(row, **texts)
 
 
-def _heads(frames: list[pl.DataFrame], of_record: list[Ints], places: list[tuple[Partition, Offset]]) -> Heads:
+def _sources(frames: list[pl.DataFrame]) -> tuple[pl.Series, Ints]:
+    """The sources of the families' events, and for each event the place of its own."""
+    names, places = [pl.Series("source", [], dtype=pl.String)], [np.empty(0, dtype=np.int64)]
+    for frame in frames:
+        told, of_row = grouped_rows(frame[["source", *codes(frame, "source")]])
+        places.append(of_row + sum(map(len, names)))
+        names.append(told["source"])
+    return pl.concat(names), np.concatenate(places)
+
+
+def _heads(frames: list[pl.DataFrame], source: Ints, of_record: list[Ints], places: list[tuple[Partition, Offset]]) -> Heads:
     def joined(column: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
         arrays = [np.empty(0, dtype=dtype), *(frame[column].to_numpy() for frame in frames)]
         return np.concatenate(arrays).astype(dtype, copy=False)
@@ -146,5 +162,6 @@ def _heads(frames: list[pl.DataFrame], of_record: list[Ints], places: list[tuple
         timed=joined("timed", np.bool_),
         received_us=joined("received_us", np.int64),
         backfill=joined("backfill", np.bool_),
+        source=source,
         record=record,
     )

@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from service.aggregate.batch import Batch
-from service.aggregate.grouping import codes, grouped_rows
+from service.aggregate.grouping import numbered
 from service.aggregate.outcomes import Rows
 from service.aggregate.policy import Ints, Outcome, Outcomes
+from service.aggregate.records.compiling import compiled
 from service.clock import MINUTE, SECOND
 
 MAX_WAITING: Final = 100
@@ -35,27 +36,46 @@ OBSERVED: Final = pl.Schema(
 
 def ages(batch: Batch, outcomes: Outcomes, *, now_us: int) -> pl.DataFrame:
     """How old the stored events are at `now_us`, as OBSERVED; history is left out, and clocks that are ahead count as 0."""
-    start, told = 0, [OBSERVED.to_frame()]
-    for frame in batch.frames.values():
-        stored = outcomes[start : start + len(frame)] == Outcome.STORED
-        start += len(frame)
-        looked_at = frame.select("tenant", "source", *codes(frame, "source"), "received_us", "time_us", "backfill")
-        live = looked_at.filter(pl.Series(stored) & ~frame["backfill"])
-        if live.is_empty():
-            continue
-        age_ms = np.maximum(now_us - live["time_us"].to_numpy(), 0) // _MILLISECOND
-        told_of = live.select("tenant", "source", *codes(live, "source"), time_us=pl.col("received_us") // MINUTE * MINUTE)
-        keys, of_row = grouped_rows(told_of.with_columns(value=pl.Series(rounded(age_ms) * _MILLISECOND * _NS_PER_US)))
-        counted = np.bincount(of_row, minlength=len(keys))
-        told.append(keys.with_columns(account=pl.lit(""), n=counted).select(OBSERVED.names()))
-    return pl.concat(told)
+    heads = batch.heads
+    live = (outcomes == Outcome.STORED) & ~heads.backfill
+    if not live.any():
+        return OBSERVED.to_frame()
+    every = live.all()
+    tenant, source, time_us, received_us = (
+        column if every else column[live] for column in (heads.tenant, heads.source, heads.time_us, heads.received_us)
+    )
+    minute, age_ms = received_us // MINUTE, rounded(np.maximum(now_us - time_us, 0) // _MILLISECOND)
+    of_row, firsts = numbered([tenant, source, minute, age_ms], len(tenant))
+    told = {
+        "tenant": tenant[firsts],
+        "account": pl.Series([""], dtype=pl.String).new_from_index(0, len(firsts)),
+        "source": batch.sources.gather(source[firsts]),
+        "time_us": minute[firsts] * MINUTE,
+        "n": np.bincount(of_row, minlength=len(firsts)),
+        "value": age_ms[firsts] * (_MILLISECOND * _NS_PER_US),
+    }
+    return pl.DataFrame(told, schema_overrides=OBSERVED)
 
 
 def rounded(age_ms: Ints) -> Ints:
     """Ages to the nearest of those with few digits: exact below half a second."""
-    exponents = np.frexp(age_ms.astype(np.float64))[1]
-    step: Ints = np.left_shift(1, np.maximum(exponents - _DIGITS, 0).astype(np.int64))
-    return (age_ms + step // 2) // step * step
+    near = np.empty(len(age_ms), dtype=np.int64)
+    _round(age_ms, near)
+    return near
+
+
+def prepare() -> None:
+    """Have everything compiled."""
+    rounded(np.arange(2))
+
+
+@compiled
+def _round(age_ms: Ints, near: Ints) -> None:
+    for row in range(len(age_ms)):
+        step = 1
+        while age_ms[row] >> _DIGITS >= step:
+            step *= 2
+        near[row] = (age_ms[row] + step // 2) // step * step
 
 
 @dataclass(slots=True)

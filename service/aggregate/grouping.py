@@ -1,7 +1,7 @@
 """Equal rows found by compiled loops, where every column is a number or stands beside the codes of its texts."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,8 @@ from service.aggregate.records.columns import CODE
 from service.aggregate.records.compiling import compiled
 
 Ints = npt.NDArray[np.int64]
+Numbers = npt.NDArray[Any]
+"""Of integers or flags."""
 
 NULL: Final = np.iinfo(np.int64).min
 """In place of a number that is not there."""
@@ -57,11 +59,13 @@ def equal_rows(frame: pl.DataFrame) -> tuple[Ints, Ints]:
 
 def prepare() -> None:
     """Have everything compiled."""
-    numbered([np.arange(2)], 2)
+    numbers = np.arange(2)
+    of_polars = pl.Series(numbers).to_numpy()  # not to be written to: another type to compile for
+    numbered([numbers, of_polars], 2)
     numbered([np.array([0, FEW])], 2)
 
 
-def numbered(columns: Sequence[Ints], rows: int) -> tuple[Ints, Ints]:
+def numbered(columns: Sequence[Numbers], rows: int) -> tuple[Ints, Ints]:
     """For each row of these columns the number of its group of equal ones, and of each group the first row.
 
     Columns that fit into one integer together are compared as that; where few values are possible, each has a place of its own.
@@ -70,12 +74,12 @@ def numbered(columns: Sequence[Ints], rows: int) -> tuple[Ints, Ints]:
     packed, values = _packed(columns, rows)
     if packed is not None and values <= max(FEW, rows):
         return group, firsts[: _groups_of_few(packed, np.full(values, -1, dtype=np.int64), group, firsts)]
-    keys = np.stack(columns, axis=1) if packed is None else packed.reshape(-1, 1)
+    keys: Ints = np.stack(columns, axis=1, dtype=np.int64) if packed is None else packed.reshape(-1, 1)
     table = np.full(1 << max(4, (2 * rows).bit_length()), -1, dtype=np.int64)
     return group, firsts[: groups(keys, table, group, firsts)]
 
 
-def _packed(columns: Sequence[Ints], rows: int) -> tuple[Ints | None, int]:
+def _packed(columns: Sequence[Numbers], rows: int) -> tuple[Ints | None, int]:
     """The columns as digits of one integer, from 0 on, and how many values it may have; None where that is more than fit."""
     packed, values = np.zeros(rows, dtype=np.int64), 1
     for column in columns if rows else ():
@@ -84,9 +88,8 @@ def _packed(columns: Sequence[Ints], rows: int) -> tuple[Ints | None, int]:
         values *= span
         if values > MOST_VALUES:
             return None, values
-        packed *= span
-        packed += column
-        packed -= least
+        if span > 1:
+            _add_digit(packed, np.ascontiguousarray(column, dtype=np.int64), span, least)
     return packed, values
 
 
@@ -101,6 +104,13 @@ def _numbers(frame: pl.DataFrame, name: str) -> Ints | None:
     if column.is_empty() or (column.dtype == pl.String and not column.null_count() and (column == column.first()).all()):
         return np.empty(0, dtype=np.int64)
     return None
+
+
+@compiled
+def _add_digit(packed: Ints, column: Ints, span: int, least: int) -> None:
+    """Add a column as the lowest digit, of `span` values from `least` on, in one pass."""
+    for row in range(len(packed)):
+        packed[row] = packed[row] * span + (column[row] - least)
 
 
 @compiled

@@ -8,7 +8,7 @@ import asyncpg
 import numpy as np
 import polars as pl
 
-from service.aggregate import bits, copying, grouping, receipts, seen
+from service.aggregate import bits, copying, delays, grouping, receipts, seen
 from service.aggregate import outcomes as rows
 from service.aggregate.admission import Admission, Limits
 from service.aggregate.batch import Batch, read_batch
@@ -251,6 +251,7 @@ def compile_all() -> None:
     bits.prepare()
     copying.prepare()
     seen.prepare()
+    delays.prepare()
 
 
 def _read_whole(configs: Mapping[int, TenantFoldConfig]) -> set[str]:

@@ -16,7 +16,7 @@ from service.aggregate.context import FoldContext
 from service.aggregate.deltas import RECEIPTS, Deltas
 from service.aggregate.folds.facts import fold_facts
 from service.aggregate.folds.versions import versions
-from service.aggregate.grouping import codes, grouped_rows
+from service.aggregate.grouping import codes, grouped_rows, numbered
 from service.aggregate.policy import Outcome, Outcomes
 from service.aggregate.records.columns import HEAD, ROW_TYPES
 from service.clock import MINUTE, QUARTER, SECOND
@@ -46,23 +46,23 @@ def sent(batch: Batch, outcomes: Outcomes) -> pl.DataFrame:
 
     Gives tenant, source, backfill, outcome, received_us, n and newest_us, the newest time of these events.
     """
-    start, sums = 0, [_refused(batch)]
-    for frame in batch.frames.values():
-        mine = outcomes[start : start + len(frame)]
-        start += len(frame)
-        told = frame.select(
-            "tenant", "source", *codes(frame, "source"), "backfill", pl.col("received_us") // _MILLISECOND * _MILLISECOND
-        )
-        keys, of_row = grouped_rows(told.with_columns(pl.Series("outcome", mine)))
-        newest_us = np.full(len(keys), np.iinfo(np.int64).min)
-        np.maximum.at(newest_us, of_row, frame["time_us"].to_numpy())
-        counted = np.bincount(of_row, minlength=len(keys))
-        sums.append(
-            keys.with_columns(_WORDS.gather(keys["outcome"]).alias("outcome"), n=counted, newest_us=newest_us).select(
-                _SUMS.names()
-            )
-        )
-    return pl.concat(sums).group_by(_KEYS).agg(pl.col("n").sum(), pl.col("newest_us").max())
+    heads = batch.heads
+    received_ms = heads.received_us // _MILLISECOND
+    keys = [heads.tenant, heads.source, heads.backfill, outcomes, received_ms]
+    of_row, firsts = numbered(keys, len(heads))
+    newest_us = np.full(len(firsts), np.iinfo(np.int64).min)
+    np.maximum.at(newest_us, of_row, heads.time_us)
+    consumed = {
+        "tenant": heads.tenant[firsts],
+        "source": batch.sources.gather(heads.source[firsts]),
+        "backfill": heads.backfill[firsts],
+        "outcome": _WORDS.gather(outcomes[firsts]),
+        "received_us": received_ms[firsts] * _MILLISECOND,
+        "n": np.bincount(of_row, minlength=len(firsts)),
+        "newest_us": newest_us,
+    }
+    sums = pl.concat([_refused(batch), pl.DataFrame(consumed, schema_overrides=_SUMS)])
+    return sums.group_by(_KEYS).agg(pl.col("n").sum(), pl.col("newest_us").max())
 
 
 def _refused(batch: Batch) -> pl.DataFrame:
