@@ -66,7 +66,8 @@ _METER = """
 def account_groups(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
     """`account_groups(tenant, win, v0, v1 …)`: for every trait and band that is asked for a map of accounts to values (jsonb).
 
-    Windows that have come equally far share theirs. An account is there once an event told of it.
+    Windows that have come equally far share theirs. An account is there once an event told of it. Maps are made once, whatever
+    loop a plan makes of what they are joined to.
     """
     asked = Asked.of(by, filtered)
     maps = ",\n".join(f"({_map(asked, name)}) as {column_of(asked, name)}" for name in asked.groups) or "'{}'::jsonb as v0"
@@ -75,7 +76,7 @@ def account_groups(head: Head, by: tuple[str, ...], filtered: frozenset[str]) ->
         "with ends as (\n"
         "  select w.tenant, w.until_at, array_agg(w.win) as wins, d.config, d.config #>> '{tenant,timezone}' as zone\n"
         "  from wins w join declared d on d.tenant = w.tenant group by w.tenant, w.until_at, d.config\n"
-        f"), made as (\nselect e.tenant, e.wins,\n{maps}\nfrom ends e\n)\n"
+        f"), made as materialized (\nselect e.tenant, e.wins,\n{maps}\nfrom ends e\n)\n"
         f"select m.tenant, w.win, {columns} from made m cross join lateral unnest(m.wins) as w(win)"
     )
 

@@ -39,18 +39,22 @@ _MONTHS: Final = f"""
 
 # Every response and resolution that was or will be late, numbered within the quarter of its account.
 _MISSED: Final = f"""
-  select c.tenant, c.account, r.*, m.measure, m.at_us, row_number() over (
-           partition by c.tenant, c.account, date_trunc('quarter', (timestamptz 'epoch' + m.at_us * interval '1 microsecond')
+  select c.tenant, c.account, c.measure, c.at_us, r.*, row_number() over (
+           partition by c.tenant, c.account, date_trunc('quarter', (timestamptz 'epoch' + c.at_us * interval '1 microsecond')
              at time zone d.zone)
-           order by m.at_us, c.subject, m.measure
+           order by c.at_us, c.subject, c.measure
          ) as number
-  from ticket_dues c
+  from (
+    select c.tenant, c.account, c.subject, c.tier, m.measure, m.at_us
+    from ticket_dues c
+    cross join lateral (
+      values ('response', c.response_us, c.response_met), ('resolution', c.resolution_us, c.resolution_met)
+    ) as m(measure, at_us, is_met)
+    where c.account <> '' and m.at_us is not null and not m.is_met
+    offset 0
+  ) c
   join (select d.tenant, {ZONE} as zone from declared d offset 0) d on d.tenant = c.tenant
   join (values {_TERMS}) as r(tier, response, resolution, together, review_from) on r.tier = c.tier
-  cross join lateral (
-    values ('response', c.response_us, c.response_met), ('resolution', c.resolution_us, c.resolution_met)
-  ) as m(measure, at_us, is_met)
-  where c.account <> '' and m.at_us is not null and not m.is_met
 """.strip()
 
 

@@ -17,7 +17,7 @@ EARLIEST: Final = "timestamptz '1990-01-01'"
 
 
 def support_hours(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
-    """`support_hours(tenant, day_us, whole_us, opens_us, closes_us, before_us)`: from the first ticket past the last window."""
+    """`support_hours(tenant, whole_us, opens_us, closes_us, before_us, shift_us)`: from the first ticket past the last window."""
     return f"""
 with spans as (
   select d.tenant, {ZONE} as zone, {OPENS} as opens, {CLOSES} as closes, f.opened_at, w.until_at
@@ -25,7 +25,7 @@ with spans as (
   join (select tenant, max(until_at) as until_at from wins group by tenant) w on w.tenant = d.tenant
   join (
     select tenant, greatest({EARLIEST}, timestamptz 'epoch' + min(opened_us) * interval '1 microsecond') as opened_at
-    from limited_tickets group by tenant
+    from found_tickets group by tenant
   ) f on f.tenant = d.tenant
 ), business as (
   select s.*, (s.opened_at at time zone s.zone)::date - 2 + g.number as day
@@ -41,36 +41,41 @@ with spans as (
   where extract(isodow from n.day) < 6 and i.opens_us < i.closes_us
     and not exists (select from holidays h where h.tenant = n.tenant and h.day = n.day)
 )
-select s.tenant, (extract(epoch from s.closes - s.opens) * 1000000)::bigint as day_us, w.*
+select s.tenant, w.*
 from spans s
 cross join lateral (
   select coalesce(sum(closes_us - opens_us), 0)::bigint as whole_us,
          coalesce(array_agg(opens_us order by opens_us), '{{}}') as opens_us,
          coalesce(array_agg(closes_us order by opens_us), '{{}}') as closes_us,
-         coalesce(array_agg(before_us::bigint order by opens_us), '{{}}') as before_us
+         coalesce(array_agg(before_us::bigint order by opens_us), '{{}}') as before_us,
+         coalesce(array_agg((opens_us - before_us)::bigint order by opens_us), '{{}}') as shift_us
   from worked where tenant = s.tenant
 ) w""".strip()
 
 
-def worked(instant_us: str) -> str:
-    """Time of support up to an instant, of a row `h` of `support_hours`."""
-    place = f"width_bucket({instant_us}, h.opens_us)"
-    return f"coalesce(h.before_us[{place}] + least({instant_us}, h.closes_us[{place}]) - h.opens_us[{place}], 0)"
+def worked(instant_us: str, place: str = "", of: str = "h") -> str:
+    """Time of support up to an instant, by a row `of` support hours; `place` is that of the instant, where it is known."""
+    at = place or f"width_bucket({instant_us}, {of}.opens_us)"
+    return f"coalesce({of}.before_us[{at}] + least({instant_us}, {of}.closes_us[{at}]) - {of}.opens_us[{at}], 0)"
 
 
-def is_open(instant_us: str) -> str:
-    """Whether support works at an instant."""
-    return f"coalesce({instant_us} < h.closes_us[width_bucket({instant_us}, h.opens_us)], false)"
+def elapsed(start_us: str, end_us: str, is_business: str, of: str) -> str:
+    """Time between two instants, in support hours where a limit counts in them, else by the clock."""
+    hours = f"{worked(end_us, of=of)} - {worked(start_us, of=of)}"
+    return f"case when {is_business} then {hours} else {end_us} - {start_us} end"
 
 
-def elapsed(start_us: str, end_us: str) -> str:
-    """Time between two instants, in support hours where a limit `l` counts in them, else by the clock."""
-    return f"case when l.is_business then {worked(end_us)} - {worked(start_us)} else {end_us} - {start_us} end"
+def reached(start_us: str, worked_us: str, left_us: str, of: str) -> str:
+    """The instant at which so much more of support has passed, `worked_us` being that up to the start.
+
+    Null where it lies days behind the windows' ends.
+    """
+    whole = f"({worked_us} + {left_us})"
+    shift = f"{of}.shift_us[greatest(1, width_bucket({whole} - 1, {of}.before_us))]"
+    return f"case when {whole} <= {of}.whole_us then greatest({start_us}, {shift} + {whole}) end"
 
 
-def after(start_us: str, left_us: str) -> str:
-    """The instant at which so much more of a limit `l` has passed; null where it lies days behind the windows' ends."""
-    whole = f"({worked(start_us)} + {left_us})"
-    place = f"greatest(1, width_bucket({whole} - 1, h.before_us))"
-    reached = f"greatest({start_us}, h.opens_us[{place}] + {whole} - h.before_us[{place}])"
-    return f"case when not l.is_business then {start_us} + {left_us} when {whole} <= h.whole_us then {reached} end"
+def after(start_us: str, left_us: str, is_business: str, of: str) -> str:
+    """The instant at which so much more of a limit has passed."""
+    hours = reached(start_us, worked(start_us, of=of), left_us, of)
+    return f"case when {is_business} then {hours} else {start_us} + {left_us} end"

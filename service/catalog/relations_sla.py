@@ -1,4 +1,4 @@
-"""The relations of support limits: which a ticket has, when each ends, and when it was met or missed.
+"""The relations of support limits: when each limit of a ticket ends, when it was met or missed, and in which window that was.
 
 The rules, and the oracle that tests hold these statements to, are service/domain/support.
 """
@@ -6,118 +6,64 @@ The rules, and the oracle that tests hold these statements to, are service/domai
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from service.catalog import relations_limits
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
-from service.catalog.relations_hours import CLOSES, OPENS, ZONE, after, elapsed, is_open, support_hours
+from service.catalog.relations_hours import after, elapsed, reached, support_hours, worked
+from service.catalog.relations_limits import AMOUNTS, MEASURES, amount, place, special
 from service.catalog.relations_tickets import MICROS, ticket_dims
-from service.domain.support import rules
-from service.domain.support.limits import BUSINESS, CLOCK_US
-from service.store.tickets import GO_LIVE, TIER
 
-_MEASURES: Final = ("response", "mitigation", "resolution")
-_CALENDAR: Final = frozenset({"month", "quarter", "year"})
+# What is settled of a ticket, by the statistic's name: at which moment, and whether as asked.
+_SETTLED: Final = (("", "both"), ("response", "response"), ("resolution", "resolution"))
 
-
-def sla_limits(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
-    """`sla_limits(tenant, measure, opened, tier, priority, category, account, within_days, number, unit)`: all that there are."""
-    rows = ", ".join(
-        f"('{rule.measure}', '{rule.opened}', '{rule.tier}', '{rule.priority}', '{rule.limit.text}')" for rule in rules.DEFAULTS
+_CARRIED: Final = ", ".join(
+    f"h.{name}"
+    for name in (
+        *("tiers", "priorities", "has_special", "whole_us", "opens_us", "closes_us", "before_us", "shift_us"),
+        *(f"{name}_at" for name in AMOUNTS),
     )
-    return f"""
-select l.tenant, l.measure, l.opened, l.tier, l.priority, l.category, l.account, l.within_days,
-       (regexp_match(l.written, '^[0-9]+'))[1]::bigint as number, (regexp_match(l.written, '[a-z]+$'))[1] as unit
-from (
-  select d.tenant, r.*, null as category, null as account, null::int as within_days
-  from declared d cross join (values {rows}) as r(measure, opened, tier, priority, written)
-  union all
-  select d.tenant, m.measure, '', s ->> 'tier', s ->> 'priority', m.written, s ->> 'category', s ->> 'account',
-         (s ->> 'within_days_of_go_live')::int
-  from declared d
-  cross join lateral jsonb_array_elements(coalesce(d.config -> 'sla', '[]')) as s
-  cross join lateral (values ('response', s ->> 'response'), ('resolution', s ->> 'resolution')) as m(measure, written)
-  where m.written is not null
-) l""".strip()
-
-
-def limited_tickets(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
-    """`limited_tickets`: those that may have met or missed a limit in the windows, with their account's `tier` and `go_live_us`.
-
-    From the opening to where a limit ends lies at most the longest limit: so far back are tickets looked at, and all that were
-    reopened since; for KPIs of calendar months from the beginning of the quarter on. Excluded tickets have no limits, and
-    those that the filters leave out are not looked up.
-    """
-    asked = Asked.of(by, filtered)
-    own = [name for name in ("account", "category", "priority") if name in filtered]
-    chosen = "".join(f" and coalesce(c.{name}, '') = any({asked.values(name)})" for name in own)
-    start, end = "w.start_at", "w.end_at"
-    if set(head.windows) <= _CALENDAR:
-        # Two days, because months of the support zone begin and end at other instants than the tenant's.
-        start = f"date_trunc('quarter', w.start_at at time zone {ZONE}) at time zone {ZONE} - interval '2 days'"
-        end += " + interval '2 days'"
-    return f"""
-with reaches as (
-  select w.tenant, min({start}) as start_at, max({end}) as end_at
-  from wins w join declared d on d.tenant = w.tenant group by w.tenant
-), longest as (
-  select l.tenant, max(case
-    when l.unit in {BUSINESS} then make_interval(days => 3 + ceil(1.4 * case l.unit
-      when 'bd' then l.number else l.number * 3600 / extract(epoch from {CLOSES} - {OPENS}) end)::int)
-    else make_interval(mins => (l.number * case l.unit {_cases(60_000_000)} end)::int)
-  end) as reach, count(l.within_days) > 0 as asks_go_live
-  from sla_limits l join declared d on d.tenant = l.tenant group by l.tenant
-), reached as (
-  select w.tenant, l.asks_go_live, {MICROS.format("w.end_at")} as to_us,
-         {MICROS.format("w.start_at - l.reach - h.days::int * interval '1 day'")} as from_us
-  from reaches w
-  join longest l on l.tenant = w.tenant
-  cross join lateral (select count(*) as days from holidays h where h.tenant = w.tenant) h
 )
-select c.*, r.tier, g.go_live_us
-from reached w
-cross join lateral (
-  select * from ticket where tenant = w.tenant and opened_us >= w.from_us and opened_us < w.to_us
-  union all
-  select * from ticket where tenant = w.tenant and last_us >= w.from_us and idle_us > 0 and opened_us < w.from_us
-  offset 0
-) c
-left join lateral ({TIER.strip()}) r on true
-left join lateral ({GO_LIVE.strip()} and w.asks_go_live) g on true
-where not c.excluded{chosen}""".strip()
+"""What each ticket carries along of its tenant's hours and limits: joined to it once, for a join may copy all of it."""
 
 
-def _cases(divisor: int) -> str:
-    return " ".join(f"when '{unit}' then {us // divisor}" for unit, us in CLOCK_US.items())
-
-
-def ticket_dues(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
+def ticket_dues(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
     """`ticket_dues(tenant, subject …, response_us, response_met, resolution_us, resolution_met, both_us, both_met)`.
 
     When each was settled: met with what was asked for, missed with the limit's end, which may still lie ahead; null where
-    nothing is limited or decided.
+    nothing is limited or decided. Sub-selects stand one above the other, and `offset 0` keeps what one of them has computed
+    from being computed again for each time that the next one names it.
     """
     late = "case when t.{due} < coalesce(t.{done}, 9223372036854775807) then t.{due} end"
-    counts = ", ".join(f"count(*) filter (where measure = '{name}') > 0 as has_{name}" for name in _MEASURES)
-    ends = ", ".join(f"min(due_us) filter (where measure = '{name}') as {name}_due_us" for name in _MEASURES)
+    limits = ", ".join(f"{amount(name, 'c.place')} as {name}" for name in AMOUNTS)
+    ends = ",\n         ".join(f"{_due(measure)} as {measure}_due_us" for measure in MEASURES)
+    has = ", ".join(f"coalesce(l.{name}_clock_us, l.{name}_worked_us) is not null as has_{name}" for name in MEASURES)
+    tables = ", ".join(f"t.{name} as {name}_at" for name in AMOUNTS)
     return f"""
-with timed as (
-  select c.*, e.*, least(c.mitigated_us, f.first_resolved_us) as workaround_us,
-         least(c.first_response_us, c.mitigated_us, f.first_resolved_us) as answered_us
+with terms as materialized (
+  select h.*, t.tiers, t.priorities, t.has_special, {tables}
+  from support_hours h join limit_tables t on t.tenant = h.tenant
+), begun as (
+  select c.*, {_CARRIED}, f.first_resolved_us, least(c.mitigated_us, f.first_resolved_us) as workaround_us,
+         least(c.first_response_us, c.mitigated_us, f.first_resolved_us) as answered_us,
+         coalesce(c.opened_us < h.closes_us[f.place], false) as in_hours, {worked("c.opened_us", "f.place")} as worked_us
   from limited_tickets c
-  join support_hours h on h.tenant = c.tenant
+  join terms h on h.tenant = c.tenant
   cross join lateral (
-    select coalesce(c.gap_from_us[1], c.resolved_us) as first_resolved_us, {is_open("c.opened_us")} as in_hours
+    select coalesce(c.gap_from_us[1], c.resolved_us) as first_resolved_us, width_bucket(c.opened_us, h.opens_us) as place
+    offset 0
   ) f
-  cross join lateral (
-    select {counts},
-           {ends}
-    from (select *, unit in {BUSINESS} as is_business from sla_limits) l
-    cross join lateral (select l.number * case l.unit when 'bd' then h.day_us {_cases(1)} end as amount_us) a
-    cross join lateral ({_due()}) d
-    where l.tenant = c.tenant and (l.tier is null or l.tier = c.tier) and (l.priority is null or l.priority = c.priority)
-      and (l.category is null or l.category = c.category) and (l.account is null or l.account = c.account)
-      and (l.opened = '' or (l.opened = 'in_hours') = f.in_hours)
-      and (l.within_days is null or c.opened_us - c.go_live_us between 0 and l.within_days * 86400000000 - 1)
-  ) e
+  offset 0
+), limited as (
+  select c.*, {limits}
+  from (select c.*, {place("c", "c", "c.in_hours")} as place from begun c offset 0) c
+  cross join lateral ({special("c", "c.in_hours")}
+  ) s
+  offset 0
+), timed as (
+  select l.*, {has},
+         {ends}
+  from limited l
+  offset 0
 ), judged as (
   select t.*,
          {late.format(due="response_due_us", done="answered_us")} as late_response_us,
@@ -128,6 +74,7 @@ with timed as (
            then greatest(case when t.has_mitigation then t.workaround_us end, case when t.has_resolution then t.resolved_us end)
          end as met_resolution_us
   from timed t
+  offset 0
 )
 select j.*,
        coalesce(late_response_us, met_response_us) as response_us, late_response_us is null as response_met,
@@ -141,57 +88,80 @@ select j.*,
 from judged j""".strip()
 
 
-def _due() -> str:
-    """When a limit `l` of `a.amount_us` ends for a ticket `c`: straight from the opening, or past the gaps."""
+def _due(measure: str) -> str:
+    """When the first of a ticket's limits `l` of a measure ends: straight from the opening, or past the gaps."""
+    clock, hours = f"l.{measure}_clock_us", f"l.{measure}_worked_us"
     passed = "sum({}) over (order by s.place rows between unbounded preceding and 1 preceding)".format(
-        elapsed("s.start_us", "s.until_us")
+        elapsed("s.start_us", "s.until_us", "a.is_business", "l")
     )
-    left = f"(a.amount_us - coalesce({passed}, 0)::bigint)"
-    return f"""
-    select case when cardinality(c.gap_from_us) = 0 then {after("c.opened_us", "a.amount_us")} else (
-      select g.ends_us from (
-        select s.place, s.until_us, {after("s.start_us", "s.left_us")} as ends_us
-        from (
-          select s.*, {left} as left_us
-          from unnest(c.opened_us || c.gap_to_us, c.gap_from_us || null::bigint) with ordinality as s(start_us, until_us, place)
-        ) s
-      ) g
-      where g.until_us is null or g.ends_us < g.until_us
-      order by g.place limit 1
-    ) end as due_us"""
+    straight = reached("l.opened_us", "l.worked_us", hours, "l")
+    return f"""case
+           when cardinality(l.gap_from_us) = 0 then least(l.opened_us + {clock}, {straight})
+           else (
+             select min(g.ends_us)
+             from (values ({clock}, false), ({hours}, true)) as a(amount_us, is_business)
+             cross join lateral (
+               select s.until_us, {after("s.start_us", "s.left_us", "a.is_business", "l")} as ends_us
+               from (
+                 select s.*, a.amount_us - coalesce({passed}, 0)::bigint as left_us
+                 from unnest(l.opened_us || l.gap_to_us, l.gap_from_us || null::bigint)
+                   with ordinality as s(start_us, until_us, place)
+               ) s
+               where {after("s.start_us", "s.left_us", "a.is_business", "l")} < s.until_us or s.until_us is null
+               order by s.place limit 1
+             ) g
+             where a.amount_us is not null
+           ) end"""
 
 
 def tickets_settled(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
-    """`tickets_settled(tenant, win, dims, measure, is_met)`: what was met or missed in the window.
+    """`tickets_settled(tenant, win, dims, measure, met, judged)`: how many were met, and met or missed, in the window.
 
-    A row a ticket and measure: `response`, `resolution`, and "" for both together.
+    A row a measure of which there are some: `response`, `resolution`, and "" for both together.
     """
     asked = Asked.of(by, filtered)
     accounts, columns, conditions = ticket_dims(asked, tier="c.tier")
-    where = "".join(f"\n  and {condition}" for condition in conditions)
-    return (
-        f"select w.tenant, w.win, {asked.dims(columns)} as dims, s.measure, s.is_met\n"
-        f"from wins w{accounts.join('w')}\njoin ticket_dues c on c.tenant = w.tenant\n"
-        "cross join lateral (\n"
-        "  values ('', c.both_us, c.both_met), ('response', c.response_us, c.response_met),\n"
-        "         ('resolution', c.resolution_us, c.resolution_met)\n"
-        ") as s(measure, at_us, is_met)\n"
-        f"where s.at_us >= {MICROS.format('w.start_at')}\n"
-        f"  and s.at_us < case when s.is_met then {MICROS.format('w.end_at')} else {MICROS.format('w.until_at')} end{where}"
+    where = f"\n  where {' and '.join(conditions)}" if conditions else ""
+    named = {name: f"g{number}" for number, name in enumerate(asked.by)}
+    shown = "".join(f", {columns[name]} as {column}" for name, column in named.items() if name in columns)
+    keys = ", ".join(["tenant", "win", *(column for name, column in named.items() if name in columns)])
+    inside = "c.{0}_us >= w.from_us and c.{0}_us < case when c.{0}_met then w.to_us else w.until_us end as has_{0}, c.{0}_met"
+    counts = ", ".join(
+        f"count(*) filter (where has_{name}) as {name}_judged, count(*) filter (where has_{name} and {name}_met) as {name}_met"
+        for _, name in _SETTLED
     )
+    rows = ", ".join(f"('{statistic}', s.{name}_met, s.{name}_judged)" for statistic, name in _SETTLED)
+    dims = asked.dims({name: f"s.{column}" for name, column in named.items() if name in columns})
+    return f"""
+select s.tenant, s.win, {dims} as dims, m.*
+from (
+  select {keys}, {counts}
+  from (
+    select w.tenant, w.win{shown}, {", ".join(inside.format(name) for _, name in _SETTLED)}
+    from (
+      select tenant, win, {MICROS.format("start_at")} as from_us, {MICROS.format("end_at")} as to_us,
+             {MICROS.format("until_at")} as until_us
+      from wins offset 0
+    ) w{accounts.join("w")}
+    join ticket_dues c on c.tenant = w.tenant{where}
+    offset 0
+  ) c
+  where has_both or has_response or has_resolution
+  group by {keys}
+) s
+cross join lateral (values {rows}) as m(measure, met, judged)
+where m.judged > 0""".strip()
 
 
 BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
-    "sla_limits": sla_limits,
-    "limited_tickets": limited_tickets,
+    **relations_limits.BUILT,
     "support_hours": support_hours,
     "ticket_dues": ticket_dues,
     "tickets_settled": tickets_settled,
 }
 NEEDS: Mapping[str, tuple[str, ...]] = {
-    "sla_limits": ("declared",),
-    "limited_tickets": ("wins", "declared", "holidays", "sla_limits"),
-    "support_hours": ("wins", "declared", "holidays", "limited_tickets"),
-    "ticket_dues": ("limited_tickets", "support_hours", "sla_limits"),
+    **relations_limits.NEEDS,
+    "support_hours": ("wins", "declared", "holidays", "found_tickets"),
+    "ticket_dues": ("limited_tickets", "support_hours", "sla_limits", "limit_tables"),
     "tickets_settled": ("wins", "ticket_dues"),
 }

@@ -7,7 +7,7 @@ from service.store.engine import Connection
 
 # The tier that a ticket's account had when it was opened, for a row `c` of `ticket`; no row where it had none.
 TIER = """
-select value as tier from state_history
+select value as tier, time_us as told_us from state_history
 where tenant = c.tenant and kind = 'account' and field = 'tier' and who = c.account and account = c.account
   and time_us <= c.opened_us
 order by time_us desc, source collate "C" desc, id collate "C" desc limit 1

@@ -30,11 +30,7 @@
 -- windows = ["28d", "month"]
 -- by = [[], ["tier"], ["priority"]]
 select t.tenant, t.win, t.dims, f.statistic, f.numerator, f.denominator
-from (
-  select tenant, win, dims, measure, count(*) filter (where is_met) as met, count(*) as judged
-  from tickets_settled
-  group by tenant, win, dims, measure
-) t
+from tickets_settled t
 cross join lateral (
   values (t.measure, t.met, t.judged),
          (case t.measure when 'response' then 'missed_responses' when 'resolution' then 'missed_resolutions' end,
