@@ -6,7 +6,7 @@ they are split by: `tenant, win[, account][, group_N]` and `who` (the user's id)
 
 from service.catalog.accounts import Accounts, plain_name
 from service.catalog.asked import Asked
-from service.catalog.population import CHUNK
+from service.catalog.masks import CHUNK
 
 
 def counted_people(asked: Asked, source: str, *, key: str, feature: str = "") -> str:

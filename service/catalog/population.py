@@ -2,22 +2,16 @@
 
 Users are bits by ordinal, seats (a user in an account) bits by theirs, each account in blocks of 64 of its own
 (docs/adr/0005). Without an account the users are read; with one the seats, and an account's users are the
-bits of its blocks. Where several accounts are taken together, or a user's trait meets an account, active seats
-are turned into users first, so that a user with several seats counts once.
+bits of its blocks. Where several accounts are taken together, seats are read under the accounts' masks (masks.py); where a
+user's trait meets an account, active seats are turned into users first. So a user with several seats counts once.
 """
 
 from dataclasses import dataclass
 
 from service.catalog.accounts import Accounts, plain_name
 from service.catalog.asked import Asked
+from service.catalog.masks import BLOCK, BLOCKS_A_CHUNK, CHUNK, NOBODY, Masks
 from service.catalog.planes import in_piece, planes
-
-CHUNK = 2_048
-"""Ordinals in a row of `activity_day`."""
-BLOCK = 64
-"""Seats in a block, all of one account."""
-NOBODY = f"0::bit({CHUNK})"
-_BLOCKS_A_CHUNK = CHUNK // BLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +64,16 @@ class Population:
         if self.with_account:
             parts.append(("blocks", _blocks(self.asked)))
         parts.append(("seen", self._seen()))
-        last = "seen"
-        if self.with_account:
+        if self._is_masked:
+            parts += Masks(self.asked, [key for key in self.keys if key not in self._accounts.shown], self.wins).parts()
+        elif self.with_account:
             parts.append(("held", self._held()))
-            last = "held"
-        if self.expands:
-            parts.append(("persons", self._persons()))
-            last = "persons"
+            if self.expands:
+                parts.append(("persons", self._persons()))
+        last = parts[-1][0]
         for number, name in enumerate(self.asked.traits):
             parts += [(f"trait_{number}", trait(self.asked, name)), (f"having_{number}", self._having(number, name, last))]
             last = f"having_{number}"
-        if self._may_be_one_account:
-            last = "either"
-            parts.append((last, self._either()))
         return parts
 
     def sql(self) -> str:
@@ -93,9 +84,9 @@ class Population:
         return "with " + ",\n".join(f"{name} as (\n{body}\n)" for name, body in parts) + "\n" + last
 
     @property
-    def _may_be_one_account(self) -> bool:
-        """One account's users are its seats: then nothing has to become anything."""
-        return self.expands and not self.as_users and not self.asked.traits and not self.asked.groups
+    def _is_masked(self) -> bool:
+        """Whether seats need not become users but where a user has several."""
+        return self.expands and not self.as_users and not self.asked.traits
 
     def _seen(self) -> str:
         day = "day, " if self.daily else ""
@@ -133,7 +124,7 @@ class Population:
         conditions = "".join(f" and {condition}" for condition in accounts.conditions())
         return (
             f"select {', '.join(keys)}, b.block as part,"
-            f" substring(s.bits from b.block % {_BLOCKS_A_CHUNK} * {BLOCK} + 1 for {BLOCK}) as bits\n"
+            f" substring(s.bits from b.block % {BLOCKS_A_CHUNK} * {BLOCK} + 1 for {BLOCK}) as bits\n"
             f"from seen s{accounts.join('s')}\njoin blocks b on b.tenant = s.tenant and b.part = s.part{conditions}"
         )
 
@@ -157,7 +148,7 @@ class Population:
             "  ) c using (tenant, win) where day = any(c.days)\n"
             f"  group by {', '.join(keys)}, part\n), summed as materialized (\n{planes('days_of', [*keys, 'part'], NOBODY)}\n)\n"
             f"select tenant, win, {self.asked.dims(columns)} as dims, n from (\n  select {split}, sum(n) as n from (\n"
-            f"    select {', '.join(shown)}, {in_piece('d', f'b.block % {_BLOCKS_A_CHUNK} * {BLOCK} + 1 for {BLOCK}')} as n\n"
+            f"    select {', '.join(shown)}, {in_piece('d', f'b.block % {BLOCKS_A_CHUNK} * {BLOCK} + 1 for {BLOCK}')} as n\n"
             f"    from summed d{accounts.join('d')}\n    join blocks b on b.tenant = d.tenant and b.part = d.part{conditions}\n"
             f"    offset 0\n  ) c group by {split}\n) a where n > 0"
         )
@@ -165,22 +156,14 @@ class Population:
     def _persons(self) -> str:
         keys = ", ".join(f"h.{key}" for key in self.keys)
         first = f"h.part * {BLOCK}"
-        several = f"\nwhere cardinality({self.asked.values('account')}) > 1" if self._may_be_one_account else ""
         return (
             f"select {keys}, t.user_ordinal / {CHUNK} as part,"
             f" bit_or(set_bit({NOBODY}, t.user_ordinal % {CHUNK}, 1)) as bits\n"
             f"from held h join seat t on t.tenant = h.tenant and t.ordinal between {first} and {first} + {BLOCK - 1}\n"
             # The case keeps a place outside of the block from being looked up, whichever way the rows are joined.
             f"  and case when t.ordinal between {first} and {first} + {BLOCK - 1}"
-            f" then get_bit(h.bits, t.ordinal - {first}) = 1 else false end{several}\n"
+            f" then get_bit(h.bits, t.ordinal - {first}) = 1 else false end\n"
             f"group by {keys}, t.user_ordinal / {CHUNK}"
-        )
-
-    def _either(self) -> str:
-        keys = ", ".join(self.keys)
-        return (
-            f"select {keys}, part, bits from held where cardinality({self.asked.values('account')}) = 1\n"
-            f"union all select {keys}, part, bits from persons"
         )
 
     def _having(self, number: int, name: str, before: str) -> str:
@@ -233,7 +216,7 @@ def _asked_features(asked: Asked) -> str:
 def _blocks(asked: Asked) -> str:
     only = f" and account = any({asked.values('account')})" if "account" in asked.filtered else ""
     return (
-        f"select tenant, account, block, block / {_BLOCKS_A_CHUNK} as part\n"
+        f"select tenant, account, block, block / {BLOCKS_A_CHUNK} as part\n"
         f"from seat_block where tenant in (select tenant from wins){only}"
     )
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
-from service.catalog.population import NOBODY, Population, added_up, counted
+from service.catalog.masks import NOBODY
+from service.catalog.population import Population, added_up, counted
 
 
 def active(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike

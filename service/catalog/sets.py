@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from service.catalog.asked import Asked
-from service.catalog.population import BLOCK, CHUNK, Population
+from service.catalog.masks import BLOCK, CHUNK
+from service.catalog.population import Population
 from service.store.reached import DAY, FIRST_USE, GIVEN_STATUS, MONTH
 
 FIRST_USES: Final = str(FIRST_USE)
@@ -71,11 +72,6 @@ class Sets(Population):
     def keys(self) -> list[str]:
         """What tells rows apart: whose they are, the set and its day, and what is split by."""
         return ["tenant", "win", "label", "day", *self._accounts.shown]
-
-    @property
-    def _may_be_one_account(self) -> bool:
-        """Sets are cut with each other, so they are all of users, or all of the seats of an account."""
-        return False
 
     def _seen(self) -> str:
         return "\nunion all\n".join(self._one(label, source) for label, source in self.of.items())

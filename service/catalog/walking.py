@@ -4,7 +4,7 @@ from typing import Final
 
 from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
-from service.catalog.population import CHUNK
+from service.catalog.masks import CHUNK
 from service.domain.foldconfig import FIRST
 
 _START: Final = "(extract(epoch from w.start_at) * 1000000)::bigint"

@@ -76,6 +76,17 @@ insert into seat (tenant, account, user_ordinal, ordinal)
 select * from unnest($1::int[], $2::text[], $3::int[], $4::int[])
 """
 
+# Keeps the seats of those who have several by now; under the counters' locks, so that the second of two seats finds the first.
+ADD_SHARED = """
+insert into shared_seat (tenant, ordinal, user_ordinal)
+select s.tenant, s.ordinal, s.user_ordinal
+from (select distinct tenant, user_ordinal from unnest($1::int[], $2::int[]) as w (tenant, user_ordinal)) w
+join seat s using (tenant, user_ordinal)
+where exists (select from seat o where o.tenant = s.tenant and o.user_ordinal = s.user_ordinal and o.ordinal <> s.ordinal)
+order by s.tenant, s.ordinal
+on conflict do nothing
+"""
+
 # Stores how full the blocks are.
 STORE_BLOCKS = """
 insert into seat_block (tenant, block, account, used)
@@ -126,6 +137,7 @@ async def _seat(connection: Connection, seats: Seats, next_block: dict[int, int]
     blocks = {(row["tenant"], row["account"]): [(row["block"], row["used"])] for row in rows}
     ordered = Seats(*(list(column) for column in zip(*sorted(zip(*seats, strict=True)), strict=True)))
     await connection.execute(ADD_SEATS, *ordered, allot(ordered, blocks, next_block))
+    await connection.execute(ADD_SHARED, ordered.tenants, ordered.users)
     full = [(tenant, block, account, used) for (tenant, account), held in blocks.items() for block, used in held]
     await connection.execute(STORE_BLOCKS, *(list(column) for column in zip(*full, strict=True)))
     await connection.execute(STORE_COUNTERS, list(next_block), list(next_block.values()))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 
 import pytest
 
@@ -48,6 +49,27 @@ async def test_seats_lie_in_blocks_of_their_account_however_they_are_asked_for(s
     assert len(accounts) == 3 * 3, "170 seats fill two blocks and a part of a third"
     async with site.pool.acquire() as connection:
         assert await connection.fetchval("select sum(used) from seat_block") == len(found)
+
+
+async def test_a_user_s_seats_are_known_as_several_whoever_gives_out_the_second(site: Site) -> None:
+    async def ask(tenant: int, account: str, users: range) -> None:
+        async with site.pool.acquire() as connection:
+            await seat_ordinals(connection, Seats([tenant] * len(users), [account] * len(users), [*users]))
+
+    asked = [("a", range(90)), ("b", range(80, 100)), ("c", range(85, 95)), ("c", range(84, 88)), ("d", range(200, 210))]
+    await asyncio.gather(*(ask(tenant, account, users) for tenant in (1, 2) for account, users in asked))
+    await ask(2, "e", range(209, 211))
+    async with site.pool.acquire() as connection:
+        found = await connection.fetch(
+            "select tenant, account, user_ordinal from shared_seat join seat using (tenant, ordinal, user_ordinal)"
+        )
+    seats = {(tenant, account, user) for tenant in (1, 2) for account, users in asked for user in users} | {
+        (2, "e", 209),
+        (2, "e", 210),
+    }
+    held = Counter((tenant, user) for tenant, _, user in seats)
+    assert {tuple(row) for row in found} == {seat for seat in seats if held[seat[0], seat[2]] > 1}
+    assert len(found) == len({tuple(row) for row in found})
 
 
 async def test_series_that_many_ask_for_at_once_get_one_id_each(site: Site) -> None:

@@ -7,7 +7,8 @@ from datetime import date
 
 import asyncpg
 
-from loadtests import first_days
+from loadtests import first_days, first_reached
+from service.store.ordinals import ADD_SHARED
 
 FIRST_DAYS = """(
   select a.tenant, a.population, a.chunk * 2048 + n as ordinal, min(a.day) as first_day
@@ -146,6 +147,7 @@ async def store_milestones(connection: asyncpg.Connection, tenant: int, told: It
         await connection.execute(NAME, tenant, name)
     if kind == "user":
         await _know(connection, tenant, {record[3] for record in records})
+        await connection.execute(first_reached.FILL, tenant)
         await _reach(connection)
 
 
@@ -158,6 +160,8 @@ async def _know(connection: asyncpg.Connection, tenant: int, users: Collection[s
 async def _reach(connection: asyncpg.Connection) -> None:
     """Make the sets of what was reached anew, of what the tables hold."""
     await connection.execute(first_days.SEATS)
+    seated = await connection.fetch("select distinct tenant, user_ordinal from seat")
+    await connection.execute(ADD_SHARED, [row["tenant"] for row in seated], [row["user_ordinal"] for row in seated])
     await connection.execute("delete from reached")
     await connection.execute(first_days.days(FIRST_DAYS))
     await connection.execute(first_days.MONTHS)

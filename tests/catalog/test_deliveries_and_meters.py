@@ -12,6 +12,7 @@ import pytest
 from service.catalog import Catalog, Question, Value, Window, resolve_window, run
 from service.clock import DAY, HOUR, MINUTE, QUARTER, SECOND
 from service.domain.localtime import day_of
+from service.store.ordinals import ADD_SHARED
 from tests.catalog.rollups import Observation, make_partitions, make_tenant, store
 from tests.catalog.test_facts_oracle import counted, inside, local, rank, share
 
@@ -183,3 +184,4 @@ async def activity(connection: asyncpg.Connection, tenant: int, *, users: list[i
             "insert into seat_block (tenant, block, account, used) values ($1, $2, $3, 64) on conflict do nothing",
             tenant, seat // 64, account,
         )  # fmt: skip
+    await connection.execute(ADD_SHARED, [tenant] * len(users), users)

@@ -26,6 +26,17 @@ seat = Table(
     comment="A user in an account; ordinals come from the account's blocks of 64",
 )
 
+Index("seat_user_idx", seat.c.tenant, seat.c.user_ordinal)
+
+shared_seat = Table(
+    "shared_seat",
+    metadata,
+    Column("tenant", Integer, primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("user_ordinal", Integer, nullable=False),
+    comment="Seats of users who have several, in whichever accounts",
+)
+
 seat_block = Table(
     "seat_block",
     metadata,

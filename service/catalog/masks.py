@@ -1,0 +1,80 @@
+"""Users of several accounts taken together: a mask of seats for each group of accounts, and users with several seats once."""
+
+from dataclasses import dataclass
+
+from service.catalog.accounts import Accounts
+from service.catalog.asked import Asked
+
+CHUNK = 2_048
+"""Ordinals in a row of `activity_day`."""
+BLOCK = 64
+"""Seats in a block, all of one account."""
+NOBODY = f"0::bit({CHUNK})"
+BLOCKS_A_CHUNK = CHUNK // BLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """Sets of active seats, cut by accounts and counted as users.
+
+    Whoever has one seat alone is that seat: what is active of a group is the bits of a chunk under the group's mask. Only who
+    has several seats, few as a rule (`shared_seat`), becomes a user. Both keep apart: the parts of users are below 0.
+    """
+
+    asked: Asked
+    keys: list[str]
+    """What rows of `seen` are told apart by, beside their part and what groups accounts."""
+    wins: str
+
+    @property
+    def _accounts(self) -> Accounts:
+        return Accounts(self.asked, "b.account")
+
+    def parts(self) -> list[tuple[str, str]]:
+        """Named parts that stand on `blocks` and `seen`; the last has the keys, what groups accounts, `part` and `bits`."""
+        return [("sharing", self._sharing()), ("masks", self._masks()), ("taken", self._taken())]
+
+    def _sharing(self) -> str:
+        """Seats of users who have several; of one account alone nobody has."""
+        several = ""
+        if "account" in self.asked.filtered and not self.asked.groups:
+            several = f"\nwhere cardinality({self.asked.values('account')}) > 1"
+        return (
+            "select b.tenant, b.account, b.part, t.* from blocks b\ncross join lateral (\n"
+            "  select ordinal, user_ordinal from shared_seat\n"
+            f"  where tenant = b.tenant and ordinal between b.block * {BLOCK} and b.block * {BLOCK} + {BLOCK - 1} offset 0\n"
+            f") t{several}"
+        )
+
+    def _masks(self) -> str:
+        """The seats of each group of accounts by chunk, less those of `sharing`."""
+        accounts = self._accounts
+        shown = "".join(f", {column} as {name}" for name, column in accounts.shown.items())
+        places = "".join(f", {place + 4}" for place in range(len(accounts.shown)))
+        conditions = "".join(f" and {condition}" for condition in accounts.conditions())
+        return (
+            f"select w.tenant, w.win, b.part{shown},\n"
+            f"  bit_or((~0::bit({BLOCK}))::bit({CHUNK}) >> b.block % {BLOCKS_A_CHUNK} * {BLOCK})"
+            f" & ~coalesce(bit_or(s.bits), {NOBODY}) as bits\n"
+            f"from {self.wins} w{accounts.join('w')}\njoin blocks b on b.tenant = w.tenant{conditions}\n"
+            "left join (\n"
+            f"  select tenant, part, bit_or(set_bit({NOBODY}, ordinal % {CHUNK}, 1)) as bits from sharing group by tenant, part\n"
+            f") s on s.tenant = b.tenant and s.part = b.part\ngroup by 1, 2, 3{places}"
+        )
+
+    def _taken(self) -> str:
+        accounts = self._accounts
+        kept = ", ".join(f"s.{key}" for key in self.keys)
+        groups = "".join(f", m.{name}" for name in accounts.shown)
+        shown = "".join(f", {column} as {name}" for name, column in accounts.shown.items())
+        conditions = "".join(f" and {condition}" for condition in accounts.conditions())
+        places = ", ".join(str(place) for place in range(1, 2 + len(self.keys) + len(accounts.shown)))
+        return (
+            f"select {kept}{groups}, s.part, s.bits & m.bits as bits\n"
+            "from seen s join masks m on m.tenant = s.tenant and m.win = s.win and m.part = s.part\n"
+            "union all\n"
+            f"select {kept}{shown}, -1 - b.user_ordinal / {CHUNK} as part,"
+            f" bit_or(set_bit({NOBODY}, b.user_ordinal % {CHUNK}, 1)) as bits\n"
+            f"from seen s{accounts.join('s')}\njoin sharing b on b.tenant = s.tenant and b.part = s.part"
+            f" and get_bit(s.bits, b.ordinal % {CHUNK}) = 1{conditions}\ngroup by {places}"
+        )
