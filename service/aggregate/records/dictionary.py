@@ -53,11 +53,16 @@ def codes_of(words: Words, cells: Ints, sizes: Ints, known: Dictionary) -> bool:
     """
     table, begins, lengths, taken = known.table, known.begins, known.lengths, known.taken
     mask = len(table) - 1
+    before, code = 0, 0  # of the row before, which often has the same text
     for row in range(len(cells)):
         begin, length = cells[row], sizes[row]
         if length == 0:
             cells[row] = 0
             continue
+        if code != 0 and lengths[code] == length and _alike(words, before, begin, length):
+            cells[row] = code
+            continue
+        before = begin
         slot = _hash_of(words, begin, length) & mask
         code, probes = table[slot], 0
         while code != 0 and not (lengths[code] == length and _alike(words, begins[code], begin, length)):

@@ -11,10 +11,13 @@ from service.aggregate.records.dictionary import Dictionary, codes_of
 from service.aggregate.records.msgpack import (
     ARRAY,
     BINARY,
+    BYTES_8,
     FALSE,
     FORMS,
     MAP,
     NIL,
+    SHORT_TEXT,
+    SHORT_TEXTS,
     SPARE,
     TRUE,
     WORD,
@@ -43,6 +46,9 @@ PACKED_LIST: Final = 9
 CELLS: Final = 2
 """How many cells each field has."""
 
+SHORT_HASH: Final = HASH_BYTES << 8 | BYTES_8
+"""How bytes as long as a hash begin, where their length takes one byte."""
+
 DONE: Final = 0
 DAMAGED: Final = 1
 FULL: Final = 2  # a dictionary has no room: again, with a larger one
@@ -60,7 +66,7 @@ def field_of(words: Words, kind: int, first: Ints, second: Ints, texts: Dictiona
 def _texts(words: Words, kind: int, first: Ints, second: Ints, texts: Dictionary, packed: Dictionary) -> int:
     status = DONE
     if kind == TEXT:
-        status = _spans(words, msgpack.TEXT, first, second)
+        status = _spans(words, first, second)
         if status == DONE and not codes_of(words, first, second, texts):
             status = FULL
     elif kind == PACKED_MAP or kind == PACKED_LIST:
@@ -80,7 +86,7 @@ def _others(words: Words, kind: int, first: Ints, second: Ints) -> int:
     if kind == HASH:
         return _hashes(words, first, second)
     if kind == ID:
-        return _spans(words, msgpack.TEXT, first, second)
+        return _spans(words, first, second)
     if kind == RAW:
         return _raws(words, first, second)
     return DONE
@@ -118,7 +124,11 @@ def _flags(words: Words, cells: Ints, optional: bool) -> int:  # noqa: FBT001  #
 def _hashes(words: Words, cells: Ints, low: Ints) -> int:
     end = len(words) - SPARE
     for row in range(len(cells)):
-        length, place = length_at(words, cells[row], end, BINARY)
+        place = cells[row]
+        if words[place] & 0xFFFF == SHORT_HASH and place + 2 + HASH_BYTES <= end:
+            cells[row], low[row] = word_at(words, place + 2), word_at(words, place + 2 + WORD)
+            continue
+        length, place = length_at(words, place, end, BINARY)
         if length != HASH_BYTES:
             return DAMAGED
         cells[row], low[row] = word_at(words, place), word_at(words, place + WORD)
@@ -126,10 +136,16 @@ def _hashes(words: Words, cells: Ints, low: Ints) -> int:
 
 
 @compiled
-def _spans(words: Words, form: int, cells: Ints, lengths: Ints) -> int:
+def _spans(words: Words, cells: Ints, lengths: Ints) -> int:
     end = len(words) - SPARE
     for row in range(len(cells)):
-        lengths[row], cells[row] = length_at(words, cells[row], end, form)
+        place = cells[row]
+        first = words[place] & 0xFF
+        # Nearly all are short, and asked here: a call costs more than the look at the byte.
+        if SHORT_TEXT <= first < SHORT_TEXT + SHORT_TEXTS and place + first - SHORT_TEXT < end:
+            lengths[row], cells[row] = first - SHORT_TEXT, place + 1
+            continue
+        lengths[row], cells[row] = length_at(words, place, end, msgpack.TEXT)
         if lengths[row] < 0:
             return DAMAGED
     return DONE
@@ -152,7 +168,11 @@ def _raws(words: Words, cells: Ints, lengths: Ints) -> int:
 def _packages(words: Words, form: int, cells: Ints, lengths: Ints) -> int:
     """How many bytes maps or lists have; those with nothing in them 0."""
     end = len(words) - SPARE
+    empty = 0x80 if form == MAP else 0x90
     for row in range(len(cells)):
+        if words[cells[row]] & 0xFF == empty:
+            lengths[row] = 0
+            continue
         held, _ = length_at(words, cells[row], end, form)
         if held < 0:
             return DAMAGED

@@ -24,6 +24,13 @@ BAD: Final = -1
 NEVER: Final = 0xC1
 """A first byte that no value has."""
 
+BYTES_8: Final = 0xC4
+"""Bytes whose length is the byte that follows."""
+SHORT_TEXT: Final = 0xA0
+"""From here on a first byte says of a text how long it is, too."""
+SHORT_TEXTS: Final = 0x20
+"""So many lengths are told so, from 0 on."""
+
 # What the first byte of a value says that it is.
 REFUSED: Final = 0  # floats and extensions, which are in no record
 SMALL: Final = 1  # an integer that is the byte itself, signed
@@ -64,7 +71,10 @@ _EXTRA: Final = _by_first_byte(
 """How many bytes of an integer, or of a length, follow the first."""
 _SHORT: Final = np.where(FORMS == TEXT, _FIRST & 0x1F, _FIRST & 0x0F)
 """The length that a first byte has in itself, where nothing follows for it."""
-SIZES: Final = np.where(FORMS < TEXT, 1 + _EXTRA, np.where((FORMS == TEXT) & (_EXTRA == 0), 1 + _SHORT, 0)) * (FORMS != REFUSED)
+_EMPTY: Final = (_FIRST == 0x80) | (_FIRST == 0x90)  # noqa: PLR2004  # a map and an array of nothing
+SIZES: Final = np.where(
+    FORMS < TEXT, 1 + _EXTRA, np.where((FORMS == TEXT) & (_EXTRA == 0), 1 + _SHORT, np.where(_EMPTY, 1, 0))
+) * (FORMS != REFUSED)
 """How many bytes a value has, where its first byte says so, else 0."""
 
 _BYTES: Final = np.uint64(0x00FF00FF00FF00FF)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from service.aggregate.records.compiling import compiled
 from service.aggregate.records.dictionary import Dictionary
 from service.aggregate.records.fields import DAMAGED, DONE, field_of
-from service.aggregate.records.msgpack import ARRAY, BAD, SIZES, TEXT, Words, byte_at, integer_at, length_at, past
+from service.aggregate.records.msgpack import ARRAY, BAD, BYTES_8, NEVER, SIZES, TEXT, Words, byte_at, integer_at, length_at, past
 
 Ints = npt.NDArray[np.int64]
 
@@ -128,7 +128,10 @@ def _rows(words: Words, position: int, end: int, begins: Ints) -> int:
         for field in range(fields):
             begins[field, row] = position
             # Asked here, for a call costs more than passing what most fields are.
-            size = SIZES[byte_at(words, position)] if position < end else 0
+            first = byte_at(words, position) if position < end else NEVER
+            size = SIZES[first]
+            if first == BYTES_8:
+                size = 2 + (words[position] >> 8 & 0xFF)
             position = position + size if size > 0 else past(words, position, end)
             if position < 0:
                 return BAD
