@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from loadtests import first_days
+from loadtests import first_days, first_reached
 from loadtests.reads_data import HASHED
 
 SEED = 20_251_124
@@ -226,6 +226,7 @@ async def make_year(connection: asyncpg.Connection, tenant: int) -> None:
     for statement in (_USER_STATUS, _USER_MILESTONES):
         await connection.execute(statement, tenant)
     await connection.execute(_MILESTONE_NAMES, tenant)
+    await connection.execute(first_reached.FILL, tenant, timeout=600)
     # In the order in which it is read.
     for statement in (first_days.days("first_days"), first_days.MONTHS):
         await connection.execute(statement, timeout=1_800)

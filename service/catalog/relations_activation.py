@@ -14,40 +14,61 @@ _START: Final = "(extract(epoch from w.start_at) * 1000000)::bigint"
 _END: Final = "(extract(epoch from w.end_at) * 1000000)::bigint"
 FIRST_VALUE: Final = "time_to_first_value"
 
-# The milestones that users reached first in a window, in whatever account, and since when their clock was running: the user's
-# own earliest milestone that is configured, or the one of the account that the reached one names. The lateral sub-selects are
-# looked up by key for what lies in the window, however many users there are: without `offset 0` the least could be sought by
-# time, through everybody's, and what is configured would be picked out of it anew for every user.
-_TIMES = f"""
-select w.tenant, w.win, m.who, m.account, m.milestone, (m.time_us - s.time_us) * 1000 as duration
+# Since when clocks run: by a milestone of the user (`start_id`), or by one of the account that the reached one names.
+_CLOCKS: Final = """
+select d.tenant, d.start, n.id as start_id, case when d.start like 'account:%' then substr(d.start, 9) end as of_account
+from (select tenant, config #>> '{activity,time_to_first_value_from}' as start from declared) d
+left join name n on n.tenant = d.tenant and n.kind = 'milestone' and n.name = d.start""".strip()
+
+# The milestones that users reached first in a window, in whatever account.
+_REACHED: Final = f"""
+select w.tenant, w.win, c.start_id, c.of_account, m.what, m.user_ordinal, m.time_us,
+       case when c.of_account is not null then m.account end as place{{shown}}
 from wins w
-join (
-  select tenant, start, start like 'account:%' as is_of_account,
-         case when start like 'account:%' then 'account' else 'user' end as kind,
-         case when start like 'account:%' then substr(start, 9) else start end as milestone
-  from (select tenant, config #>> '{{{{activity,time_to_first_value_from}}}}' as start from declared) d
-  offset 0
-) c on c.tenant = w.tenant
+join clocks c on c.tenant = w.tenant{{joined}}
 cross join lateral (
-  select milestone, who, account, time_us, source, id from milestone
-  where tenant = w.tenant and kind = 'user' and milestone {{chosen}} and milestone <> c.start
-    and time_us >= {_START} and time_us < {_END}
+  select what, user_ordinal, account, time_us from first_reached
+  where tenant = w.tenant and time_us >= {_START} and time_us < {_END} and what = any(array(
+    select n.id from name n where n.tenant = w.tenant and n.kind = 'milestone' and n.name <> c.start{{chosen}}
+  ))
   offset 0
-) m
+) m{{where}}""".strip()
+
+# When the clocks of these users began: one walk through each tenant's key.
+_STARTS: Final = """
+select o.tenant, s.user_ordinal, s.time_us
+from (
+  select tenant, start_id, array_agg(distinct user_ordinal) as ordinals from reached
+  where start_id is not null group by tenant, start_id
+) o
 cross join lateral (
-  select min(time_us) as time_us from (
-    select time_us from milestone b
-    where b.tenant = w.tenant and b.kind = c.kind and b.milestone = c.milestone
-      and b.who = case when c.is_of_account then m.account else m.who end
-    offset 0
-  ) b
-) s
-where m.time_us >= s.time_us and not exists (
-  select from milestone e
-  where e.tenant = w.tenant and e.kind = 'user' and e.milestone = m.milestone and e.who = m.who
-    and (e.time_us, e.source collate "C", e.id collate "C") < (m.time_us, m.source, m.id)
+  select user_ordinal, time_us from first_reached
+  where tenant = o.tenant and what = o.start_id and user_ordinal = any(o.ordinals)
   offset 0
-)""".strip()
+) s""".strip()
+
+# When those of these accounts began.
+_STARTS_OF_ACCOUNTS: Final = """
+select a.tenant, a.place, s.time_us
+from (select distinct tenant, of_account, place from reached where of_account is not null) a
+cross join lateral (
+  select min(time_us) as time_us from milestone
+  where tenant = a.tenant and kind = 'account' and milestone = a.of_account and who = a.place
+) s""".strip()
+
+# What nobody can guess the size of is joined by full joins, of which nothing is left but what both sides have: no plan makes
+# a loop over loops of them.
+_TIMES: Final = """
+select r.*, (r.time_us - s.time_us) * 1000 as duration
+from (select * from reached where start_id is not null offset 0) r full join starts s using (tenant, user_ordinal)
+where coalesce(r.time_us >= s.time_us, false)
+union all
+select r.*, (r.time_us - s.time_us) * 1000
+from (select * from reached where of_account is not null offset 0) r full join starts_of_accounts s using (tenant, place)
+where coalesce(r.time_us >= s.time_us, false)""".strip()
+
+_KEPT: Final = {"clocks": "materialized "}
+"""What is configured is picked out once, not anew for every user."""
 
 
 def milestone_times(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
@@ -56,40 +77,43 @@ def milestone_times(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -
     They are grouped by what they are split by before dimensions are made of it: made a user, these cost as much as the reading.
     """
     asked = Asked.of(by, filtered)
-    accounts = Accounts(asked, "p.account")
-    values = {name: f"value_{number}" for number, name in enumerate(asked.traits)}
-    shown = dict(accounts.shown) | ({"milestone": "p.milestone"} if "milestone" in by else {})
+    accounts = Accounts(asked, "m.account")
     conditions = accounts.conditions()
-    where = f"\nwhere {' and '.join(conditions)}" if conditions else ""
-    times = _TIMES.format(chosen=_chosen(head, asked))
-    keys = ", ".join(["tenant", "win", *shown])
-    named = "".join(f", {column} as {name}" for name, column in shown.items())
-    who = "p.who, " if asked.traits else ""
-    rows = f"select p.tenant, p.win{named}, {who}p.duration\nfrom (\n{times}\n) p{accounts.join('p')}{where}"
-    rows = _by_traits(asked, keys, rows) if asked.traits else rows
-    columns = values | {name: plain_name(asked, name) for name in ("account", *asked.groups)} | {"milestone": "milestone"}
-    split = ", ".join([keys, *(values[name] for name in asked.traits if name in by)])
+    shown = accounts.shown | ({"what": "m.what"} if "milestone" in by else {})
+    reached = _REACHED.format(
+        shown="".join(f", {column} as {name}" for name, column in accounts.shown.items()),
+        joined=accounts.join("w"),
+        chosen=_chosen(head, asked),
+        where=f"\nwhere {' and '.join(conditions)}" if conditions else "",
+    )
+    parts = {"clocks": _CLOCKS, "reached": reached, "starts": _STARTS, "starts_of_accounts": _STARTS_OF_ACCOUNTS, "times": _TIMES}
+    keys = ["tenant", "win", *shown]
+    values = {name: f"value_{number}" for number, name in enumerate(asked.traits)}
+    last = "times"
+    if asked.traits:
+        parts |= _by_traits(asked, ", ".join(keys))
+        last = "traits"
+    split = ", ".join([*keys, *(values[name] for name in asked.traits if name in by)])
+    columns = values | {name: plain_name(asked, name) for name in ("account", *asked.groups)}
+    columns["milestone"] = "(select n.name from name n where n.id = a.what)"
+    made = ",\n".join(f"{name} as {_KEPT.get(name, '')}(\n{body}\n)" for name, body in parts.items())
     return (
-        f"select tenant, win, {asked.dims(columns)} as dims, durations from (\n"
-        f"  select {split}, array_agg(duration) as durations from (\n{rows}\n) r group by {split}\n) a"
+        f"with {made}\nselect tenant, win, {asked.dims(columns)} as dims, durations from (\n"
+        f"  select {split}, array_agg(duration) as durations from {last} group by {split}\n) a"
     )
 
 
-def _by_traits(asked: Asked, keys: str, rows: str) -> str:
-    """The rows of users with the values of their traits as `value_N`, "" where there is none; looked up by chunks of users."""
-    parts = [
-        f"rows as (\n{rows}\n)",
-        "chunk_0 as (\n"
-        f"select {keys}, u.ordinal / {CHUNK} as part, array_agg(u.ordinal % {CHUNK}) as places,\n"
-        "  array_agg(duration) as durations\n"
-        f"from rows join app_user u using (tenant) where u.user_id = who group by {keys}, part\n)",
-    ]
+def _by_traits(asked: Asked, keys: str) -> dict[str, str]:
+    """Parts, the last of them `traits`: `times` with values of traits as `value_N`, "" for none; looked up by chunks of users."""
+    parts = {
+        "chunk_0": f"select {keys}, user_ordinal / {CHUNK} as part, array_agg(user_ordinal % {CHUNK}) as places,\n"
+        f"  array_agg(duration) as durations\nfrom times group by {keys}, part"
+    }
     values = ""
     for number, name in enumerate(asked.traits):
         allowed = f" and coalesce(g.value, '') = any({asked.values(name)})" if name in asked.filtered else ""
-        parts += [
-            f"trait_{number} as (\n{trait(asked, name)}\n)",
-            f"chunk_{number + 1} as (\n"
+        parts[f"trait_{number}"] = trait(asked, name)
+        parts[f"chunk_{number + 1}"] = (
             f"select {', '.join(f'c.{key}' for key in keys.split(', '))}{values}, c.part,"
             f" coalesce(g.value, '') as value_{number}, h.places, h.durations\n"
             f"from chunk_{number} c left join trait_{number} g on g.tenant = c.tenant and g.part = c.part\n"
@@ -97,22 +121,21 @@ def _by_traits(asked: Asked, keys: str, rows: str) -> str:
             "  select array_agg(u.place) as places, array_agg(u.duration) as durations\n"
             "  from unnest(c.places, c.durations) as u(place, duration)\n"
             "  where g.bits is null or get_bit(g.bits, u.place) = 1\n"
-            f") h where h.places is not null{allowed}\n)",
-        ]
+            f") h where h.places is not null{allowed}"
+        )
         values += f", c.value_{number}"
-    return (
-        "with " + ",\n".join(parts) + f"\nselect {keys}{values.replace('c.', '')}, duration"
-        f" from chunk_{len(asked.traits)} cross join lateral unnest(durations) as d(duration)"
+    parts["traits"] = (
+        f"select {keys}{values.replace('c.', '')}, duration\n"
+        f"from chunk_{len(asked.traits)} cross join lateral unnest(durations) as d(duration)"
     )
+    return parts
 
 
 def _chosen(head: Head, asked: Asked) -> str:
-    """Which milestones are looked at: first value, those that are filtered by, or all that have a name."""
+    """Which milestones are looked at, beside that they have a name: first value, those that are filtered by, or all."""
     if head.id == FIRST_VALUE:
-        return "= 'first_value'"
-    if "milestone" in asked.filtered:
-        return f"= any({asked.values('milestone')})"
-    return "= any(array(select n.name from name n where n.tenant = w.tenant and n.kind = 'milestone'))"
+        return " and n.name = 'first_value'"
+    return f" and n.name = any({asked.values('milestone')})" if "milestone" in asked.filtered else ""
 
 
 def known_accounts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike

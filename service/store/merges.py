@@ -8,6 +8,7 @@ before it changes it (docs/adr/0012). Elsewhere, what would change nothing is le
 from typing import Final
 
 from service.store.derived import DERIVED, DERIVED_REACHED
+from service.store.first_reached import FIRST_REACHED
 from service.store.merges_deliveries import TRACKED
 from service.store.merges_usage import FREQUENCY, RECEIPTS, SESSION
 from service.store.slo_counters import SLO
@@ -200,6 +201,7 @@ MERGES: Final = (
     ("reached", REACHED),
     ("derived", DERIVED),
     ("derived", DERIVED_REACHED),
+    ("milestone", FIRST_REACHED),
     ("step", STEP),
     ("dead_letter", DEAD_LETTER),
     ("ledger", LEDGER),

@@ -24,6 +24,7 @@ GUARDED = (
     "state_history",
     "step",
     "milestone",
+    "first_reached",
 )
 DECLARED = {
     "features": {"f1": {"frequency": True}, "*": {"frequency": True}},
@@ -56,6 +57,10 @@ select t, 'user', m, 'u' || g, '', extract(epoch from now() - g * interval '1 ho
 from generate_series(1, 40) t, generate_series(0, 300) g, unnest(array['first_login', 'first_value', 'trained']) m;
 insert into name (tenant, kind, name)
 select t, 'milestone', m from generate_series(1, 40) t, unnest(array['first_login', 'first_value', 'trained']) m;
+insert into first_reached
+select m.tenant, n.id, u.ordinal, m.time_us, '' from milestone m
+join name n on n.tenant = m.tenant and n.kind = 'milestone' and n.name = m.milestone
+join app_user u on u.tenant = m.tenant and u.user_id = m.who;
 insert into reached (tenant, population, what, span, since, chunk, bits)
 select t, p, w.what, s, date_trunc(s, current_date - d)::date, c, ('x' || repeat(md5(t::text || d || c), 16))::bit(2048)
 from generate_series(1, 40) t, unnest(array['user', 'seat']) p, unnest(array['day', 'month']) s, generate_series(0, 40) d,

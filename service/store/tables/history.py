@@ -1,6 +1,6 @@
 """Dated values, milestones and steps: what describes users, accounts and cases."""
 
-from sqlalchemy import BigInteger, Column, Computed, Index, Integer, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, Computed, Index, Integer, PrimaryKeyConstraint, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from service.store.tables.base import metadata
@@ -66,6 +66,26 @@ milestone = Table(
     comment="kind: user (account); the earliest by (time, source, id)",
 )
 Index("milestone_when_idx", milestone.c.tenant, milestone.c.kind, milestone.c.milestone, milestone.c.time_us)
+
+first_reached = Table(
+    "first_reached",
+    metadata,
+    Column("tenant", Integer, nullable=False),
+    Column("what", BigInteger, nullable=False),
+    Column("user_ordinal", Integer, nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    Column("account", Text, nullable=False),
+    # With the time, so that the starts of many users are read from the key alone.
+    PrimaryKeyConstraint("tenant", "what", "user_ordinal", postgresql_include=["time_us"]),
+    comment="When, and in which account, a user first reached a milestone of any account (what: its name.id); made of milestone",
+)
+Index(
+    "first_reached_when_idx",
+    first_reached.c.tenant,
+    first_reached.c.what,
+    first_reached.c.time_us,
+    postgresql_include=["user_ordinal", "account"],
+)
 
 step = Table(
     "step",
