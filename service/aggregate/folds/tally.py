@@ -27,6 +27,10 @@ _OPERATIONS: Final[dict[str, np.ufunc]] = {
     "greatest": np.maximum,
     "newest": np.maximum,
 }
+_NEUTRAL: Final[dict[np.ufunc, int]] = {np.add: 0, np.minimum: _INT64.max, np.maximum: _INT64.min}
+"""What changes nothing."""
+MOST_GAPS: Final = 8
+"""So many possible keys for each that there is have places of their own in a table."""
 _BIN_SPAN: Final = 1 << 14
 """More than there are bins of both signs: a row and a bin together make one integer."""
 
@@ -56,17 +60,31 @@ def regroup(tally: Tally, keys: Ints) -> Tally:
     """Add up by new keys, one for each row; the outcome's keys ascend, each once."""
     if (keys[1:] > keys[:-1]).all():
         return Tally(keys, tally.measures, tally.bins if tally.bins is None else _add_bins(tally.bins.row, tally.bins))
-    order = np.argsort(keys)
-    ordered = keys[order]
-    is_first = np.ones(len(keys), dtype=bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
-    starts = np.flatnonzero(is_first)
-    measures = {name: _OPERATIONS[name].reduceat(column[order], starts) for name, column in tally.measures.items()}
-    if tally.bins is None:
-        return Tally(ordered[starts], measures, None)
-    place = np.empty(len(keys), dtype=np.int64)
-    place[order] = np.cumsum(is_first) - 1
-    return Tally(ordered[starts], measures, _add_bins(place[tally.bins.row], tally.bins))
+    distinct, place = _dense_places(keys)
+    measures = {name: _reduced(_OPERATIONS[name], column, place, len(distinct)) for name, column in tally.measures.items()}
+    return Tally(distinct, measures, None if tally.bins is None else _add_bins(place[tally.bins.row], tally.bins))
+
+
+def _dense_places(keys: Ints) -> tuple[Ints, Ints]:
+    """The distinct keys, ascending, and for each key its place among them: without sorting where they lie close together."""
+    least, greatest = int(keys.min()), int(keys.max())
+    if greatest - least > MOST_GAPS * len(keys):
+        distinct, place = np.unique(keys, return_inverse=True)
+        return distinct, place.astype(np.int64, copy=False)
+    there = np.zeros(greatest - least + 1, dtype=np.int64)
+    there[keys - least] = 1
+    return np.flatnonzero(there) + least, (np.cumsum(there) - 1)[keys - least]
+
+
+def _reduced(operation: np.ufunc, column: Exact, place: Ints, places: int) -> Exact:
+    """What the values at each place come to; each place has one at least."""
+    if column.dtype == object:
+        order = np.argsort(place, kind="stable")
+        reduced: Exact = operation.reduceat(column[order], np.searchsorted(place[order], np.arange(places)))
+        return reduced
+    made = np.full(places, _NEUTRAL[operation], dtype=np.int64)
+    operation.at(made, place, column)
+    return made
 
 
 def together(tallies: list[Tally]) -> Tally:
