@@ -11,6 +11,7 @@ from service.catalog.adding import added_up, finest
 from service.catalog.arguments import arguments
 from service.catalog.cut import Kept, cut, expired
 from service.catalog.declared import Declared
+from service.catalog.figures import Figures, Place, read_figures
 from service.catalog.joining import joined, parts
 from service.catalog.kpi import Formula, Kpi
 from service.catalog.question import MAX_ROWS, Question, check
@@ -172,7 +173,11 @@ def scene(
     async def ask(kpi: Kpi, of: Sequence[Window], question: Question) -> list[Value]:
         return await run(connection, kpi, of, question, declared=known, kept=kept) if of else []
 
-    return Scene(connection, ask, kpis, windows, known, accounts)
+    async def read(kpi: Kpi, of: Sequence[Window], question: Question) -> dict[Place, Figures]:
+        _, there = _by_expiry(kpi, of, kept)
+        return await read_figures(connection, kpi, there, question, known) if there else {}
+
+    return Scene(connection, ask, read, kpis, windows, known, accounts)
 
 
 def _by_expiry(kpi: Kpi, windows: Sequence[Window], kept: Kept) -> tuple[list[Window], list[Window]]:

@@ -1,13 +1,17 @@
 """Churn risk: the measures of its table for every customer, as of each window's end."""
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
-from service.catalog.scores import ByAccount, Place, Scene, ending
+from service.catalog.figures import Figures, Place
+from service.catalog.scores import NO_FIGURES, ByAccount, Scene, ending
 from service.catalog.value import Value
 from service.catalog.windows import Window
 from service.clock import DAY, HOUR, SECOND
 from service.domain.churn import ChurnRisk, churn_risk
+from service.domain.churn_columns import ChurnRisks
+from service.domain.churn_columns import churn_risks as risks_of
 from service.domain.churn_table import Measure
 from service.domain.localtime import EPOCH, day_of
 from service.store.standings import Standing
@@ -20,57 +24,97 @@ _SCALE = 5
 """The scale that a score of support is told on: others are converted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The customers of a window, and what of them was measured: a value of each measure for each."""
+
+    customers: Sequence[Standing]
+    columns: Mapping[Measure, Sequence[float | None]]
+
+
 async def churn_risks(scene: Scene) -> dict[Place, dict[str, ChurnRisk]]:
-    """The risk of every customer, by window and account."""
+    """The risk of every customer with its reasons, by window and account."""
+    found: dict[Place, dict[str, ChurnRisk]] = {}
+    for place, of in (await _measured(scene)).items():
+        points = scene.config(place[0]).churn
+        rows = [dict(zip(of.columns, row, strict=True)) for row in zip(*of.columns.values(), strict=True)]
+        found[place] = {one.account: churn_risk(row, one.signals, points) for one, row in zip(of.customers, rows, strict=True)}
+    return found
+
+
+async def churn_columns(scene: Scene) -> dict[Place, tuple[list[str], ChurnRisks]]:
+    """The accounts of every window's customers with their risks, scored together."""
+    return {
+        place: (
+            [one.account for one in measured.customers],
+            risks_of(measured.columns, [one.signals for one in measured.customers], scene.config(place[0]).churn),
+        )
+        for place, measured in (await _measured(scene)).items()
+    }
+
+
+async def _measured(scene: Scene) -> dict[Place, Measured]:
+    """What is known of the customers of each window."""
     customers = await scene.customers()
     business = await scene.by_account("average_dau", MONTH, parameters={"days": "business"})
     trained = await scene.by_account("training_completion", MONTH)
     active = await scene.by_account("mau", MONTH)
-    tickets, escalated = await scene.by_account("tickets", MONTH), await scene.by_account("ticket_escalation", MONTH)
+    # Tickets that were opened, by account: some of them escalated, which are never more.
+    tickets = await scene.by_account("ticket_escalation", MONTH)
     nps, nps_now = await scene.by_account("nps", QUARTER), await scene.by_account("nps", MONTH)
     support = await scene.by_account("csat", QUARTER, filters=_SUPPORT)
-    down, down_for_all = await scene.by_account("downtime", MONTH), await scene.platform("downtime", MONTH)
+    down = await scene.by_account("downtime", MONTH)
+    down_for_all = await scene.platform("downtime", MONTH)
     earlier = replace(scene, windows=[_month_before(each) for each in scene.windows])
     nps_before = await earlier.by_account("nps", MONTH)
-    risks: dict[Place, dict[str, ChurnRisk]] = {}
+    found: dict[Place, Measured] = {}
     for window in scene.windows:
         place = (window.tenant, window.key)
-        risks[place] = {}
-        for one in customers[place]:
-            name = one.account
-            fallen = _number(nps_before, place, name), _number(nps_now, place, name)
-            support_mean = _number(support, place, name)
-            own_downtime_s = _number(down, place, name)
-            downtime_s = own_downtime_s if own_downtime_s is not None else _plain(down_for_all.get(place))
-            licensed, users = int(one.licensed_users or 0), _number(business, place, name) or 0.0
-            measured: dict[Measure, float | None] = {
-                **_dates(one, window),
-                "dau_share": users / licensed if licensed else None,
-                "training_completion": _number(trained, place, name),
-                "days_since_use": _unused(one, window, _number(active, place, name)),
-                "tickets_or_escalations": max(_number(tickets, place, name) or 0, _numerator(escalated, place, name)),
-                "nps": _number(nps, place, name),
-                "nps_fall": None if fallen[0] is None or fallen[1] is None else fallen[0] - fallen[1],
-                "support_csat": None if support_mean is None else support_mean * _SCALE / _scale(support, place, name),
-                "downtime_h": None if downtime_s is None else downtime_s * SECOND / HOUR,
-            }
-            risks[place][name] = churn_risk(measured, one.signals, scene.config(window.tenant).churn)
-    return risks
+        ours = customers[place]
+        names = [one.account for one in ours]
+        used = _of(active, place, names)
+        falls = zip(_of(nps_before, place, names), _of(nps_now, place, names), strict=True)
+        opened = tickets.get(place, NO_FIGURES).denominators
+        columns: dict[Measure, Sequence[float | None]] = {
+            **_dates(ours, window),
+            "dau_share": [
+                _share(users, one.licensed_users) for one, users in zip(ours, _of(business, place, names), strict=True)
+            ],
+            "training_completion": _of(trained, place, names),
+            "days_since_use": [_unused(one, window, users) for one, users in zip(ours, used, strict=True)],
+            "tickets_or_escalations": [int(opened.get(name) or 0) for name in names],
+            "nps": _of(nps, place, names),
+            "nps_fall": [None if before is None or now is None else before - now for before, now in falls],
+            "support_csat": _of_five(support.get(place, NO_FIGURES), names),
+            "downtime_h": _hours(_of(down, place, names, _plain(down_for_all.get(place)))),
+        }
+        found[place] = Measured(ours, columns)
+    return found
 
 
-def _dates(one: Standing, window: Window) -> dict[Measure, float | None]:
-    """What the account's dates say on the local day that the window has come to."""
+def _dates(customers: Sequence[Standing], window: Window) -> dict[Measure, Sequence[float | None]]:
+    """What the accounts' dates say on the local day that the window has come to."""
     today = window.last_day
-    ends = _day(one.contract_end)
-    renewal = _day(one.renewal)
-    since = max((each for each in (one.live_us, one.risen_us) if each is not None), default=None)
+    ends = [_day(one.contract_end) for one in customers]
+    renewals = [_day(one.renewal) for one in customers]
     return {
-        "days_to_contract_end": ends - today if ends is not None and ends >= today else None,
-        "days_past_renewal": today - renewal if renewal is not None else None,
-        "months_without_rise": None
-        if one.live_us is None or one.mrr is None or since is None
-        else _months(day_of(since, window.zone), today),
+        "days_to_contract_end": [end - today if end is not None and end >= today else None for end in ends],
+        "days_past_renewal": [today - renewal if renewal is not None else None for renewal in renewals],
+        "months_without_rise": [_without_rise(one, window, today) for one in customers],
     }
+
+
+def _without_rise(one: Standing, window: Window, today: int) -> float | None:
+    """Months since it went live, or since its MRR rose after that."""
+    if one.live_us is None or one.mrr is None:
+        return None
+    return _months(day_of(max(one.live_us, one.risen_us or one.live_us), window.zone), today)
+
+
+def _share(users: float | None, licensed_users: str | None) -> float | None:
+    """Of licensed users those who are active."""
+    licensed = int(licensed_users or 0)
+    return (users or 0.0) / licensed if licensed else None
 
 
 def _unused(one: Standing, window: Window, users: float | None) -> float:
@@ -98,14 +142,19 @@ def _plain(value: Value | None) -> float | None:
     return None if value is None else value.value
 
 
-def _number(rows: ByAccount, place: Place, account: str) -> float | None:
-    return _plain(rows.get(place, {}).get(account))
+def _of(rows: ByAccount, place: Place, accounts: Sequence[str], otherwise: float | None = None) -> list[float | None]:
+    """The values of accounts: what a row says; `otherwise` where there is none, or it has no value."""
+    values = rows.get(place, NO_FIGURES).values
+    return [otherwise if (value := values.get(account)) is None else value for account in accounts]
 
 
-def _numerator(rows: ByAccount, place: Place, account: str) -> float:
-    value = rows.get(place, {}).get(account)
-    return float(value.numerator or 0) if value else 0.0
+def _of_five(rows: Figures, accounts: Sequence[str]) -> list[float | None]:
+    """Mean scores as they are on a scale of five."""
+    return [
+        None if (mean := rows.values.get(account)) is None else mean * _SCALE / float(rows.units[account].get("scale") or _SCALE)
+        for account in accounts
+    ]
 
 
-def _scale(rows: ByAccount, place: Place, account: str) -> float:
-    return float(rows[place][account].dims.get("scale") or _SCALE)
+def _hours(seconds: Sequence[float | None]) -> list[float | None]:
+    return [None if each is None else each * SECOND / HOUR for each in seconds]

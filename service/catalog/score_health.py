@@ -1,14 +1,17 @@
 """Health: the KPIs that each tenant weighs, measured for all of it or for every customer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from service.catalog.figures import Place
 from service.catalog.kpi import MAIN, Kpi
-from service.catalog.scores import NOBODY, ByAccount, Place, Scene
+from service.catalog.scores import NO_FIGURES, NOBODY, ByAccount, Scene
 from service.catalog.value import Value
 from service.catalog.windows import Window
 from service.domain.config import TenantConfig
 from service.domain.health import Goal, Health, Measure, health
+from service.domain.health_columns import Column, Healths
+from service.domain.health_columns import healths as healths_of
 from service.domain.selector import Selector, parse_selector
 from service.domain.targets import target_for
 
@@ -25,39 +28,82 @@ class _Weighed:
     by_account: ByAccount
     platform: Mapping[Place, Value]
 
-    def value(self, place: Place, account: str) -> float | None:
-        """What an account has: by its own events, else by what is platform-wide; without an account the whole."""
-        found = self.whole.get(place) if not account else self.by_account.get(place, {}).get(account) or self.platform.get(place)
-        return None if found is None else found.value
+    def values(self, place: Place, accounts: Sequence[str]) -> list[float | None]:
+        """What accounts have: by their own events, else by what is platform-wide; of the account "" the whole."""
+        of_all = self.whole.get(place) or self.platform.get(place)
+        rows, otherwise = self.by_account.get(place, NO_FIGURES).values, None if of_all is None else of_all.value
+        return [rows.get(account, otherwise) for account in accounts]
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What was measured of some accounts in a window: their values of each text that is weighed, and the goals."""
+
+    accounts: Sequence[str]
+    declared: Mapping[str, Mapping[str, float]]
+    weighed: Mapping[str, _Weighed]
+    values: Mapping[str, Sequence[float | None]]
+    goals: "_Goals"
+
+    def health(self, number: int) -> Health:
+        """The health of one of them, with every loss."""
+        account = self.accounts[number]
+        return health(
+            {
+                category: [
+                    Measure(text, weight, self.values[text][number], self.goals.of(self.weighed[text], account))
+                    for text, weight in weights.items()
+                ]
+                for category, weights in self.declared.items()
+            }
+        )
+
+    def healths(self) -> Healths:
+        """The health of all, scored together; those with a goal of their own by themselves."""
+        columns = {
+            category: [
+                Column(text, weight, self.values[text], self.goals.of(self.weighed[text], NOBODY))
+                for text, weight in weights.items()
+            ]
+            for category, weights in self.declared.items()
+        }
+        named = {name for text in self.weighed for name in self.goals.named.get(text, ())}
+        own = [number for number, account in enumerate(self.accounts) if not account or account in named]
+        return healths_of(columns, len(self.accounts), self.health, own)
 
 
 async def healths(scene: Scene, *, split: bool) -> dict[Place, dict[str, Health]]:
-    """The health of each window's whole (under ""), or where it is `split` of every customer.
+    """The health of each window's whole (under ""), or where it is `split` of every customer, with every loss.
 
     Customers are those that events of accounts tell of; where none tells, the accounts that the KPIs name.
     """
+    return {
+        place: {account: measured.health(number) for number, account in enumerate(measured.accounts)}
+        for place, measured in (await _measured(scene, split=split)).items()
+    }
+
+
+async def health_columns(scene: Scene, *, split: bool) -> dict[Place, tuple[Sequence[str], Healths]]:
+    """The accounts of each window ("" for the whole) with their health, scored together."""
+    found = await _measured(scene, split=split)
+    return {place: (measured.accounts, measured.healths()) for place, measured in found.items()}
+
+
+async def _measured(scene: Scene, *, split: bool) -> dict[Place, _Measured]:
+    """What is known of each window's whole, or of its customers."""
     declared = {window.tenant: _declared(scene.config(window.tenant)) for window in scene.windows}
     texts = {text for categories in declared.values() for weights in categories.values() for text in weights}
     weighed = {text: await _weighed(scene, declared, text, split=split) for text in sorted(texts)}
     customers = await scene.customers() if split else {}
-    found: dict[Place, dict[str, Health]] = {}
+    found: dict[Place, _Measured] = {}
     for window in scene.windows:
         place, goals = (window.tenant, window.key), _Goals(scene.config(window.tenant), window)
         accounts = [one.account for one in customers.get(place, ())] if split else [""]
         if split and not accounts:
-            accounts = sorted({name for each in weighed.values() for name in each.by_account.get(place, ())})
-        found[place] = {
-            account: health(
-                {
-                    category: [
-                        Measure(text, weight, weighed[text].value(place, account), goals.of(weighed[text], account))
-                        for text, weight in weights.items()
-                    ]
-                    for category, weights in declared[window.tenant].items()
-                }
-            )
-            for account in accounts
-        }
+            accounts = sorted({name for each in weighed.values() for name in each.by_account.get(place, NO_FIGURES).values})
+        ours = {text: weighed[text] for weights in declared[window.tenant].values() for text in weights}
+        values = {text: of.values(place, accounts) for text, of in ours.items()}
+        found[place] = _Measured(accounts, declared[window.tenant], ours, values, goals)
     return found
 
 

@@ -1,11 +1,12 @@
 """Scores of customers, made of other KPIs by account: what is measured, for many tenants and windows at once."""
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
 from service.catalog.declared import Declared
+from service.catalog.figures import ACCOUNT, Figures, Place, has_figures, of_values
 from service.catalog.kpi import MAIN, Kpi
 from service.catalog.question import Question
 from service.catalog.value import Value
@@ -17,13 +18,14 @@ from service.store.standings import Instant, Standing, standings
 
 Ask = Callable[[Kpi, Sequence[Window], Question], Awaitable[list[Value]]]
 """Runs a KPI with what the question of a score stands on."""
-Place = tuple[int, Hashable]
-"""Tenant and the key of a window."""
-ByAccount = Mapping[Place, Mapping[str, Value]]
+Read = Callable[[Kpi, Sequence[Window], Question], Awaitable[dict[Place, Figures]]]
+"""Reads the figures of a KPI that has them in the same way."""
+ByAccount = Mapping[Place, Figures]
 Filters = Mapping[str, tuple[str, ...]]
 Parameters = Mapping[str, str]
 NO_FILTERS: Final[Filters] = {}
 NO_PARAMETERS: Final[Parameters] = {}
+NO_FIGURES: Final = Figures()
 NOBODY: Final = "~" * 129
 """The name of no account, for it is too long: what counts for it is platform-wide."""
 REMEMBERED_CONFIGS: Final = 1_000
@@ -35,6 +37,7 @@ class Scene:
 
     connection: Connection
     ask: Ask
+    read: Read
     kpis: Mapping[str, Kpi]
     windows: Sequence[Window]
     declared: Mapping[int, Declared]
@@ -72,18 +75,16 @@ class Scene:
         filters: Filters = NO_FILTERS,
         parameters: Parameters = NO_PARAMETERS,
     ) -> ByAccount:
-        """A KPI of the windows of this name that end with ours, by account; where units are apart, the row of most."""
+        """A KPI of the windows of this name that end with ours, by account."""
         kpi = self.kpis.get(name)
         if kpi is None:
             return {}
-        allowed = {**filters, "account": self.accounts} if self.accounts is not None else filters
-        question = Question(by=("account",), filters=allowed, parameters=parameters, statistics=(statistic,))
-        rows: dict[Place, dict[str, Value]] = {}
-        for value in await self.ask(kpi, [ending(each, window) for each in self.windows], question):
-            account, there = value.dims.get("account"), rows.setdefault((value.tenant, value.window), {})
-            if account and (account not in there or (value.denominator or 0) > (there[account].denominator or 0)):
-                there[account] = value
-        return rows
+        allowed = {**filters, ACCOUNT: self.accounts} if self.accounts is not None else filters
+        question = Question(by=(ACCOUNT,), filters=allowed, parameters=parameters, statistics=(statistic,))
+        windows = [ending(each, window) for each in self.windows]
+        if has_figures(kpi, statistic):
+            return await self.read(kpi, windows, question)
+        return of_values(await self.ask(kpi, windows, question))
 
     async def whole(self, name: str, window: str, *, statistic: str = MAIN, filters: Filters = NO_FILTERS) -> dict[Place, Value]:
         """A KPI of the windows of this name that end with ours; where units are apart and there are several, none."""
@@ -101,7 +102,7 @@ class Scene:
         kpi = self.kpis.get(name)
         if kpi is None or not kpi.head.platform_wide:
             return {}
-        return await self.whole(name, window, statistic=statistic, filters={**filters, "account": (NOBODY,)})
+        return await self.whole(name, window, statistic=statistic, filters={**filters, ACCOUNT: (NOBODY,)})
 
 
 def ending(window: Window, name: str) -> Window:

@@ -1,18 +1,20 @@
 """KPIs of the kind `score`: health and churn risk of customers, computed from other KPIs as declared (kpis.md, *Scores*)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
+from service.catalog.figures import Place
 from service.catalog.kpi import MAIN, Kpi
 from service.catalog.question import Question
-from service.catalog.score_churn import churn_risks
-from service.catalog.score_health import healths
-from service.catalog.scores import Place, Scene
+from service.catalog.score_churn import churn_columns
+from service.catalog.score_health import health_columns
+from service.catalog.scores import Scene
 from service.catalog.value import NO_DATA, Value, row_text
 from service.catalog.windows import Window
-from service.domain.churn import BANDS, ChurnRisk
+from service.domain.churn import BANDS
 from service.domain.config.scores import DEFAULT_HEALTH
-from service.domain.health import Health
 from service.domain.selector import parse_selector
 from service.errors import InvalidQuery
 
@@ -40,67 +42,83 @@ def accounts_asked(question: Question) -> tuple[str, ...] | None:
     return tuple(named) if named is not None else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """The scores of a window's accounts, or of its whole: a column a statistic, and the reasons of each."""
+
+    accounts: Sequence[str]
+    columns: Mapping[str, Sequence[float | None]]
+    notes: Sequence[str]
+
+
 async def score_values(kpi: Kpi, scene: Scene, *questions: Question) -> list[Value]:
     """The values of a score for questions of the same accounts, measured once for all that are split alike.
 
     Without a split one a window, of the whole or of the account that is named.
     """
-    measured: dict[bool, Mapping[Place, Mapping[str, Health | ChurnRisk]]] = {}
+    sheets: dict[bool, Mapping[Place, _Sheet]] = {}
     answers: list[Value] = []
     for question in questions:
         split = bool(question.by) or scene.accounts is not None or kpi.id == CHURN_RISK
-        if split not in measured:
-            measured[split] = await (churn_risks(scene) if kpi.id == CHURN_RISK else healths(scene, split=split))
+        if split not in sheets:
+            sheets[split] = await (_risk_sheets(scene) if kpi.id == CHURN_RISK else _health_sheets(scene, split=split))
         for window in scene.windows:
-            by_account = measured[split][window.tenant, window.key]
-            answers += _answered(kpi, window, question, by_account, of_all=scene.accounts is None)
+            sheet = sheets[split][window.tenant, window.key]
+            answers += _answered(kpi, window, question, sheet, of_all=scene.accounts is None)
     return answers
 
 
-def _answered(
-    kpi: Kpi, window: Window, question: Question, by_account: Mapping[str, Health | ChurnRisk], *, of_all: bool
-) -> Iterable[Value]:
+async def _health_sheets(scene: Scene, *, split: bool) -> dict[Place, _Sheet]:
+    found: dict[Place, _Sheet] = {}
+    for place, (accounts, healths) in (await health_columns(scene, split=split)).items():
+        columns: dict[str, Sequence[float | None]] = {
+            name: [None if tenths < 0 else tenths / 10 for tenths in column.tolist()] for name, column in healths.tenths.items()
+        }
+        columns[MAIN] = [None if score < 0 else score for score in healths.scores.tolist()]
+        found[place] = _Sheet(accounts, columns, healths.notes(MAX_REASONS))
+    return found
+
+
+async def _risk_sheets(scene: Scene) -> dict[Place, _Sheet]:
+    found: dict[Place, _Sheet] = {}
+    for place, (accounts, risks) in (await churn_columns(scene)).items():
+        bands = risks.bands
+        columns: dict[str, Sequence[float | None]] = {name: [int(band == name) for band in bands] for name, _ in BANDS}
+        columns[MAIN] = risks.scores
+        found[place] = _Sheet(accounts, columns, risks.notes(MAX_REASONS))
+    return found
+
+
+def _answered(kpi: Kpi, window: Window, question: Question, sheet: _Sheet, *, of_all: bool) -> Iterable[Value]:
     wanted = question.statistics or tuple(kpi.statistics)
     if question.by:
-        return [
-            value
-            for account, score in sorted(by_account.items())
-            for value in _values(window, wanted, score, {_ACCOUNT: account})
-        ]
+        return _by_account(window, wanted, sheet)
     if kpi.id == CHURN_RISK and of_all:
-        return _of_all(window, wanted, [score for score in by_account.values() if isinstance(score, ChurnRisk)])
-    return _values(window, wanted, next(iter(by_account.values()), None), {})
+        return _of_all(window, wanted, sheet)
+    return [_value(window, name, sheet, 0, {}, "") for name in wanted]
 
 
-def _values(window: Window, wanted: Sequence[str], score: Health | ChurnRisk | None, dims: Mapping[str, str]) -> Iterable[Value]:
-    figures: dict[str, float | None] = {}
-    if isinstance(score, Health):
-        figures[MAIN] = score.score
-        figures |= {each.name: None if each.points is None else float(each.points) for each in score.categories}
-    elif score is not None:
-        figures[MAIN] = score.score
-        figures |= {band: int(score.band == band) for band, _ in BANDS}
-    row = row_text(dims) if dims else ""
-    for name in wanted:
-        value = figures.get(name)
-        note = _reasons(score) if name == MAIN and score is not None else ""
-        yield Value(window.tenant, window.key, name, value, None, None, dims, "" if value is not None else NO_DATA, note, row)
+def _by_account(window: Window, wanted: Sequence[str], sheet: _Sheet) -> Iterable[Value]:
+    for account, number in sorted(zip(sheet.accounts, count(), strict=False)):
+        dims = {_ACCOUNT: account}
+        row = row_text(dims)
+        for name in wanted:
+            yield _value(window, name, sheet, number, dims, row)
 
 
-def _of_all(window: Window, wanted: Sequence[str], risks: Sequence[ChurnRisk]) -> Iterable[Value]:
+def _value(window: Window, name: str, sheet: _Sheet, number: int, dims: Mapping[str, str], row: str) -> Value:
+    """A statistic of one of the accounts; none where there is none of them."""
+    column = sheet.columns[name]
+    value = column[number] if number < len(column) else None
+    note = sheet.notes[number] if name == MAIN and number < len(column) else ""
+    return Value(window.tenant, window.key, name, value, None, None, dims, "" if value is not None else NO_DATA, note, row)
+
+
+def _of_all(window: Window, wanted: Sequence[str], sheet: _Sheet) -> Iterable[Value]:
     """The mean over customers, and how many are in each band."""
     for name in wanted:
+        total, n = sum(int(score or 0) for score in sheet.columns[name]), len(sheet.accounts)
         if name == MAIN:
-            total, n = sum(risk.score for risk in risks), len(risks)
             yield Value(window.tenant, window.key, name, total / n if n else None, total, n, reason="" if n else NO_DATA)
         else:
-            n = sum(risk.band == name for risk in risks)
-            yield Value(window.tenant, window.key, name, n, n)
-
-
-def _reasons(score: Health | ChurnRisk) -> str:
-    """The points that were lost, or the factors of the risk, those that weigh most first."""
-    if isinstance(score, ChurnRisk):
-        return "; ".join(f"{reason.sentence} ({reason.points:+d})" for reason in score.reasons[:MAX_REASONS])
-    lost = sorted(((kpi.lost, kpi.kpi) for category in score.categories for kpi in category.kpis if kpi.lost), reverse=True)
-    return "; ".join(f"{name} (-{points})" for points, name in lost[:MAX_REASONS])
+            yield Value(window.tenant, window.key, name, total, total)

@@ -9,8 +9,12 @@ from service.catalog.accounts import GROUPS
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head, Kpi
 from service.catalog.literals import split_literals
+from service.catalog.question import MAX_ROWS
 
 REMEMBERED_STATEMENTS = 2_048
+_IN_ORDER = 'order by a.dims::text collate "C" '
+_MAX_WHOLE = 9_000_000_000_000_000
+"""Whole numbers below it are the same as bigint and as floats."""
 _PLACEHOLDER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
 RELATIONS: dict[str, str] = {
@@ -110,6 +114,47 @@ def statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str], given: fr
 
     The names of dimensions are parameters too: a text is made of how many there are, so few texts are prepared.
     """
+    return _ending(
+        f'select * from answer a where (:after is null or a.dims::text collate "C" > :after)\n{_IN_ORDER}limit :row_limit',
+        kpi,
+        by,
+        filtered,
+        given,
+    )
+
+
+@lru_cache(maxsize=REMEMBERED_STATEMENTS)
+def figures_statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str]) -> Statement:
+    """The same by account and by what is kept apart, for numbers alone: two rows a window, of arrays.
+
+    `win, is_whole, accounts, units, overs, unders, exact_overs, exact_unders`: rows whose two numbers are whole, and the
+    others. Notes and other statistics are not asked for, so Postgres leaves out what they alone are made of.
+    """
+    units = ", ".join(f"coalesce(a.dims ->> :by_name_{number}, '')" for number in range(1, len(by)))
+    numbers = ("a.numerator", "a.denominator")
+    whole = " and ".join(f"coalesce({name} = trunc({name}) and abs({name}) < {_MAX_WHOLE}, true)" for name in numbers)
+    return _ending(
+        "select win, is_whole, array_agg(account) as accounts, array_agg(units) filter (where units is not null) as units,\n"
+        "  array_agg(numerator::bigint) filter (where is_whole) as overs,\n"
+        "  array_agg(denominator::bigint) filter (where is_whole) as unders,\n"
+        "  array_agg(numerator::numeric) filter (where not is_whole) as exact_overs,\n"
+        "  array_agg(denominator::numeric) filter (where not is_whole) as exact_unders\n"
+        "from (\n"
+        f"  select a.win, a.dims ->> :by_name_0 as account, {f'array[{units}]' if units else 'null::text[]'} as units,\n"
+        f"    a.numerator, a.denominator, {f'bool_and({whole}) over (partition by a.win)' if units else whole} as is_whole\n"
+        "  from answer a where a.statistic = any(:statistics)\n"
+        # A number, for of a parameter a tenth of the rows would be guessed to be wanted, and what gives the first ones soon.
+        f"  {_IN_ORDER if units else ''}limit {MAX_ROWS + 1}\n"
+        ") f group by win, is_whole",
+        kpi,
+        by,
+        filtered,
+        frozenset(),
+    )
+
+
+def _ending(end: str, kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str], given: frozenset[str]) -> Statement:
+    """The statement that makes `answer` of a KPI's file, and ends with what is selected from it."""
     binder = _Binder(TYPES | _own_types(kpi.head))
     used = _relations(kpi.sql, Asked.of(by, filtered), given)
     parts = [f"-- {kpi.id}: all tenants and windows asked for, at once"]
@@ -119,10 +164,7 @@ def statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str], given: fr
         if name in used
     ]
     parts.append("with " + ",\n".join(f"{name} as (\n{body}\n)" for name, body in [*bodies, ("answer", kpi.sql)]))
-    parts.append(
-        'select * from answer a where (:after is null or a.dims::text collate "C" > :after)\n'
-        'order by a.dims::text collate "C" limit :row_limit'
-    )
+    parts.append(end)
     text = binder.bind("\n".join(parts))
     return Statement(text, tuple(binder.names))
 

@@ -17,7 +17,7 @@ FULL_POINTS: Final = 100
 GREEN_FROM: Final = 80
 YELLOW_FROM: Final = 60
 
-_DOUBT: Final = 1e-6
+DOUBT: Final = 1e-6
 """Of a tenth: far more than floats err by."""
 _TENTHS: Final = tuple(Decimal(n).scaleb(-1) for n in range(CATEGORY_POINTS * 10 + 1))
 
@@ -164,7 +164,7 @@ def _tenths(near: float) -> Decimal | None:
     """A number of at most `CATEGORY_POINTS`, rounded half up to a tenth; None where it lies too near to the middle of two."""
     tenths = near * 10 + 0.5
     below = math.floor(tenths)
-    return _TENTHS[below] if _DOUBT < tenths - below < 1 - _DOUBT else None
+    return _TENTHS[below] if DOUBT < tenths - below < 1 - DOUBT else None
 
 
 def _without(one: Measure) -> Scored:

@@ -1,0 +1,104 @@
+"""Figures of a KPI by account as scores read them: numbers of all accounts in a few arrays, and no object an account."""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from service.catalog.arguments import arguments
+from service.catalog.declared import Declared
+from service.catalog.kpi import Kpi
+from service.catalog.question import MAX_ROWS, Question, check
+from service.catalog.statement import figures_statement
+from service.catalog.statistics import plain
+from service.catalog.value import Exact, Value
+from service.catalog.windows import Window
+from service.errors import InvalidQuery
+from service.store.engine import Connection
+
+ACCOUNT = "account"
+Place = tuple[int, Hashable]
+"""Tenant and the key of a window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A KPI of one window by account; where units are apart, of each account the row of most."""
+
+    values: dict[str, float | None] = field(default_factory=dict)
+    """None: the account has a row, but no value."""
+    numerators: dict[str, Exact | None] = field(default_factory=dict)
+    denominators: dict[str, Exact | None] = field(default_factory=dict)
+    units: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    """By account, what its row is of, by the dimensions that are kept apart; "" where it has none."""
+
+    def put(self, account: str, value: float | None, over: Exact | None, under: Exact | None, units: Mapping[str, str]) -> None:
+        """Add a row; of those of one account the first of the greatest denominator stays, and of several without any none."""
+        if account not in self.values or (under or 0) > (self.denominators[account] or 0):
+            self.values[account], self.numerators[account], self.denominators[account] = value, over, under
+            self.units[account] = units
+        elif not self.denominators[account]:
+            self.values[account] = None
+
+
+def has_figures(kpi: Kpi, statistic: str) -> bool:
+    """Whether a statistic is made of two numbers that a statement gives for each row: no formula, no rate, no percentile."""
+    return kpi.head.kind in {"count", "ratio", "mean"} and not kpi.is_guest and not kpi.statistics[statistic].per
+
+
+async def read_figures(
+    connection: Connection, kpi: Kpi, windows: Sequence[Window], question: Question, declared: Mapping[int, Declared]
+) -> dict[Place, Figures]:
+    """A KPI with figures (`has_figures`) by account alone, of one statistic: what `run` answers, without notes.
+
+    Windows must not have expired. Raises InvalidQuery when the question does not fit the KPI, or has more rows than one answer.
+    """
+    check(kpi, question)
+    by = (*question.by, *kpi.head.apart)
+    made = figures_statement(kpi, by, frozenset(question.filters))
+    bound = arguments(kpi, windows, question, by, declared, frozenset(made.parameters))
+    records = await connection.fetch(made.text, *(bound[name] for name in made.parameters))
+    if sum(len(record["accounts"]) for record in records) > MAX_ROWS:
+        raise InvalidQuery("by", f"gives more than {MAX_ROWS} rows: split by fewer dimensions, or filter them")
+    found: dict[Place, Figures] = {}
+    for record in records:
+        window = windows[record["win"]]
+        _take(found.setdefault((window.tenant, window.key), Figures()), record, kpi, question.statistics[0])
+    return found
+
+
+def _take(figures: Figures, record: asyncpg.Record, kpi: Kpi, statistic: str) -> None:
+    """Add the rows of one window whose numbers are whole, or those whose numbers are not."""
+    accounts, kind = record["accounts"], kpi.statistics[statistic].kind
+    if record["is_whole"]:
+        overs, unders = record["overs"], record["unders"]
+        values = _values(kind, overs, unders)
+    else:
+        overs, unders = record["exact_overs"], record["exact_unders"]
+        values = [plain(kind, over, under).value for over, under in zip(overs, unders, strict=True)]
+    if kpi.head.apart:
+        units = [dict(zip(kpi.head.apart, row, strict=True)) for row in record["units"]]
+        for row in zip(accounts, values, overs, unders, units, strict=True):
+            figures.put(*row)
+        return
+    figures.values.update(zip(accounts, values, strict=True))
+    figures.numerators.update(zip(accounts, overs, strict=True))
+    figures.denominators.update(zip(accounts, unders, strict=True))
+
+
+def _values(kind: str, overs: Sequence[int | None], unders: Sequence[int | None]) -> list[float | None]:
+    """As `statistics.plain` of whole numbers, without an object a row."""
+    if kind == "count":
+        return [over or 0 for over in overs]
+    return [over / under if under and over is not None else None for over, under in zip(overs, unders, strict=True)]
+
+
+def of_values(values: Iterable[Value]) -> dict[Place, Figures]:
+    """The same of values that `run` gave by account."""
+    found: dict[Place, Figures] = {}
+    for value in values:
+        account = value.dims.get(ACCOUNT)
+        if account:
+            of = found.setdefault((value.tenant, value.window), Figures())
+            of.put(account, value.value, value.numerator, value.denominator, value.dims)
+    return found

@@ -1,0 +1,81 @@
+"""Churn risk of many customers at once: which rows of the table apply to whom, and their points, as `churn` has it for one."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import assert_never
+
+import numpy as np
+import numpy.typing as npt
+
+from service.domain.churn import Band, band_of
+from service.domain.churn_table import GROUPS, ROWS, ChurnRow, Condition, Measure
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ChurnRisks:
+    """The risks of customers, in the order in which they were given."""
+
+    scores: list[int]
+    rows: tuple[ChurnRow, ...]
+    """The rows that are worth points, those that weigh most first."""
+    worths: tuple[int, ...]
+    """Their points as declared."""
+    applies: Bools
+    """Whether a row is a reason for a customer: `[customer, row]`."""
+
+    @property
+    def bands(self) -> list[Band]:
+        """The colour of each score."""
+        known = {score: band_of(score) for score in set(self.scores)}
+        return [known[score] for score in self.scores]
+
+    def notes(self, most: int) -> list[str]:
+        """The reasons of each customer, those that weigh most first, `most` of them."""
+        texts = [f"{row.reason} ({worth:+d})" for row, worth in zip(self.rows, self.worths, strict=True)]
+        return ["; ".join(list(compress(texts, applying))[:most]) for applying in self.applies.tolist()]
+
+
+def churn_risks(
+    measured: Mapping[Measure, Sequence[float | None]], signals: Sequence[Collection[str]], points: Mapping[str, int]
+) -> ChurnRisks:
+    """The risks of what is known of customers, a value of each measure and the raised signals a customer; `points` by row."""
+    columns = {measure: np.array(values, dtype=np.float64) for measure, values in measured.items()}
+    applying = {row.name: _applies(row, columns, signals) for row in ROWS}
+    counted = applying | {
+        name: applying[name] & ~np.logical_or.reduce([applying[before] for before in group[:place]])
+        for group in GROUPS
+        for place, name in enumerate(group)
+        if place
+    }
+    worth = {row: points.get(row.name, row.points) for row in ROWS}
+    rows = tuple(sorted((row for row in ROWS if worth[row]), key=lambda row: -abs(worth[row])))
+    worths = tuple(worth[row] for row in rows)
+    applies = np.stack([counted[row.name] for row in rows], axis=1) if rows else np.zeros((len(signals), 0), dtype=np.bool_)
+    scores = np.maximum(0, applies @ np.array(worths, dtype=np.int64))
+    return ChurnRisks(scores.tolist(), rows, worths, applies)
+
+
+def _applies(row: ChurnRow, columns: Mapping[Measure, Floats], signals: Sequence[Collection[str]]) -> Bools:
+    if row.condition is None:
+        return np.array([row.name in raised for raised in signals], dtype=np.bool_)
+    column = columns.get(row.condition.measure)
+    return np.zeros(len(signals), dtype=np.bool_) if column is None else _meets(column, row.condition)
+
+
+def _meets(values: Floats, condition: Condition) -> Bools:
+    """What was not measured is no number, which meets no condition."""
+    match condition.op:
+        case "<":
+            return values < condition.bound
+        case "<=":
+            return values <= condition.bound
+        case ">":
+            return values > condition.bound
+        case ">=":
+            return values >= condition.bound
+        case _:
+            assert_never(condition.op)
