@@ -60,6 +60,14 @@ class Population:
 
     def _parts(self) -> list[tuple[str, str]]:
         """Named parts, the last of which has all."""
+        parts = self.before_traits()
+        for number, name in enumerate(self.asked.traits):
+            last = parts[-1][0]
+            parts += [(f"trait_{number}", trait(self.asked, name)), (f"having_{number}", self._having(number, name, last))]
+        return parts
+
+    def before_traits(self) -> list[tuple[str, str]]:
+        """Named parts, the last of which has all users, whatever their traits."""
         parts = [("asked_features", _asked_features(self.asked))] if self.with_feature else []
         if self.with_account:
             parts.append(("blocks", _blocks(self.asked)))
@@ -70,10 +78,6 @@ class Population:
             parts.append(("held", self._held()))
             if self.expands:
                 parts.append(("persons", self._persons()))
-        last = parts[-1][0]
-        for number, name in enumerate(self.asked.traits):
-            parts += [(f"trait_{number}", trait(self.asked, name)), (f"having_{number}", self._having(number, name, last))]
-            last = f"having_{number}"
         return parts
 
     def sql(self) -> str:

@@ -1,6 +1,6 @@
 """The relations of sets of users: who came, stayed, came back and left between windows, and how cohorts are retained."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from service.catalog.asked import Asked
@@ -123,43 +123,57 @@ def user_cohorts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> s
 
 
 def _retained(asked: Asked, sets: Sets) -> str:
-    """Cohorts and who of them is there, as bits, then counted; what one statistic shows at one age are sets apart."""
-    whose = ["tenant", "win", "part"] if sets.is_of_seats else sets.whose
+    """Cohorts and who of them is there, as bits, then counted; statistics that look at the same ages share them.
+
+    Cohorts are found by one key (`cell`): by several, each would be held against all of its window.
+    """
+    parts = sets.before_traits()[: 2 if sets.is_of_seats else None]
+    named = ",\n".join(f"{name} as (\n{body}\n)" for name, body in parts)
+    bits, whose = parts[-1][0], sets.whose_before_traits
     keys = ", ".join(whose)
-    cells = ["statistic", "age", *(["born"] if "cohort" in asked.by else [])]
-    made = [*(f"b.{column}" for column in whose), "g.statistic", "g.n as age", *(["g.born"] if "born" in cells else [])]
+    cohort = ["born"] if "cohort" in asked.by else []
+    cells = ["unit", "age", *cohort]
+    born, met = ", ".join(f"b.{column}" for column in whose), [f"b.{column}" for column in (*whose, *cells)]
     same = " and ".join(f"a.{column} = b.{column}" for column in whose)
-    parts = sets.chunks() if sets.is_of_seats else f"bits_of as materialized (\n{sets.sql()}\n)"
-    bits = "seen" if sets.is_of_seats else "bits_of"
-    shown = "".join(f", {column}" for column in sets.shown)
-    counted = (
-        sets.in_blocks("made", ("n", "size"), cells)
-        if sets.is_of_seats
-        else f"select tenant, win, {', '.join(cells)}{shown}, sum(bit_count(n)) as n, sum(bit_count(size)) as size from made\n"
-        f"group by tenant, win, {', '.join(cells)}{shown}"
-    )
     kept = [*sets.shown, *({"cohort": "born", "age": "age"}[name] for name in ("cohort", "age") if name in asked.by)]
-    split = "".join(f", {column}" for column in kept)
+    split = "".join(f", c.{column}" for column in kept)
     dims = asked.dims(sets.columns() | {"cohort": "born::text", "age": "age::text"})
     return (
         "with lanes as (\n"
         "  select tenant, win, unit, min(born) as born, max(grown) as grown from cohort_ages group by tenant, win, unit\n),\n"
         "periods as (select distinct tenant, win, unit, first, last from cohort_ages),\n"
-        f"{parts},\nborn_in as materialized (\n"
-        f"  select {keys}, label, day, bits & ~coalesce(bit_or(bits) over (\n"
+        "asked as (select distinct tenant, win, statistic, unit, n from cohort_ages),\n"
+        f"{named},\nborn_in as materialized (\n"
+        f"  select {keys}, win || substr(label, 5) || day as cell, bits & ~coalesce(bit_or(bits) over (\n"
         f"    partition by {keys}, label order by day {_EARLIER}), bits # bits) as bits\n"
-        f"  from {bits} where label like 'born:%'\n), made as materialized (\n"
-        f"  select {', '.join(made)},\n"
-        "    bit_or(b.bits) as size, coalesce(bit_or(b.bits & a.bits), bit_or(b.bits # b.bits)) as n\n"
-        "  from cohort_ages g\n"
-        "  join born_in b on b.tenant = g.tenant and b.win = g.win and b.label = 'born:' || g.unit and b.day = g.born\n"
-        f"  left join {bits} a on a.label = 'active:' || g.unit and a.day = g.first and {same}\n"
-        f"  where bit_count(b.bits) > 0\n"
-        f"  group by {', '.join(str(place) for place in range(1, 1 + len(whose) + len(cells)))}\n)\n"
+        f"  from {bits} where label like 'born:%'\n), met as materialized (\n"
+        f"  select {', '.join(met)}, b.size, b.size & a.bits as n from (\n"
+        f"    select {born}, g.*, b.bits as size from (\n"
+        "      select distinct unit, n as age, born, first, win || ':' || unit || born as cell from cohort_ages\n"
+        "    ) g join born_in b on b.cell = g.cell where bit_count(b.bits) > 0\n"
+        f"  ) b full join (\n    select {keys}, substr(label, 8) as unit, day, bits from {bits} where label like 'active:%'\n"
+        f"  ) a on a.unit = b.unit and a.day = b.first and {same}\n"
+        # Not a left join, which may be a loop over loops: and what is asked of a cohort here makes it none.
+        "  where coalesce(bit_count(b.size), 0) > 0\n)\n"
         f"select tenant, win, {dims} as dims, statistic, n, size from (\n"
-        f"  select tenant, win, statistic{split}, sum(n) as n, sum(size) as size from (\n{counted}\n) p\n"
-        f"  group by tenant, win, statistic{split}\n) c where size > 0"
+        f"  select c.tenant, c.win, w.statistic{split}, sum(c.n) as n, sum(c.size) as size from (\n{_met(sets, cells)}\n) c\n"
+        "  join asked w on w.tenant = c.tenant and w.win = c.win and w.unit = c.unit and w.n = c.age\n"
+        f"  group by c.tenant, c.win, w.statistic{split}\n) c where size > 0"
     )
+
+
+def _met(sets: Sets, cells: Collection[str]) -> str:
+    """`tenant, win`, what is split by, the cells, and how many users a cohort has (`size`) and how many are there (`n`)."""
+    if sets.is_of_seats:
+        keys = ", ".join([*sets.whose_before_traits, *cells])
+        united = (
+            f"  select {keys}, bit_or(size) as size, coalesce(bit_or(n), bit_or(size # size)) as n from met group by {keys}\n"
+        )
+        return sets.in_blocks(f"(\n{united})", ("n", "size"), cells)
+    # No user is in two cohorts of one age: those of cells add up, and what is sorted are numbers.
+    counted = sets.under_traits("met", ("n", "size"), cells)
+    keys = ", ".join(["tenant", "win", *cells, *sets.shown])
+    return f"select {keys}, coalesce(sum(n), 0) as n, sum(size) as size from (\n{counted}\n) s group by {keys}"
 
 
 BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from service.catalog.asked import Asked
-from service.catalog.masks import BLOCK, CHUNK
-from service.catalog.population import Population
+from service.catalog.masks import BLOCK, CHUNK, NOBODY
+from service.catalog.population import Population, trait
 from service.store.reached import DAY, FIRST_USE, GIVEN_STATUS, MONTH
 
 FIRST_USES: Final = str(FIRST_USE)
@@ -103,7 +103,12 @@ class Sets(Population):
     def whose(self) -> list[str]:
         """What each user stands by in every set: the window, what groups accounts, and the values of traits."""
         values = [f"value_{number}" for number in range(len(self.asked.traits))]
-        return ["tenant", "win", *self._accounts.shown, *values, "part"]
+        return [*self.whose_before_traits[:-1], *values, "part"]
+
+    @property
+    def whose_before_traits(self) -> list[str]:
+        """The same without traits; of seats by the chunk, before it is cut into accounts."""
+        return ["tenant", "win", *([] if self.is_of_seats else self._accounts.shown), "part"]
 
     @property
     def is_of_seats(self) -> bool:
@@ -127,6 +132,28 @@ class Sets(Population):
             f"from {made} m{accounts.join('m')}\njoin blocks b on b.tenant = m.tenant and b.part = m.part{conditions}\n"
             f"group by {places}"
         )
+
+    def under_traits(self, made: str, counts: Collection[str], by: Collection[str] = ()) -> str:
+        """How many users of each row of `made` (`whose_before_traits`, `by` and a column of bits a count) have which traits.
+
+        Rows are counted before they are sorted by whoever adds them up (`offset 0`).
+        """
+        traits = range(len(self.asked.traits))
+        columns = [f"m.{name}" for name in (*self.whose_before_traits[:-1], *by)]
+        columns += [f"coalesce(t{number}.value, '') as value_{number}" for number in traits]
+        masks = "".join(f" & coalesce(t{number}.bits, ~{NOBODY})" for number in traits)
+        joins = "".join(
+            f"\nleft join (\n{trait(self.asked, name)}\n) t{number} on t{number}.tenant = m.tenant and t{number}.part = m.part"
+            for number, name in enumerate(self.asked.traits)
+        )
+        conditions = [
+            f"coalesce(t{number}.value, '') = any({self.asked.values(name)})"
+            for number, name in enumerate(self.asked.traits)
+            if name in self.asked.filtered
+        ]
+        where = f"\nwhere {' and '.join(conditions)}" if conditions else ""
+        numbers = ", ".join(f"bit_count(m.{name}{masks}) as {name}" for name in counts)
+        return f"select {', '.join(columns)}, {numbers}\nfrom {made} m{joins}{where} offset 0"
 
     def chunks(self) -> str:
         """The parts that come before what is cut into accounts: which blocks there are, and `seen`, the sets by chunk."""
