@@ -8,7 +8,7 @@ select m.tenant, n.id, u.ordinal, m.time_us, m.account
 from (
   select distinct on (tenant, milestone, who) tenant, milestone, who, account, time_us
   from milestone where tenant = $1 and kind = 'user'
-  order by tenant, milestone, who, time_us, source collate "C", id collate "C"
+  order by tenant, milestone, who, time_us, source collate "C", id collate "C", account = '', account collate "C"
 ) m
 join name n on n.tenant = m.tenant and n.kind = 'milestone' and n.name = m.milestone
 join app_user u on u.tenant = m.tenant and u.user_id = m.who

@@ -38,7 +38,7 @@ cross join lateral (
 _STARTS: Final = """
 select o.tenant, s.user_ordinal, s.time_us
 from (
-  select tenant, start_id, array_agg(distinct user_ordinal) as ordinals from reached
+  select tenant, start_id, array_agg(user_ordinal) as ordinals from reached
   where start_id is not null group by tenant, start_id
 ) o
 cross join lateral (
@@ -95,39 +95,32 @@ def milestone_times(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -
         last = "traits"
     split = ", ".join([*keys, *(values[name] for name in asked.traits if name in by)])
     columns = values | {name: plain_name(asked, name) for name in ("account", *asked.groups)}
-    columns["milestone"] = "(select n.name from name n where n.id = a.what)"
+    columns["milestone"] = "n.name"
+    named = "\njoin name n on n.id = a.what" if "milestone" in by else ""
     made = ",\n".join(f"{name} as {_KEPT.get(name, '')}(\n{body}\n)" for name, body in parts.items())
     return (
-        f"with {made}\nselect tenant, win, {asked.dims(columns)} as dims, durations from (\n"
-        f"  select {split}, array_agg(duration) as durations from {last} group by {split}\n) a"
+        f"with {made}\nselect a.tenant, a.win, {asked.dims(columns)} as dims, a.durations from (\n"
+        f"  select {split}, array_agg(duration) as durations from {last} group by {split}\n) a{named}"
     )
 
 
 def _by_traits(asked: Asked, keys: str) -> dict[str, str]:
-    """Parts, the last of them `traits`: `times` with values of traits as `value_N`, "" for none; looked up by chunks of users."""
-    parts = {
-        "chunk_0": f"select {keys}, user_ordinal / {CHUNK} as part, array_agg(user_ordinal % {CHUNK}) as places,\n"
-        f"  array_agg(duration) as durations\nfrom times group by {keys}, part"
-    }
-    values = ""
+    """Parts, the last of them `traits`: `times` with a user's values of traits as `value_N`, "" for none."""
+    parts: dict[str, str] = {}
+    before, values = "times", ""
     for number, name in enumerate(asked.traits):
         allowed = f" and coalesce(g.value, '') = any({asked.values(name)})" if name in asked.filtered else ""
+        is_last = number == len(asked.traits) - 1
         parts[f"trait_{number}"] = trait(asked, name)
-        parts[f"chunk_{number + 1}"] = (
-            f"select {', '.join(f'c.{key}' for key in keys.split(', '))}{values}, c.part,"
-            f" coalesce(g.value, '') as value_{number}, h.places, h.durations\n"
-            f"from chunk_{number} c left join trait_{number} g on g.tenant = c.tenant and g.part = c.part\n"
-            "cross join lateral (\n"
-            "  select array_agg(u.place) as places, array_agg(u.duration) as durations\n"
-            "  from unnest(c.places, c.durations) as u(place, duration)\n"
-            "  where g.bits is null or get_bit(g.bits, u.place) = 1\n"
-            f") h where h.places is not null{allowed}"
+        parts["traits" if is_last else f"having_{number}"] = (
+            f"select {', '.join(f'r.{key}' for key in keys.split(', '))}{values}, coalesce(g.value, '') as value_{number},"
+            f" r.user_ordinal, r.duration\n"
+            f"from (select * from {before} offset 0) r\n"
+            f"full join trait_{number} g on g.tenant = r.tenant and g.part = r.user_ordinal / {CHUNK}\n"
+            "where coalesce(r.duration is not null"
+            f" and (g.bits is null or get_bit(g.bits, r.user_ordinal % {CHUNK}) = 1){allowed}, false)"
         )
-        values += f", c.value_{number}"
-    parts["traits"] = (
-        f"select {keys}{values.replace('c.', '')}, duration\n"
-        f"from chunk_{len(asked.traits)} cross join lateral unnest(durations) as d(duration)"
-    )
+        before, values = f"having_{number}", f"{values}, r.value_{number}"
     return parts
 
 

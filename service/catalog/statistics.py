@@ -17,7 +17,8 @@ DAYS_A_MONTH = Fraction("30.4375")
 _DAY = timedelta(days=1)
 _NANOS = {"ms": 10**6, "s": 10**9}
 _NANO_UNITS = 10**9
-SHARES = {name: Fraction(str(share)) for name, share in PERCENTILES.items()}
+SHARES = {name: Fraction(str(share)).as_integer_ratio() for name, share in PERCENTILES.items()}
+"""Numerator and denominator of the share that lies below a percentile."""
 
 
 def scale(unit: str) -> int:
@@ -71,7 +72,9 @@ def of_durations(
     size, ordered = scale(kpi.head.unit), sorted(durations)
     n = len(ordered)
     for name in wanted:
-        if name == "count":
+        if n and name in SHARES:
+            yield name, Figure(interpolated(ordered, SHARES[name], size), None, n)
+        elif name == "count":
             yield name, Figure(n, n)
         elif name == "share_within":
             if limit is not None:
@@ -82,12 +85,10 @@ def of_durations(
         elif not n:
             yield name, Figure(None)
         elif name == "mean":
-            variance = _variance(ordered) if spread else None
-            yield name, Figure(sum(ordered) / (n * size), _scaled(sum(ordered), size), n, variance and variance / size**2)
-        elif name in {"min", "max"}:
-            yield name, Figure(ordered[0 if name == "min" else -1] / size, None, n)
+            variance, total = _variance(ordered) if spread else None, sum(ordered)
+            yield name, Figure(total / (n * size), _scaled(total, size), n, variance and variance / size**2)
         else:
-            yield name, Figure(interpolated(ordered, SHARES[name], size), None, n)
+            yield name, Figure(ordered[0 if name == "min" else -1] / size, None, n)
 
 
 def _variance(durations: Sequence[int]) -> float | None:
@@ -98,14 +99,17 @@ def _variance(durations: Sequence[int]) -> float | None:
     return float(Fraction(n * sum(each * each for each in durations) - total * total, n * (n - 1)))
 
 
-def interpolated(ordered: Sequence[int], share: Fraction, size: int = 1) -> float:
+def interpolated(ordered: Sequence[int], share: tuple[int, int], size: int = 1) -> float:
     """The continuous percentile of ascending numbers, as PostgreSQL's percentile_cont defines it, in units of `size` of them.
 
     Exact up to the division: fractions take ten times as long, and rows by account are many.
     """
-    below, rest = divmod(share.numerator * (len(ordered) - 1), share.denominator)
-    low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
-    return (low * share.denominator + rest * (high - low)) / (share.denominator * size)
+    over, under = share
+    below, rest = divmod(over * (len(ordered) - 1), under)
+    low = ordered[below]
+    if not rest:
+        return low / size
+    return (low * under + rest * (ordered[below + 1] - low)) / (under * size)
 
 
 def rate(figure: Figure, per: Per, window: Window) -> Figure:

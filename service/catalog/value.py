@@ -1,7 +1,6 @@
 """What a KPI comes out as: one figure of one tenant, window, split and statistic."""
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from json.encoder import encode_basestring
@@ -45,9 +44,8 @@ class Value(msgspec.Struct, frozen=True, gc=False):
     """Of the values that a mean is of, in the square of its unit; only where `Question.spread` asks for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A value with what it was made of, before it is known whose it is."""
+class Figure(msgspec.Struct, frozen=True, gc=False):
+    """A value with what it was made of, before it is known whose it is; as many are made as of `Value`."""
 
     value: float | None
     numerator: Exact | None = None

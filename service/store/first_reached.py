@@ -1,8 +1,9 @@
 """When users first reached a milestone, in whichever account: what a flush makes anew of the milestones that it has merged.
 
 The rows of `milestone` say it by user and account; these are the earliest of them by (time, source, id), by ordinals of users, so
-that times to milestones are read for many users at once (docs/adr/0034). They are made of the rows as they stand after
-the merge, so any order of events leaves the same.
+that times to milestones are read for many users at once (docs/adr/0034). Where one event completed a derived milestone in several
+places, a user has it in the first account by name, and not once more in none. They are made of the rows as they stand after the
+merge, so any order of events leaves the same.
 """
 
 from typing import Final
@@ -25,7 +26,7 @@ join app_user u on u.tenant = t.tenant and u.user_id = t.who
 cross join lateral (
     select account, time_us from milestone
     where tenant = t.tenant and kind = 'user' and milestone = t.milestone and who = t.who
-    order by time_us, source collate "C", id collate "C" limit 1
+    order by time_us, source collate "C", id collate "C", account = '', account collate "C" limit 1
 ) m
 order by t.tenant, n.id, m.time_us
 on conflict (tenant, what, user_ordinal) do update set time_us = excluded.time_us, account = excluded.account

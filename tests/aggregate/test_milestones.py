@@ -1,13 +1,16 @@
 """Milestones that are derived: of first uses, and of others; whatever comes first, the earliest moment counts."""
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
+from alembic.script import ScriptDirectory
 
 from service.clock import DAY, HOUR, MINUTE, to_datetime
 from service.domain.families.rows import Row
 from service.store.config import apply_config
+from service.store.migrate import config
 from tests.aggregate.conftest import Site
 from tests.aggregate.dump import dump
 from tests.aggregate.events import Events
@@ -35,6 +38,8 @@ BITS = """
 select n.name, r.population, r.span, r.since::text, sum(bit_count(r.bits))::int from reached r join name n on n.id = r.what
 where n.name in ('power', 'shared') group by 1, 2, 3, 4
 """
+
+FORGET = "truncate milestone, first_reached, reached, seen_ids, activity_day, step, state_history, state"
 
 
 async def declare(site: Site, text: str = DECLARED) -> None:
@@ -110,15 +115,67 @@ async def test_the_order_of_events_derives_the_same(site: Site) -> None:
     dumps: list[Any] = []
     for order in itertools.islice(itertools.permutations(told), 0, 3_000_000, 999_983):
         async with site.pool.acquire() as connection:
-            await connection.execute("truncate milestone, reached, seen_ids, activity_day, step, state_history, state")
+            await connection.execute(FORGET)
         for family, row in order:
             await site.append({family: [row]})
         await site.consume()
         async with site.pool.acquire() as connection:
             whole = await dump(connection)
-        dumps.append({name: whole[name] for name in ("milestone", "users_reached", "seats_reached")})
+        dumps.append({name: whole[name] for name in ("milestone", "first_reached", "users_reached", "seats_reached")})
     assert all(each == dumps[0] for each in dumps)
     assert len(dumps[0]["milestone"]) == 16
+    assert dumps[0]["first_reached"] == sorted(_firsts(dumps[0]["milestone"]), key=repr)
+
+
+async def test_a_user_reaches_first_what_is_earliest_of_all_accounts_in_any_order(site: Site) -> None:
+    noon = site.clock.now_us() // DAY * DAY - DAY // 2
+    events = Events(site)
+    told = [
+        events.user(user=user, milestone="signed_up", time_us=noon + after, account=account)
+        for user, account, after in [
+            ("ada", "beta", HOUR),
+            ("ada", "", 0),
+            ("ada", "acme", 0),
+            ("bob", "acme", MINUTE),
+        ]
+    ]
+    dumps = []
+    for order in itertools.islice(itertools.permutations(told), 0, None, 5):
+        async with site.pool.acquire() as connection:
+            await connection.execute(FORGET)
+        for row in order[:2]:
+            await site.append({"user": [row]})
+        await site.consume()
+        await site.append({"user": list(order[2:])})
+        await site.consume()
+        async with site.pool.acquire() as connection:
+            whole = await dump(connection)
+        dumps.append(whole["first_reached"])
+        assert whole["first_reached"] == sorted(_firsts(whole["milestone"]), key=repr)
+    assert all(each == dumps[0] for each in dumps)
+    assert len(dumps[0]) == 2
+
+
+async def test_what_was_reached_before_is_kept_by_the_migration_as_flushes_do(site: Site) -> None:
+    migration = ScriptDirectory.from_config(config()).get_revision("0025").module
+    await declare(site)
+    for family, row in story(site, site.clock.now_us() // DAY * DAY - DAY // 2):
+        await site.append({family: [row]})
+    await site.consume()
+    async with site.pool.acquire() as connection:
+        flushed = (await dump(connection))["first_reached"]
+        await connection.execute("truncate first_reached")
+        await connection.execute(migration.FILL)
+        assert (await dump(connection))["first_reached"] == flushed
+    assert len(flushed) == 11
+
+
+def _firsts(milestones: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """The earliest of each user and milestone, by (time, source, id), named accounts before none, as the dump has it."""
+    of_users = sorted(row for row in milestones if row[1] == "user")
+    for (tenant, name, user), rows in itertools.groupby(of_users, key=lambda row: (row[0], row[2], row[3])):
+        first = min(rows, key=lambda row: (row[5:], not row[4], row[4]))
+        yield tenant, name, user, first[5], first[4]
 
 
 async def test_a_first_use_counts_by_what_was_declared_at_its_time(site: Site) -> None:
