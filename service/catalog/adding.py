@@ -9,7 +9,7 @@ import msgspec
 from service.catalog.kpi import Kpi
 from service.catalog.value import Row, row_text
 
-_DIGITS: Final = 200
+DIGITS: Final = 200
 """More than sums of quantities ever have, so that none is rounded."""
 _ACCOUNT: Final = "account"
 
@@ -25,10 +25,16 @@ def finest(kpi: Kpi, splits: list[tuple[str, ...]]) -> tuple[str, ...] | None:
     return names
 
 
+def at_once(kpi: Kpi, splits: Sequence[tuple[str, ...]]) -> tuple[str, ...] | None:
+    """All dimensions of these splits, where the file gives them at once (`together` in the head); else None."""
+    names = tuple(dict.fromkeys(name for by in splits for name in by))
+    return names if len(splits) > 1 and set(names) <= set(kpi.head.together) else None
+
+
 def added_up(records: Iterable[Row], by: Sequence[str]) -> list[dict[str, Any]]:
     """Rows `win, dims, statistic, numerator, denominator` of a finer split, added up to those of a split by `by`."""
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    with localcontext(prec=_DIGITS):
+    with localcontext(prec=DIGITS):
         for record in records:
             dims = msgspec.json.decode(record["dims"], type=dict[str, str])
             text = row_text({name: dims[name] for name in by if name in dims})

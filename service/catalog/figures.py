@@ -2,9 +2,12 @@
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import localcontext
 
 import asyncpg
+import msgspec
 
+from service.catalog.adding import DIGITS
 from service.catalog.arguments import arguments
 from service.catalog.declared import Declared
 from service.catalog.kpi import Kpi
@@ -38,7 +41,7 @@ class Figures:
             self.values[account], self.numerators[account], self.denominators[account] = value, over, under
             self.units[account] = units
         elif not self.denominators[account]:
-            self.values[account] = None
+            self.values[account] = self.numerators[account] = None
 
 
 def has_figures(kpi: Kpi, statistic: str) -> bool:
@@ -102,3 +105,20 @@ def of_values(values: Iterable[Value]) -> dict[Place, Figures]:
             of = found.setdefault((value.tenant, value.window), Figures())
             of.put(account, value.value, value.numerator, value.denominator, value.dims)
     return found
+
+
+def added_to(nameless: Value, parts: Figures, kind: str) -> Value:
+    """The whole of a KPI whose rows add up: what names no account, and the figures of all accounts."""
+    with localcontext(prec=DIGITS):
+        over, under = (
+            sum(known) if (known := [each for each in numbers if each is not None]) else None
+            for numbers in (
+                (nameless.numerator, *parts.numerators.values()),
+                (nameless.denominator, *parts.denominators.values()),
+            )
+        )
+    figure = plain(kind, over, under)
+    reason = nameless.reason if figure.value is None else ""
+    return Value(
+        nameless.tenant, nameless.window, nameless.statistic, figure.value, figure.numerator, figure.denominator, reason=reason
+    )

@@ -64,7 +64,7 @@ async def _measured(scene: Scene) -> dict[Place, Measured]:
     nps, nps_now = await scene.by_account("nps", QUARTER), await scene.by_account("nps", MONTH)
     support = await scene.by_account("csat", QUARTER, filters=_SUPPORT)
     down = await scene.by_account("downtime", MONTH)
-    down_for_all = await scene.platform("downtime", MONTH)
+    down_for_all = await scene.platform("downtime", MONTH, own=down)
     earlier = replace(scene, windows=[_month_before(each) for each in scene.windows])
     nps_before = await earlier.by_account("nps", MONTH)
     found: dict[Place, Measured] = {}

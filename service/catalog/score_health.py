@@ -128,7 +128,7 @@ async def _weighed(
     if not kpi.splits_by("account"):
         return _Weighed(selector, kpi, {}, {}, {})
     by_account = await of.by_account(kpi.id, window, statistic=statistic, filters=filters)
-    platform = await of.platform(kpi.id, window, statistic=statistic, filters=filters)
+    platform = await of.platform(kpi.id, window, statistic=statistic, filters=filters, own=by_account)
     return _Weighed(selector, kpi, {}, by_account, platform)
 
 

@@ -1,12 +1,12 @@
 """Scores of customers, made of other KPIs by account: what is measured, for many tenants and windows at once."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
 from service.catalog.declared import Declared
-from service.catalog.figures import ACCOUNT, Figures, Place, has_figures, of_values
+from service.catalog.figures import ACCOUNT, Figures, Place, added_to, has_figures, of_values
 from service.catalog.kpi import MAIN, Kpi
 from service.catalog.question import Question
 from service.catalog.value import Value
@@ -26,6 +26,7 @@ Parameters = Mapping[str, str]
 NO_FILTERS: Final[Filters] = {}
 NO_PARAMETERS: Final[Parameters] = {}
 NO_FIGURES: Final = Figures()
+NO_ACCOUNTS: Final[ByAccount] = {}
 NOBODY: Final = "~" * 129
 """The name of no account, for it is too long: what counts for it is platform-wide."""
 REMEMBERED_CONFIGS: Final = 1_000
@@ -45,6 +46,10 @@ class Scene:
     """Those that are asked for; None: all."""
     stood: dict[Instant, list[Standing]] = field(default_factory=dict)
     """How they stood: read once an instant, for this scene and those that are made of it (`replace`)."""
+    told: dict[Hashable, Value | None] = field(default_factory=dict)
+    """Wholes of KPIs that were asked for, by question and window."""
+    parts: dict[Hashable, Figures] = field(default_factory=dict)
+    """The same by account, of all of them, where rows add up."""
 
     def config(self, tenant: int) -> TenantConfig:
         """What the tenant declares."""
@@ -82,27 +87,64 @@ class Scene:
         allowed = {**filters, ACCOUNT: self.accounts} if self.accounts is not None else filters
         question = Question(by=(ACCOUNT,), filters=allowed, parameters=parameters, statistics=(statistic,))
         windows = [ending(each, window) for each in self.windows]
-        if has_figures(kpi, statistic):
-            return await self.read(kpi, windows, question)
-        return of_values(await self.ask(kpi, windows, question))
+        if not has_figures(kpi, statistic):
+            return of_values(await self.ask(kpi, windows, question))
+        found = await self.read(kpi, windows, question)
+        if kpi.head.adds_up and self.accounts is None and not parameters and ACCOUNT not in filters:
+            self.parts.update(
+                (_asked(kpi, statistic, filters, each), found.get((each.tenant, each.key), NO_FIGURES)) for each in windows
+            )
+        return found
 
     async def whole(self, name: str, window: str, *, statistic: str = MAIN, filters: Filters = NO_FILTERS) -> dict[Place, Value]:
         """A KPI of the windows of this name that end with ours; where units are apart and there are several, none."""
         kpi = self.kpis.get(name)
         if kpi is None:
             return {}
-        windows = [ending(each, window) for each in self.windows]
-        values = await self.ask(kpi, windows, Question(filters=filters, statistics=(statistic,)))
-        return {(value.tenant, value.window): value for value in reversed(values)}
+        asked = {each: _asked(kpi, statistic, filters, each) for each in (ending(each, window) for each in self.windows)}
+        missing = [each for each, key in asked.items() if key not in self.told]
+        # What adds up and was asked for by account: beside that only what names none has to be read.
+        rest = [each for each in missing if asked[each] in self.parts]
+        question = Question(filters=filters, statistics=(statistic,))
+        values = await self.ask(kpi, [each for each in missing if each not in rest], question)
+        found = {(value.tenant, value.window): value for value in reversed(values)}
+        nameless = replace(question, filters={**filters, ACCOUNT: ("",)})
+        for value in await self.ask(kpi, rest, nameless):
+            place = (value.tenant, value.window)
+            parts = next(self.parts[asked[each]] for each in rest if (each.tenant, each.key) == place)
+            found[place] = added_to(value, parts, kpi.statistics[statistic].kind)
+        self.told.update((asked[each], found.get((each.tenant, each.key))) for each in missing)
+        answers = {(each.tenant, each.key): self.told[key] for each, key in asked.items()}
+        return {place: value for place, value in answers.items() if value is not None}
 
     async def platform(
-        self, name: str, window: str, *, statistic: str = MAIN, filters: Filters = NO_FILTERS
+        self,
+        name: str,
+        window: str,
+        *,
+        statistic: str = MAIN,
+        filters: Filters = NO_FILTERS,
+        own: ByAccount = NO_ACCOUNTS,
     ) -> dict[Place, Value]:
-        """What counts for every account: the platform-wide figure of a KPI that is so."""
+        """What counts for every account: the platform-wide figure of a KPI that is so.
+
+        `own`: the same by account, of all of them. Where no account has a row, the whole is what names none: it need not be read
+        once more. That holds of facts and of probes, which show every account that they name.
+        """
         kpi = self.kpis.get(name)
         if kpi is None or not kpi.head.platform_wide:
             return {}
-        return await self.whole(name, window, statistic=statistic, filters={**filters, ACCOUNT: (NOBODY,)})
+        shows_all = self.accounts is None and not kpi.is_guest and (kpi.head.facts is not None or kpi.head.of_quarters)
+        named = [each for each in self.windows if not shows_all or own.get((each.tenant, each.key), NO_FIGURES).values]
+        others = [each for each in self.windows if each not in named]
+        of_all = {**filters, ACCOUNT: (NOBODY,)}
+        found = await replace(self, windows=others).whole(name, window, statistic=statistic, filters=filters)
+        return found | await replace(self, windows=named).whole(name, window, statistic=statistic, filters=of_all)
+
+
+def _asked(kpi: Kpi, statistic: str, filters: Filters, window: Window) -> Hashable:
+    """What tells one figure of a scene from another."""
+    return kpi.id, statistic, tuple(sorted((key, tuple(values)) for key, values in filters.items())), window
 
 
 def ending(window: Window, name: str) -> Window:

@@ -56,12 +56,13 @@ async def score_values(kpi: Kpi, scene: Scene, *questions: Question) -> list[Val
 
     Without a split one a window, of the whole or of the account that is named.
     """
+    splits = [bool(question.by) or scene.accounts is not None or kpi.id == CHURN_RISK for question in questions]
     sheets: dict[bool, Mapping[Place, _Sheet]] = {}
+    # Accounts first: of what adds up the whole is made of them then.
+    for split in sorted(set(splits), reverse=True):
+        sheets[split] = await (_risk_sheets(scene) if kpi.id == CHURN_RISK else _health_sheets(scene, split=split))
     answers: list[Value] = []
-    for question in questions:
-        split = bool(question.by) or scene.accounts is not None or kpi.id == CHURN_RISK
-        if split not in sheets:
-            sheets[split] = await (_risk_sheets(scene) if kpi.id == CHURN_RISK else _health_sheets(scene, split=split))
+    for question, split in zip(questions, splits, strict=True):
         for window in scene.windows:
             sheet = sheets[split][window.tenant, window.key]
             answers += _answered(kpi, window, question, sheet, of_all=scene.accounts is None)

@@ -6,6 +6,7 @@
 -- kind = "ratio"
 -- better = "higher"
 -- dimensions = ["account", "integration", "direction"]
+-- adds_up = true
 -- declared = "integrations"
 -- [facts]
 -- kind = "delivery"
