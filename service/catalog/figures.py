@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from decimal import localcontext
 
 import asyncpg
-import msgspec
 
 from service.catalog.adding import DIGITS
 from service.catalog.arguments import arguments

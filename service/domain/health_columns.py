@@ -61,7 +61,7 @@ def healths(
         scores = np.array([_scores(np.array(one.values, dtype=np.float64), one.goal) for one in columns])
         weights = np.array([one.weight for one in columns])[:, np.newaxis]
         counted = ~np.isnan(scores)
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(all="ignore"):
             whole = np.sum(weights * counted, axis=0)
             mean = np.sum(np.where(counted, weights * scores, 0.0), axis=0) / whole
             costs = (1 - scores) * weights / whole
@@ -87,7 +87,7 @@ def _scores(values: Floats, goal: Goal | None) -> Floats:
     if goal.target is None:
         return np.full(len(values), np.nan)
     known, target, limit = ~np.isnan(values), goal.target, goal.limit or 0.0
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(all="ignore"):
         if goal.higher:
             found = np.clip(values / target, 0.0, 1.0) if target > 0 else (values >= target).astype(np.float64)
         else:
