@@ -58,6 +58,7 @@ def arguments(
         "filters": msgspec.json.encode(filters).decode(),
         "statistics": list(question.statistics or kpi.statistics),
         "after": question.after,
+        "split_dropped": [""],
         "row_limit": MAX_ROWS + 1 if question.rows is None else question.rows,
     }
     features = [*filters.get("feature", ()), *_features(kpi, question)]

@@ -120,6 +120,8 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Declared names that show as rows of 0 when split by, though nothing happened."""
     adds_up: bool = False
     """Of counts and ratios: rows of a split are of disjoint things, and add up to those of a coarser one (adding.py)."""
+    together: tuple[str, ...] = ()
+    """Dimensions by which its file gives several splits at once: it reads the relation `splits` (statement.py)."""
     live: Live | None = None
     suggestion: Suggestion | None = None
     test: Literal["", "none", "two_proportions", "poisson"] = ""
@@ -213,6 +215,8 @@ def mistakes(head: Head, sql: str) -> list[str]:
     said += [f"windows: {name!r} is no window: give some of {' '.join(NAMES)}" for name in head.windows if name not in NAMES]
     if head.default_window not in head.windows:
         said.append(f"default_window: {head.default_window!r} is not among its windows")
+    if bool(head.together) != _mentions(sql, "splits"):
+        said.append("together: names dimensions where the statement reads splits, and there alone")
     if head.facts is None and (_mentions(sql, "facts") or _mentions(sql, "before")):
         said.append("facts: the statement reads them, so the head must say of which kind")
     if head.live is not None:

@@ -52,8 +52,8 @@ Relations it may read (those that it names are built):
 - `labels(tenant, feature, label)`: what the filter `feature` names: a feature under its own name, the features of a
   group under the group's (empty without that filter; `:only_feature` holds the names as they were asked for)
 - `seconds`, `probe_counts`: of components (relations_seconds.py)
-- `active`, `active_daily`, `user_days`, `anyone`, `counted_days`, `expected`, `feature_rows`, `eligible`: active users, split
-  and filtered as asked (relations_users.py); `base`, `logged_in`, `provisioned_users`, `licensed_users`,
+- `active`, `active_daily`, `user_days`, `user_weekdays`, `anyone`, `counted_days`, `expected`, `feature_rows`, `eligible`: active
+  users, split and filtered as asked (relations_users.py); `base`, `logged_in`, `provisioned_users`, `licensed_users`,
   `activated_users`: as of the window's end (relations_people.py);
   `newcomers`, `turnover`, `repeat_visits`, `user_cohorts` (relations_sets.py)
 - `known_accounts`, `milestone_times` (relations_activation.py), `funnel_steps`, `funnel_counts` (relations_funnel.py)
@@ -65,6 +65,8 @@ Relations it may read (those that it names are built):
 - `open_sessions` (relations_sessions.py), `adoption`, `used`, `power` (relations_features.py), `overdue`
   (relations_deliveries.py), `freshness_minutes`, `source_ages` (relations_sources.py)
 - `slos`, `slo_counts`; `budget_slos`, `budget_counts`: over the windows that error budgets are over (relations_slo.py)
+- `splits(split int, dropped text[])`: which splits are asked for at once. A file reads it whose head names dimensions by which
+  its rows may come together (`together`): it groups by `dims - dropped` and `split` and gives `split` with each row
 None of these names may be given to a table or an alias of the file's own (taken.py).
 A relation with an account column takes traits and bands of accounts by `Accounts` (accounts.py).
 Parameters: `:by` (text[], the dimensions asked for), `:statistics` (text[], those that

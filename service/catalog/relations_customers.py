@@ -11,7 +11,7 @@ from typing import Final
 from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
-from service.store.dated import KNOWN, micros, newest, newest_money
+from service.store.dated import KNOWN, micros, newest, newest_money, newest_of_all
 
 _STATUSES: Final = "d.config #> '{activity,customer_statuses}'"
 _OF: Final = {"tenant": "i.tenant", "account": "k.who", "before_us": "i.at_us"}
@@ -62,7 +62,9 @@ def usage_fees_at_end(head: Head, by: tuple[str, ...], filtered: frozenset[str])
     return (
         f"select a.tenant, a.win, a.dims || {asked.dims({'currency': 'f.currency'})} as dims, f.amount\n"
         f"from accounts_at_end a cross join lateral ({fees}) f\n"
-        f"where a.customer and 'usage_fees' = any(:statistics){only}"
+        f"where a.customer and 'usage_fees' = any(:statistics) and exists (\n"
+        "  select from state_history where tenant = a.tenant and kind = 'account' and field = 'usage_fees'\n"
+        f"){only}"
     )
 
 
@@ -142,10 +144,15 @@ def cohorts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
         reason = f"case when a.status_then = 'churned' then coalesce(({told}), '') end"
     return (
         f"with edges as (\n{_EDGES}\n), standing as (\n"
-        "  select i.tenant, i.win, i.at_us, i.statuses, i.parts, k.who as account, i.statuses ? s.value as customer,\n"
-        "    lead(s.value) over later as status_then, lead(i.at_us) over later as then_us\n"
-        f"  from edges i cross join lateral ({_known(asked)}) k cross join lateral ({newest('status', **_OF)}) s\n"
-        "  window later as (partition by i.tenant, i.win, k.who order by i.at_us)\n"
+        "  select i.tenant, i.win, i.at_us, i.parts, i.account, i.customer,\n"
+        "    lead(i.status) over later as status_then, lead(i.at_us) over later as then_us\n"
+        "  from (\n"
+        "    select i.tenant, i.win, i.at_us, i.parts, k.who as account, s.value as status, i.statuses ? s.value as customer\n"
+        f"    from ({_with_told('edges', 'status')}) i\n"
+        f"    cross join lateral ({_known(asked)}) k cross join lateral ({_newest('status')}) s\n"
+        "    where s.value is not null offset 0\n"
+        "  ) i\n"
+        "  window later as (partition by i.tenant, i.win, i.account order by i.at_us)\n"
         f")\nselect a.tenant, a.win, a.account, a.parts, a.status_then = 'churned' as churned,\n"
         f"  {reason} as reason{money}, {asked.dims(columns)} as dims\n"
         f"from standing a{joins}{accounts.join('a')}\nwhere {' and '.join(conditions)}"
@@ -185,7 +192,8 @@ def as_customer(tenant: str, account: str, statuses: str, when: str) -> str:
 
 def _standing(head: Head, asked: Asked, edge: str, *, tier: bool) -> str:
     """Every known account at one end of the windows; those of one instant share what is looked up."""
-    columns, joins = _tier(wanted=tier)
+    fields = ["status", *(["tier"] if tier else [])]
+    columns, joins = (", t.value as tier", f"\ncross join lateral ({_newest('tier')}) t") if tier else ("", "")
     columns += (
         ", null::numeric as amount, null::text as currency" if "currency" not in head.dimensions else ", m.amount, m.currency"
     )
@@ -193,14 +201,31 @@ def _standing(head: Head, asked: Asked, edge: str, *, tier: bool) -> str:
         # Behind `offset 0` the condition comes first: what nobody pays is not looked up.
         money = f"select * from ({newest_money('mrr', **_OF)}) m where i.statuses ? s.value offset 0"
         joins += f"\nleft join lateral ({money}) m on true"
-    return (
-        f"select i.tenant, w.win, k.who as account, i.at_us, s.value as status, i.statuses ? s.value as customer{columns}\n"
-        "from (\n"
-        f"  select w.tenant, {micros(f'w.{edge}')} as at_us, {_STATUSES} as statuses, array_agg(w.win) as wins\n"
-        "  from wins w join declared d on d.tenant = w.tenant group by 1, 2, 3\n"
-        f") i\ncross join lateral ({_known(asked)}) k\ncross join lateral ({newest('status', **_OF)}) s{joins}\n"
-        "cross join lateral unnest(i.wins) as w(win)"
+    instants = (
+        f"(select w.tenant, {micros(f'w.{edge}')} as at_us, {_STATUSES} as statuses, array_agg(w.win) as wins\n"
+        "  from wins w join declared d on d.tenant = w.tenant group by 1, 2, 3)"
     )
+    # What all accounts were told to be stays in the inner sub-select: no row of theirs carries it into a sort.
+    return (
+        "select a.tenant, w.win, a.account, a.at_us, a.status, a.customer, a.amount, a.currency"
+        f"{', a.tier' if tier else ''}\nfrom (\n"
+        f"select i.tenant, i.wins, k.who as account, i.at_us, s.value as status, i.statuses ? s.value as customer{columns}\n"
+        f"from ({_with_told(instants, *fields)}) i\n"
+        f"cross join lateral ({_known(asked)}) k\ncross join lateral ({_newest('status')}) s{joins}\n"
+        "where s.value is not null offset 0\n) a\ncross join lateral unnest(a.wins) as w(win)"
+    )
+
+
+def _with_told(instants: str, *fields: str) -> str:
+    """Rows of instants `(tenant, at_us …)`, each with what all accounts were told to be before: a column a field."""
+    told = "".join(f",\n{newest_of_all(name, tenant='i.tenant', before_us='i.at_us')} as {name}_told" for name in fields)
+    return f"select i.*{told}\nfrom {instants} i offset 0"
+
+
+def _newest(field: str) -> str:
+    """The select of `value`, of an account `k` at an instant `i` of `_with_told`: one row, null where none was told."""
+    alone = newest(field, **_OF)
+    return f"select case when i.{field}_told is not null then i.{field}_told ->> k.who else ({alone}) end as value offset 0"
 
 
 def _tier(*, wanted: bool) -> tuple[str, str]:

@@ -6,13 +6,14 @@ from typing import Final
 from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
-from service.store.dated import micros, newest
+from service.store.dated import micros, newest, newest_of_all
 
 OF_EFFORT: Final = "(s.fields ->> 'survey' = 'ces' or s.fields ->> 'survey' like '%\\_ces')"
 """Surveys of effort are named so; all others but `nps` are of satisfaction."""
 _FIELDS: Final = ("survey", "scale", "wave", "category", "about", "sentiment")
 # What a user's newest answer is looked for within, where it is asked for: the account that it names among them.
 _APART: Final = ("account", "wave", "quarter")
+_OF_NEWEST: Final = ("tenant", "win", "subject", "time_us", "score", "dims")
 _NEWEST: Final = 'a.time_us desc, a.source collate "C" desc, a.id collate "C" desc'
 
 
@@ -31,7 +32,11 @@ def answers(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
 
 
 def newest_answers(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
-    """`newest_answers`: of the answers each user's newest one; of each account, wave and quarter where these are asked for."""
+    """`newest_answers(tenant, win, subject, time_us, score, dims)`: of the answers each user's newest one.
+
+    Of each account, wave and quarter where these are asked for. No more is told of them: they are sorted, and what else answers
+    say would be read and carried along for each.
+    """
     return _newest(Asked.of(by, filtered), "answers")
 
 
@@ -85,7 +90,8 @@ def invitations(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> st
 
 def _newest(asked: Asked, rows: str) -> str:
     keys = ["a.tenant", "a.win", "a.subject", *(f"a.{name}" for name in _APART if asked.names(name))]
-    return f"select distinct on ({', '.join(keys)}) a.*\nfrom {rows} a\norder by {', '.join(keys)}, {_NEWEST}"
+    shown = ", ".join(f"a.{name}" for name in _OF_NEWEST)
+    return f"select distinct on ({', '.join(keys)}) {shown}\nfrom {rows} a\norder by {', '.join(keys)}, {_NEWEST}"
 
 
 def _asked(head: Head, asked: Asked, condition: str, *, wins: str = "wins") -> str:
@@ -94,10 +100,14 @@ def _asked(head: Head, asked: Asked, condition: str, *, wins: str = "wins") -> s
     columns = {name: f"coalesce(s.fields ->> '{name}', '')" for name in _FIELDS} | accounts.columns
     local = "(timestamptz 'epoch' + s.time_us * interval '1 microsecond') at time zone s.zone"
     columns |= {"quarter": f"""to_char({local}, 'YYYY"-Q"Q')""", "tier": "coalesce(t.value, '')"}
-    joins = ""
+    joins, told = "", ""
     if asked.names("tier"):
-        tier = newest("tier", tenant="s.tenant", account="s.account", before_us="s.until_us")
-        joins = f"\nleft join lateral ({tier}) t on true"
+        alone = newest("tier", tenant="s.tenant", account="s.account", before_us="s.until_us")
+        joins = (
+            "\ncross join lateral (select case when s.tier_told is not null then s.tier_told ->> s.account"
+            f" else ({alone}) end as value offset 0) t"
+        )
+        told = f",\n      {newest_of_all('tier', tenant='w.tenant', before_us=micros('w.until_at'))} as tier_told"
     conditions = [condition, *accounts.conditions()]
     conditions += [
         f"{columns[name]} = any({asked.values(name)})"
@@ -109,13 +119,16 @@ def _asked(head: Head, asked: Asked, condition: str, *, wins: str = "wins") -> s
         f"select s.tenant, s.win, s.subject, s.account, s.time_us, s.source, s.id, (s.fields ->> 'score')::int as score,\n"
         f"  s.fields -> 'themes' as themes, {shown}, {asked.dims(columns)} as dims\n"
         "from (\n"
-        f"  select w.tenant, w.win, {micros('w.until_at')} as until_us, d.config #>> '{{tenant,timezone}}' as zone, f.*\n"
-        f"  from {wins} w\n"
-        "  join declared d on d.tenant = w.tenant\n"
+        "  select w.*, f.*\n"
+        "  from (\n"
+        f"    select w.tenant, w.win, {micros('w.start_at')} as from_us, {micros('w.end_at')} as to_us,\n"
+        f"      {micros('w.until_at')} as until_us, d.config #>> '{{tenant,timezone}}' as zone{told}\n"
+        f"    from {wins} w join declared d on d.tenant = w.tenant offset 0\n"
+        "  ) w\n"
         "  cross join lateral (\n"
         "    select subject, account, time_us, source, id, fields from step\n"
-        f"    where tenant = w.tenant and family = 'feedback' and time_us >= {micros('w.start_at')}\n"
-        f"      and time_us < {micros('w.end_at')}\n"
+        "    where tenant = w.tenant and family = 'feedback' and time_us >= w.from_us\n"
+        "      and time_us < w.to_us\n"
         "    offset 0\n"
         "  ) f\n"
         f") s{joins}{accounts.join('s')}\nwhere {' and '.join(conditions)}"

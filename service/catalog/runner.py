@@ -7,7 +7,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from service.catalog.adding import added_up, finest
+from service.catalog.adding import added_up, at_once, finest
 from service.catalog.arguments import arguments
 from service.catalog.cut import Kept, cut, expired
 from service.catalog.declared import Declared
@@ -71,7 +71,8 @@ async def run_splits(
 ) -> list[Value]:
     """The values of several splits of a KPI that differ in nothing else and have no filters.
 
-    A score measures once for all of them; rows that add up are asked for once, by all of the dimensions.
+    A score measures once for all of them; rows that add up are asked for once, by all of the dimensions, and so is what gives
+    several splits at once.
 
     Raises InvalidQuery when a question does not fit the KPI.
     """
@@ -80,7 +81,9 @@ async def run_splits(
             check(kpi, question)
             accounts_asked(question)
         return await score_values(kpi, scene(connection, kpi.beside, windows, None, declared, kept), *questions)
-    fine = finest(kpi, [each.by for each in questions])
+    splits = [each.by for each in questions]
+    together = at_once(kpi, splits)
+    fine = together or finest(kpi, splits)
     if fine is None:
         found = [await run(connection, kpi, windows, each, declared=declared, kept=kept, shared=shared) for each in questions]
         return [value for values in found for value in values]
@@ -89,9 +92,11 @@ async def run_splits(
     if there:
         asked = replace(questions[0], by=fine)
         check(kpi, asked)
-        records = await _records(connection, kpi, there, asked, declared)
-        for question in questions:
-            answers += _answers(kpi, there, added_up(records, question.by), question, declared)
+        dropped = [[name for name in fine if name not in by] for by in splits] if together else None
+        records = await _records(connection, kpi, there, asked, declared, dropped=dropped)
+        for number, question in enumerate(questions):
+            rows = [each for each in records if each["split"] == number] if together else added_up(records, question.by)
+            answers += _answers(kpi, there, rows, question, declared)
     return answers + [_nothing(window, name, EXPIRED) for window in gone for name in _wanted(kpi, questions[0])]
 
 
@@ -102,12 +107,16 @@ async def _records(
     asked: Question,
     known: Mapping[int, Declared],
     shared: Shared | None = None,
+    *,
+    dropped: Sequence[Sequence[str]] | None = None,
 ) -> list[asyncpg.Record]:
-    """The rows of a KPI's statement."""
+    """The rows of a KPI's statement; for several splits at once each with its number, of the dimensions that it has not."""
     by = (*asked.by, *(name for name in kpi.head.apart if name not in asked.by))
     given = await shared.active(connection, kpi, windows, asked, known) if shared else None
     made = statement(kpi, by, frozenset(asked.filters), frozenset() if given is None else frozenset({"active"}))
     bound = arguments(kpi, windows, asked, by, known, frozenset(made.parameters)) | {"given": given}
+    if dropped is not None:
+        bound["split_dropped"] = [",".join(names) for names in dropped]
     records = await _fetch(connection, kpi, made, bound)
     if asked.rows is None and len(records) > MAX_ROWS:
         raise InvalidQuery("by", f"gives more than {MAX_ROWS} rows: split by fewer dimensions, or filter them")

@@ -48,6 +48,11 @@ RELATIONS: dict[str, str] = {
         for name, one in (("minutes", "minute"), ("quarters", "quarter"), ("spans", "day"))
     },
     "declared": "select * from unnest(:config_tenant, :config_json) as d(tenant, config)",
+    # For a file whose rows are of all dimensions that several splits have: which each split is without, and its number.
+    "splits": (
+        "select g.split - 1 as split, string_to_array(g.dropped, ',') as dropped"
+        " from unnest(:split_dropped) with ordinality as g(dropped, split)"
+    ),
     "labels": "select * from unnest(:label_tenant, :label_feature, :label_name) as l(tenant, feature, label)",
     **dict.fromkeys(relations.BUILT, ""),
 }
@@ -69,7 +74,7 @@ TYPES: dict[str, str] = {
     **dict.fromkeys(("budget_day_lo", "budget_day_hi"), "date[]"),
     **dict.fromkeys(("budget_span", *(f"budget_{one}_span" for one in ("minute", "quarter", "day"))), "text[]"),
     **dict.fromkeys(("win_before_first", "win_before_last"), "date[]"),
-    **dict.fromkeys(("by", "statistics"), "text[]"),
+    **dict.fromkeys(("by", "statistics", "split_dropped"), "text[]"),
     "config_json": "jsonb[]",
     **dict.fromkeys(("label_feature", "label_name"), "text[]"),
     "filters": "jsonb",

@@ -59,7 +59,7 @@ def _columns_of_aliases(words: list[str]) -> set[int]:
     """Places inside of `as NAME (columns)`."""
     found: set[int] = set()
     for place, word in enumerate(words[:-2]):
-        if word == "as" and words[place + 2] == "(":
+        if word == "as" and words[place + 2] == "(" and words[place + 1] != "materialized":
             found |= set(range(place + 3, _closing(words, place + 2)))
     return found
 

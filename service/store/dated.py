@@ -5,6 +5,9 @@ from typing import Final
 KNOWN: Final = "kind = 'account' and milestone = '~known'"
 """The milestone of the first event about an account."""
 
+FEW: Final = 8
+"""Up to so many values an account are read all, to find the newest ones: of twelve it costs the same as to look them up."""
+
 
 def newest(field: str, *, tenant: str, account: str, before_us: str) -> str:
     """The select of `value`, of one field of one account before an instant; no row where none was told."""
@@ -12,6 +15,23 @@ def newest(field: str, *, tenant: str, account: str, before_us: str) -> str:
         f"select value from state_history where tenant = {tenant} and kind = 'account' and field = '{field}'"
         f" and who = {account} and account = {account} and time_us < {before_us}"
         ' order by time_us desc, source collate "C" desc, id collate "C" desc limit 1'
+    )
+
+
+def newest_of_all(field: str, *, tenant: str, before_us: str) -> str:
+    """What `newest` gives for every account of a tenant, as one jsonb object: account → value.
+
+    Read in one pass along the key, a seventh of looking up one after the other: unless the field was told more than `FEW` times
+    an account, then it is null, and accounts are to be looked up by `newest`, whose cost does not grow with what was told.
+    """
+    told = f"from state_history where tenant = {tenant} and kind = 'account' and field = '{field}'"
+    few = f"select {FEW} * count(*) from milestone where tenant = {tenant} and {KNOWN}"
+    return (
+        f"case when (select count(*) from (select {told} limit ({few})) t) < ({few}) then coalesce((\n"
+        f"  select jsonb_object_agg(t.who, t.value) from (select distinct on (who) who, value {told} and account = who"
+        f" and time_us < {before_us}\n"
+        '  order by who, time_us desc, source collate "C" desc, id collate "C" desc) t\n'
+        "), '{}') end"
     )
 
 

@@ -6,6 +6,7 @@
 -- kind = "count"
 -- better = "neither"
 -- dimensions = ["account", "kind", "status", "colour", "owner", "priority"]
+-- together = ["kind", "status", "colour", "owner", "priority"]
 -- default_window = "week"
 -- [statistics.open]
 -- title = "Open items"
@@ -23,8 +24,7 @@
 -- [live]
 -- windows = ["week"]
 -- by = [[], ["kind"], ["colour"]]
-select i.tenant, i.win, i.dims, s.statistic, s.n as numerator, null::numeric as denominator
-from (
+with counted as materialized (
   select t.tenant, t.win, t.dims, count(*) filter (where t.status <> 'closed') as open,
          count(*) filter (where t.begun_us >= t.from_us) as begun,
          count(*) filter (where t.status = 'closed' and t.status_before is distinct from 'closed') as closed,
@@ -34,6 +34,13 @@ from (
   from tracked t
   join wins w on w.tenant = t.tenant and w.win = t.win
   group by t.tenant, t.win, t.dims
+)
+select i.tenant, i.win, i.dims, i.split, s.statistic, s.n as numerator, null::numeric as denominator
+from (
+  select tenant, win, dims - dropped as dims, split, sum(open) as open, sum(begun) as begun, sum(closed) as closed,
+         sum(reopened) as reopened, sum(net) as net, sum(late) as late
+  from counted cross join splits
+  group by tenant, win, dims - dropped, split
 ) i
 cross join lateral (values
   ('', i.open), ('open', i.open), ('new', i.begun), ('closed', i.closed), ('reopened', i.reopened), ('net', i.net),

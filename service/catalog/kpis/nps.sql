@@ -6,6 +6,7 @@
 -- kind = "mean"
 -- better = "higher"
 -- dimensions = ["account", "tier", "wave", "quarter", "category", "about"]
+-- together = ["tier"]
 -- default_window = "quarter"
 -- [statistics.promoters]
 -- title = "Share of promoters"
@@ -28,24 +29,31 @@
 -- [live]
 -- windows = ["90d", "quarter"]
 -- by = [[], ["tier"]]
-with scores as (
-  select tenant, win, dims, count(*) as n, count(*) filter (where score >= 9) as promoters,
-         count(*) filter (where score between 7 and 8) as passives, count(*) filter (where score <= 6) as detractors
-  from newest_answers
-  group by tenant, win, dims
-), earlier as (
-  select tenant, win, dims, 100.0 * (count(*) filter (where score >= 9) - count(*) filter (where score <= 6)) / count(*) as points
-  from earlier_answers
-  group by tenant, win, dims
+with counted as materialized (
+  select tenant, win, dims, score, false as is_earlier, count(*) as n from newest_answers group by tenant, win, dims, score
+  union all
+  select tenant, win, dims, score, true, count(*) from earlier_answers group by tenant, win, dims, score
+), scores as (
+  select tenant, win, dims - dropped as dims, split, is_earlier, sum(n)::bigint as n,
+         coalesce(sum(n) filter (where score >= 9), 0)::bigint as promoters,
+         coalesce(sum(n) filter (where score between 7 and 8), 0)::bigint as passives,
+         coalesce(sum(n) filter (where score <= 6), 0)::bigint as detractors
+  from counted cross join splits
+  group by tenant, win, dims - dropped, split, is_earlier
+), compared as (
+  select *, lag(100.0 * (promoters - detractors) / n) over (
+           partition by tenant, win, split, dims order by is_earlier desc
+         ) as points_before
+  from scores
 )
-select a.tenant, a.win, a.dims, s.statistic, s.numerator, s.denominator,
+select a.tenant, a.win, a.dims, a.split, s.statistic, s.numerator, s.denominator,
        case when abs(c.change) > 20 then
          case when c.change > 0 then 'rose' else 'fell' end || ' by ' || round(abs(c.change), 1) || ' points against the window before'
        end as note
-from scores a
-left join earlier e on e.tenant = a.tenant and e.win = a.win and e.dims = a.dims
-cross join lateral (select 100.0 * (a.promoters - a.detractors) / a.n - e.points as change) c
+from compared a
+cross join lateral (select 100.0 * (a.promoters - a.detractors) / a.n - a.points_before as change) c
 cross join lateral (values
   ('', 100 * (a.promoters - a.detractors), a.n), ('promoters', a.promoters, a.n), ('passives', a.passives, a.n),
   ('detractors', a.detractors, a.n), ('count', a.n, null)
 ) as s(statistic, numerator, denominator)
+where not a.is_earlier

@@ -6,6 +6,7 @@
 -- kind = "ratio"
 -- better = "higher"
 -- dimensions = ["account", "tier", "channel", "week"]
+-- together = ["tier", "channel", "week"]
 -- default_window = "28d"
 -- [statistics.cases]
 -- title = "Cases that became at risk"
@@ -22,9 +23,14 @@
 -- [live]
 -- windows = ["28d"]
 -- by = [[], ["channel"]]
-select c.tenant, c.win, c.dims, s.statistic, s.numerator, s.denominator
-from (
+with cases_counted as materialized (
   select tenant, win, dims, count(*) as n, count(recovered_us) as recovered from at_risk_cases group by tenant, win, dims
+)
+select c.tenant, c.win, c.dims, c.split, s.statistic, s.numerator, s.denominator
+from (
+  select tenant, win, dims - dropped as dims, split, sum(n) as n, sum(recovered) as recovered
+  from cases_counted cross join splits
+  group by tenant, win, dims - dropped, split
 ) c
 cross join lateral (
   values ('', c.recovered, c.n), ('cases', c.n, null), ('recovered', c.recovered, null)

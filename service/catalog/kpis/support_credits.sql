@@ -7,6 +7,7 @@
 -- better = "lower"
 -- dimensions = ["account", "tier", "currency"]
 -- apart = ["currency"]
+-- together = ["account", "tier"]
 -- windows = ["month", "quarter", "year"]
 -- custom = false
 -- default_window = "month"
@@ -23,12 +24,16 @@
 -- [live]
 -- windows = ["month"]
 -- by = [[], ["account"]]
-select c.tenant, c.win, c.dims, f.statistic, f.numerator, f.denominator
+with owed as materialized (
+  select tenant, win, dims, percent, fee, credit, misses, reviews from sla_credits
+)
+select c.tenant, c.win, c.dims, c.split, f.statistic, f.numerator, f.denominator
 from (
-  select tenant, win, dims, coalesce(sum(credit), 0) as credit, sum(misses) as misses, sum(reviews) as reviews,
-         coalesce(nullif(sum(percent * fee), 0), sum(percent)) as owed, coalesce(nullif(sum(fee), 0), count(*)) as fees
-  from sla_credits
-  group by tenant, win, dims
+  select tenant, win, dims - dropped as dims, split, coalesce(sum(credit), 0) as credit, sum(misses) as misses,
+         sum(reviews) as reviews, coalesce(nullif(sum(percent * fee), 0), sum(percent)) as owed,
+         coalesce(nullif(sum(fee), 0), count(*)) as fees
+  from owed cross join splits
+  group by tenant, win, dims - dropped, split
 ) c
 cross join lateral (
   values ('', c.credit, null), ('share', c.owed / 100, c.fees), ('misses', c.misses, null), ('reviews', c.reviews, null)
