@@ -132,26 +132,35 @@ class Population:
             f"from seen s{accounts.join('s')}\njoin blocks b on b.tenant = s.tenant and b.part = s.part{conditions}"
         )
 
-    def seats_added_up(self) -> str:
-        """Active seats of the days of `counted_days` by account: a chunk's days are added up as sets, then cut into blocks.
+    def seats_added_up(self, weekday: str = "") -> str:
+        """Active seats of days by account: a chunk's days are added up as sets, then cut into blocks.
 
+        Of the days of `counted_days`; or, where an expression says what their `weekday` is, of all days, under that.
         Days times blocks are many rows to sort, and many pieces to count: so they are never made. What a block has is counted
         before it is sorted (`offset 0`), once.
         """
         accounts = self._accounts
+        added = ["weekday"] if weekday else []
         keys = [key for key in self.keys if key != "day" and key not in accounts.shown]
-        shown = [*(f"d.{key}" for key in keys), *(f"{column} as {name}" for name, column in accounts.shown.items())]
+        shown = [*(f"d.{key}" for key in (*keys, *added)), *(f"{column} as {name}" for name, column in accounts.shown.items())]
         parts = "".join(f"{name} as (\n{body}\n), " for name, body in self._parts() if name != "held")
         conditions = "".join(f" and {condition}" for condition in accounts.conditions())
         columns = self.columns()
-        split = ", ".join(["tenant", "win", *(columns[name] for name in self.asked.by if name in columns)])
+        split = ", ".join(["tenant", "win", *added, *(columns[name] for name in self.asked.by if name in columns)])
+        shown_weekday = f", {weekday} as weekday" if weekday else ""
+        counted_only = (
+            " join (\n    select tenant, win, array_agg(day) as days from counted_days group by tenant, win\n"
+            "  ) c using (tenant, win) where day = any(c.days)"
+            if not weekday
+            else ""
+        )
         return (
             f"with {parts}days_of as (\n"
-            f"  select {', '.join(keys)}, part, array_agg(bits) as bits from seen join (\n"
-            "    select tenant, win, array_agg(day) as days from counted_days group by tenant, win\n"
-            "  ) c using (tenant, win) where day = any(c.days)\n"
-            f"  group by {', '.join(keys)}, part\n), summed as materialized (\n{planes('days_of', [*keys, 'part'], NOBODY)}\n)\n"
-            f"select tenant, win, {self.asked.dims(columns)} as dims, n from (\n  select {split}, sum(n) as n from (\n"
+            f"  select {', '.join(keys)}, part{shown_weekday}, array_agg(bits) as bits from seen{counted_only}\n"
+            f"  group by {', '.join([*keys, 'part', *added])}\n"
+            f"), summed as materialized (\n{planes('days_of', [*keys, 'part', *added], NOBODY)}\n)\n"
+            f"select tenant, win, {''.join(f'{name}, ' for name in added)}{self.asked.dims(columns)} as dims, n from (\n"
+            f"  select {split}, sum(n) as n from (\n"
             f"    select {', '.join(shown)}, {in_piece('d', f'b.block % {BLOCKS_A_CHUNK} * {BLOCK} + 1 for {BLOCK}')} as n\n"
             f"    from summed d{accounts.join('d')}\n    join blocks b on b.tenant = d.tenant and b.part = d.part{conditions}\n"
             f"    offset 0\n  ) c group by {split}\n) a where n > 0"
@@ -200,6 +209,14 @@ def added_up(population: Population) -> str:
         "select tenant, win, dims, sum(n) as n from (\n"
         f"{counted(population)}\n) a join counted_days using (tenant, win, day) group by tenant, win, dims"
     )
+
+
+def added_up_by_weekday(population: Population) -> str:
+    """`tenant, win, weekday, dims, n`: how many users each day had, added up: by weekday, or under 0 where that is not asked."""
+    weekday = "extract(isodow from day)::int" if population.asked.names("weekday") else "0"
+    if population.with_account and not population.expands:
+        return population.seats_added_up(weekday)
+    return f"select tenant, win, {weekday} as weekday, dims, sum(n) as n from (\n{counted(population)}\n) a group by 1, 2, 3, 4"
 
 
 def _asked_features(asked: Asked) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
 from service.catalog.masks import NOBODY
-from service.catalog.population import Population, added_up, counted
+from service.catalog.population import Population, added_up, added_up_by_weekday, counted
 
 
 def active(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
@@ -21,6 +21,11 @@ def active_daily(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> s
 def user_days(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
     """`user_days(tenant, win, dims, n)`: distinct users of each day that counts, added up; a day's own number is never made."""
     return added_up(Population(Asked.of(by, filtered), daily=True))
+
+
+def user_weekdays(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
+    """`user_weekdays(tenant, win, weekday, dims, n)`: distinct users of each day, added up by weekday where it is asked for."""
+    return added_up_by_weekday(Population(Asked.of(by, filtered), daily=True))
 
 
 def anyone(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
@@ -119,6 +124,7 @@ BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
     "anyone": anyone,
     "counted_days": counted_days,
     "user_days": user_days,
+    "user_weekdays": user_weekdays,
     "expected": expected,
     "feature_rows": feature_rows,
     "eligible": eligible,
@@ -129,6 +135,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "anyone": ("wins",),
     "counted_days": ("days", "declared"),
     "user_days": ("wins", "labels", "counted_days"),
+    "user_weekdays": ("wins", "labels"),
     "expected": ("declared", "labels"),
     "feature_rows": ("active", "anyone", "expected"),
     "eligible": ("wins", "declared", "labels"),

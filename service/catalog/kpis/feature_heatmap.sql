@@ -15,15 +15,16 @@ with shown as (
   select o.tenant, o.win, o.dims || e.dims as dims from anyone o join expected e on e.tenant = o.tenant
   union
   select a.tenant, a.win, a.dims
-  from active_daily a join anyone o on o.tenant = a.tenant and o.win = a.win and o.dims = a.dims - 'feature'
+  from user_weekdays a join anyone o on o.tenant = a.tenant and o.win = a.win and o.dims = a.dims - 'feature'
+), weekdays as (
+  select d.weekday from generate_series(0, 7) as d(weekday)
+  where (d.weekday > 0) = ('weekday' = any(:by) or :only_weekday is not null)
+    and (:only_weekday is null or d.weekday::text = any(:only_weekday))
 ), cells as (
-  select r.tenant, r.win, r.dims, w.weekday, coalesce(sum(a.n), 0) as n
+  select r.tenant, r.win, r.dims, w.weekday, coalesce(a.n, 0) as n
   from shown r
-  cross join generate_series(1, 7) as w(weekday)
-  left join active_daily a on a.tenant = r.tenant and a.win = r.win and a.dims = r.dims
-    and extract(isodow from a.day) = w.weekday
-  where :only_weekday is null or w.weekday::text = any(:only_weekday)
-  group by r.tenant, r.win, r.dims, w.weekday
+  cross join weekdays w
+  left join user_weekdays a on a.tenant = r.tenant and a.win = r.win and a.dims = r.dims and a.weekday = w.weekday
 )
 select tenant, win, dims || jsonb_build_object('weekday', weekday::text) as dims, '' as statistic,
        n as numerator, null::numeric as denominator
