@@ -38,8 +38,8 @@ cross join lateral (
 _STARTS: Final = """
 select o.tenant, s.user_ordinal, s.time_us
 from (
-  select tenant, start_id, array_agg(user_ordinal) as ordinals from reached
-  where start_id is not null group by tenant, start_id
+  select tenant, min(start_id) as start_id, array_agg(user_ordinal) as ordinals from reached
+  where start_id is not null group by tenant
 ) o
 cross join lateral (
   select user_ordinal, time_us from first_reached
@@ -47,10 +47,13 @@ cross join lateral (
   offset 0
 ) s""".strip()
 
-# When those of these accounts began.
+# Those whose clock is an account's; not looked for where no tenant has such a clock.
+_OF_ACCOUNTS: Final = "select * from reached where of_account is not null and (select count(of_account) > 0 from clocks)"
+
+# When the clocks of these accounts began.
 _STARTS_OF_ACCOUNTS: Final = """
 select a.tenant, a.place, s.time_us
-from (select distinct tenant, of_account, place from reached where of_account is not null) a
+from (select distinct tenant, of_account, place from of_accounts) a
 cross join lateral (
   select min(time_us) as time_us from milestone
   where tenant = a.tenant and kind = 'account' and milestone = a.of_account and who = a.place
@@ -64,7 +67,7 @@ from (select * from reached where start_id is not null offset 0) r full join sta
 where coalesce(r.time_us >= s.time_us, false)
 union all
 select r.*, (r.time_us - s.time_us) * 1000
-from (select * from reached where of_account is not null offset 0) r full join starts_of_accounts s using (tenant, place)
+from of_accounts r full join starts_of_accounts s using (tenant, place)
 where coalesce(r.time_us >= s.time_us, false)""".strip()
 
 _KEPT: Final = {"clocks": "materialized "}
@@ -86,7 +89,8 @@ def milestone_times(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -
         chosen=_chosen(head, asked),
         where=f"\nwhere {' and '.join(conditions)}" if conditions else "",
     )
-    parts = {"clocks": _CLOCKS, "reached": reached, "starts": _STARTS, "starts_of_accounts": _STARTS_OF_ACCOUNTS, "times": _TIMES}
+    parts = {"clocks": _CLOCKS, "reached": reached, "starts": _STARTS, "of_accounts": _OF_ACCOUNTS}
+    parts |= {"starts_of_accounts": _STARTS_OF_ACCOUNTS, "times": _TIMES}
     keys = ["tenant", "win", *shown]
     values = {name: f"value_{number}" for number, name in enumerate(asked.traits)}
     last = "times"
