@@ -21,31 +21,37 @@ where resource = $1 and owner = $2 and epoch = $3 and expires_at > clock_timesta
 for share
 """
 
-# Values that changed; `at` moves with every evaluation that found another value.
-_PUT = """
-insert into kpi_latest as k
+# What an evaluation found beside what it found before: values that differ are written, and those of the same KPI, tenants and
+# windows that it did not find are no more. `at` moves with every evaluation that found another value. Nearly all are as they
+# were, so both are read once and compared: a full join is never a look-up a value, which would lock each row that stays, too.
+_MERGE = """
+with changed as materialized (
+  select v.*, k.tenant as old_tenant, k.statistic as old_statistic, k."window" as old_window, k.dims as old_dims
+  from (
+    select tenant, statistic, window_name, dims::jsonb as dims, value, numerator, denominator, target, limit_value, status,
+      start_at, end_at
+    from unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::double precision[], $8::numeric[], $9::numeric[],
+                $10::double precision[], $11::double precision[], $12::text[], $13::timestamptz[], $14::timestamptz[])
+      as v(tenant, statistic, window_name, dims, value, numerator, denominator, target, limit_value, status, start_at, end_at)
+  ) v
+  full join (
+    select * from kpi_latest where kpi = $1 and tenant = any($15::int[]) and "window" = any($16::text[])
+  ) k on k.tenant = v.tenant and k.statistic = v.statistic and k."window" = v.window_name and k.dims = v.dims
+  where v.tenant is null or k.tenant is null
+    or (k.value, k.numerator, k.denominator, k.target, k."limit", k.status, k.end_at)
+      is distinct from (v.value, v.numerator, v.denominator, v.target, v.limit_value, v.status, v.end_at)
+), dropped as (
+  delete from kpi_latest k using changed c
+  where c.tenant is null and k.kpi = $1 and k.tenant = c.old_tenant and k.statistic = c.old_statistic
+    and k."window" = c.old_window and k.dims = c.old_dims
+)
+insert into kpi_latest
   (tenant, kpi, statistic, "window", dims, value, numerator, denominator, target, "limit", status, start_at, end_at, at)
-select v.tenant, $1, v.statistic, v.window_name, v.dims::jsonb, v.value, v.numerator, v.denominator, v.target, v.limit_value,
-       v.status, v.start_at, v.end_at, $2
-from unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::double precision[], $8::numeric[], $9::numeric[],
-            $10::double precision[], $11::double precision[], $12::text[], $13::timestamptz[], $14::timestamptz[])
-  as v(tenant, statistic, window_name, dims, value, numerator, denominator, target, limit_value, status, start_at, end_at)
+select tenant, $1, statistic, window_name, dims, value, numerator, denominator, target, limit_value, status, start_at, end_at, $2
+from changed where tenant is not null
 on conflict (tenant, kpi, statistic, "window", dims) do update
 set value = excluded.value, numerator = excluded.numerator, denominator = excluded.denominator, target = excluded.target,
     "limit" = excluded."limit", status = excluded.status, start_at = excluded.start_at, end_at = excluded.end_at, at = excluded.at
-where (k.value, k.numerator, k.denominator, k.target, k."limit", k.status, k.end_at)
-  is distinct from (excluded.value, excluded.numerator, excluded.denominator, excluded.target, excluded."limit", excluded.status,
-                    excluded.end_at)
-"""
-
-# Values of the same KPI, tenants and windows that this evaluation did not give: they are no more.
-_DROP = """
-delete from kpi_latest k
-where k.kpi = $1 and k.tenant = any($2::int[]) and k."window" = any($3::text[])
-  and not exists (
-    select from unnest($4::int[], $5::text[], $6::text[], $7::text[]) as v(tenant, statistic, window_name, dims)
-    where v.tenant = k.tenant and v.statistic = k.statistic and v.window_name = k."window" and v.dims::jsonb = k.dims
-  )
 """
 
 # Values of KPIs that a tenant has no more: not in the catalog, and no formula of its own.
@@ -120,24 +126,26 @@ async def replace(
     at: datetime,
 ) -> None:
     """Make `values` the newest of a KPI for these tenants and windows; what they do not name is dropped."""
-    dims = [json.dumps(dict(value.dims), sort_keys=True) for value in values]
-    keys = ([v.tenant for v in values], [v.statistic for v in values], [v.window for v in values], dims)
-    await connection.execute(_DROP, kpi, tenants, windows, *keys)
-    if not values:
-        return
+    dims = {each: json.dumps(dict(each), sort_keys=True) for each in {value.dims for value in values}}
+    instants = {each: to_datetime(each) for each in {bound for v in values for bound in (v.start_us, v.end_us)}}
     await connection.execute(
-        _PUT,
+        _MERGE,
         kpi,
         at,
-        *keys,
+        [v.tenant for v in values],
+        [v.statistic for v in values],
+        [v.window for v in values],
+        [dims[v.dims] for v in values],
         [v.value for v in values],
         [v.numerator for v in values],
         [v.denominator for v in values],
         [v.target for v in values],
         [v.limit for v in values],
         [v.status for v in values],
-        [to_datetime(v.start_us) for v in values],
-        [to_datetime(v.end_us) for v in values],
+        [instants[v.start_us] for v in values],
+        [instants[v.end_us] for v in values],
+        tenants,
+        windows,
     )
 
 
