@@ -2,12 +2,16 @@
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from service.catalog import Kpi, Question, Shared, Value, Window, run_splits
-from service.domain.targets import judge
+from service.domain.config import TenantConfig
+from service.domain.targets import Judgement, Status, judge
 from service.evaluate.ground import Ground
 from service.store.engine import Connection
 from service.store.live import LiveValue
+
+_UNJUDGED: Final = Judgement(Status.NONE)
 
 
 def splits(kpi: Kpi) -> tuple[tuple[str, ...], ...]:
@@ -34,18 +38,13 @@ async def evaluate(
 
 
 def _judged(kpi: Kpi, values: Iterable[Value], windows: Mapping[Hashable, Window], ground: Ground) -> Iterable[LiveValue]:
+    judges: dict[tuple[Hashable, str], TenantConfig | None] = {}
     for value in values:
         window = windows[value.window]
-        judgement = judge(
-            ground.configs[value.tenant].at(max(window.start_us, window.until_us - 1)),
-            kpi=kpi.id,
-            statistic=value.statistic or None,
-            dims=value.dims,
-            window=window.name or None,
-            value=value.value,
-            adds_up=kpi.statistics[value.statistic].kind == "count",
-            apart=kpi.head.apart,
-        )
+        by = value.window, value.statistic
+        if by not in judges:
+            judges[by] = _judge_of(kpi, value.statistic, window, ground)
+        judgement = _UNJUDGED if (config := judges[by]) is None else _judgement(kpi, value, window, config)
         yield LiveValue(
             tenant=value.tenant,
             statistic=value.statistic,
@@ -60,6 +59,25 @@ def _judged(kpi: Kpi, values: Iterable[Value], windows: Mapping[Hashable, Window
             start_us=window.start_us,
             end_us=window.end_us,
         )
+
+
+def _judge_of(kpi: Kpi, statistic: str, window: Window, ground: Ground) -> TenantConfig | None:
+    """What the tenant declared at a window's time; None where it declared no target of a statistic: nothing judges it."""
+    config = ground.configs[window.tenant].at(max(window.start_us, window.until_us - 1))
+    return config if config.targets_by_kpi.get((kpi.id, statistic or None)) else None
+
+
+def _judgement(kpi: Kpi, value: Value, window: Window, config: TenantConfig) -> Judgement:
+    return judge(
+        config,
+        kpi=kpi.id,
+        statistic=value.statistic or None,
+        dims=value.dims,
+        window=window.name or None,
+        value=value.value,
+        adds_up=kpi.statistics[value.statistic].kind == "count",
+        apart=kpi.head.apart,
+    )
 
 
 def _decimal(number: int | Decimal | None) -> Decimal | None:

@@ -41,7 +41,7 @@ async def rows(connection: asyncpg.Connection) -> dict[tuple[int, str, str], tup
         "select *, dims ->> 'account' as account, xmin::text as made, xmax::text as held from kpi_latest"
     )
     return {
-        (row["tenant"], row["kpi"], row["account"] or ""): (row["value"], row["at"], (row["xmin"], row["xmax"])) for row in found
+        (row["tenant"], row["kpi"], row["account"] or ""): (row["value"], row["at"], (row["made"], row["held"])) for row in found
     }
 
 
