@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.aggregate.batch import Heads
+from service.aggregate.grouping import numbered
 from service.aggregate.policy import Mask, Outcome, Outcomes
 from service.aggregate.seen import SeenIds
 from service.clock import HOUR
@@ -48,9 +49,11 @@ def group(heads: Heads) -> list[Group]:
     by_id = np.argsort(heads.hi)
     # `time_us` is the receipt where an event names no time, so the hour is right for both.
     codes = ((heads.time_us // HOUR) * _PARTITION_SPAN + heads.partition) * 2 + heads.timed
-    distinct, place = np.unique(codes[by_id], return_inverse=True)
-    by_group = by_id[np.argsort(place.astype(np.min_scalar_type(len(distinct))), kind="stable")]
-    ends = np.cumsum(np.bincount(place, minlength=len(distinct)))
+    numbers, firsts = numbered([codes], len(codes))
+    ascending = np.argsort(codes[firsts])
+    distinct, rank = codes[firsts][ascending], np.argsort(ascending).astype(np.min_scalar_type(len(firsts)))
+    by_group = by_id[np.argsort(rank[numbers[by_id]], kind="stable")]
+    ends = np.cumsum(np.bincount(numbers, minlength=len(firsts))[ascending])
     groups = []
     for code, rows in zip(distinct.tolist(), np.split(by_group, ends[:-1]), strict=True):
         both, timed = divmod(code, 2)

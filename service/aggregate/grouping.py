@@ -35,7 +35,12 @@ def without_codes(frame: pl.DataFrame) -> pl.DataFrame:
 def grouped_rows(frame: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
     """The distinct rows, without codes, and for each row the number of its own."""
     firsts, of_row = equal_rows(frame)
-    return without_codes(frame)[firsts], of_row
+    return some_rows(without_codes(frame), firsts), of_row
+
+
+def some_rows(frame: pl.DataFrame, rows: Ints) -> pl.DataFrame:
+    """The rows at these places; all of them in their order are the frame as it is, whose texts are dear to gather."""
+    return frame if len(rows) == len(frame) and bool((rows == np.arange(len(frame))).all()) else frame[rows]
 
 
 def first_rows(frame: pl.DataFrame) -> Ints:

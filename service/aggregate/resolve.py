@@ -12,7 +12,7 @@ import polars as pl
 
 from service.aggregate.admission import Admission
 from service.aggregate.deltas import Deltas
-from service.aggregate.grouping import codes, equal_rows, grouped_rows, without_codes
+from service.aggregate.grouping import codes, equal_rows, grouped_rows, some_rows, without_codes
 from service.aggregate.places import NO_DAY, UNKNOWN, Ints, Places
 from service.store.engine import Connection
 from service.store.names import Series, series_ids
@@ -89,7 +89,7 @@ def wanted(deltas: Deltas) -> Wanted:
     users, of_user = grouped_rows(_with_codes(activity, USER_KEY))
     features, of_feature = grouped_rows(_with_codes(activity, ["tenant", "feature"]))
     seated = np.flatnonzero((activity["account"] != "").to_numpy())
-    in_account = _with_codes(activity, SEAT_KEY)[seated]
+    in_account = some_rows(_with_codes(activity, SEAT_KEY), seated)
     first_seats, of_seat = equal_rows(in_account)
     seat_of_activity = np.full(len(activity), -1, dtype=np.int64)
     seat_of_activity[seated] = of_seat
@@ -97,7 +97,7 @@ def wanted(deltas: Deltas) -> Wanted:
     if len(deltas.users):
         others = deltas.users.join(users, on=USER_KEY, how="anti").unique()
         users = pl.concat([users, others.with_columns(day=pl.lit(None, pl.Int32))])
-    seats = without_codes(in_account)[first_seats].with_columns(_first_days(of_seat, days[seated], len(first_seats)))
+    seats = some_rows(without_codes(in_account), first_seats).with_columns(_first_days(of_seat, days[seated], len(first_seats)))
     user_of_seat = of_user[seated[first_seats]]
     if len(deltas.reached):
         # Whoever reached something in an account has a seat there, though nothing was used.

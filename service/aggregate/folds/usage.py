@@ -15,7 +15,7 @@ from service.aggregate.folds.pairs import declared_pairs_text
 from service.aggregate.folds.sessions import open_sessions
 from service.aggregate.folds.slo import judged_facts
 from service.aggregate.folds.versions import Versions, versions
-from service.aggregate.grouping import codes, first_rows
+from service.aggregate.grouping import codes, first_rows, some_rows
 from service.domain.families.usage import NAMED
 
 SESSION = "session"
@@ -99,7 +99,7 @@ def _activity(uses: pl.DataFrame, valid: Versions) -> pl.DataFrame:
     ignored = [(place, name) for place, config in enumerate(valid.configs) for name in config.ignore_features]
     if not ignored:
         told_apart = uses.select(*ACTIVITY_KEYS[:-1], day, *codes(uses, *ACTIVITY_KEYS))
-        return told_apart[first_rows(told_apart)].with_columns(counts=True)
+        return some_rows(told_apart, first_rows(told_apart)).with_columns(counts=True)
     names = valid.declared({"feature": pl.String(), "ignored": pl.Boolean()}, [(*name, True) for name in ignored])
     seen = uses.select("tenant", "account", "user", "feature", day, valid.series()).join(
         names, on=["version", "feature"], how="left"
