@@ -14,7 +14,7 @@ from service.catalog.question import Question
 from service.catalog.statistics import empty
 from service.catalog.value import EXPIRED, MIXED, NO_DATA, Exact, Value, counted, decimal, row_text
 from service.catalog.windows import Window, window_earlier
-from service.domain.formula import Absent, Expression, Growth, Operand, Operation, Outcome, evaluate, operands
+from service.domain.formula import Absent, Expression, Growth, Operand, Operation, Outcome, evaluate, operands, outcome_of
 from service.domain.localtime import CalendarUnit
 
 Place = tuple[int, Hashable]
@@ -95,6 +95,8 @@ class _Sheet:
     """Windows that are finer than what is kept."""
 
     def at(self, place: Place, row: Row, statistic: str) -> Value | None:
+        if len(self.columns) == len(row) and None not in row:
+            return self.values.get((place, row, statistic))
         return self.values.get((place, tuple(row[column] or "" for column in self.columns), statistic))
 
 
@@ -158,16 +160,19 @@ class _Figures:
 
 def exact_of(value: Value, *, kind: str) -> Fraction:
     """The exact number of a figure that has a value: what it was made of, else (percentiles) the number that is shown."""
-    if value.numerator is None:
+    over, under = value.numerator, value.denominator
+    if over is None:
         return Fraction(value.value or 0)
-    if kind == "count" or value.denominator is None:
-        return Fraction(value.numerator)
-    return Fraction(value.numerator) / Fraction(value.denominator)
+    if kind == "count" or under is None:
+        return Fraction(over)
+    if isinstance(over, int) and isinstance(under, int):
+        return Fraction(over, under)
+    return Fraction(over) / Fraction(under)
 
 
 def _value(formula: Formula, window: Window, dims: Mapping[str, str], figures: _Figures, *, is_row: bool) -> Value:
-    result = evaluate(formula.expression, figures.of)
-    over, under = (None, None) if formula.kind == "count" else _sides(formula.expression, figures)
+    result, *sides = _evaluated(formula.expression, figures)
+    over, under = (None, None) if formula.kind == "count" else map(_shown, sides)
     shown: float | None = None
     if isinstance(result, Fraction):
         try:
@@ -181,20 +186,20 @@ def _value(formula: Formula, window: Window, dims: Mapping[str, str], figures: _
     return Value(window.tenant, window.key, MAIN, shown, over, under, dims, reason, note, row_text(dims) if is_row else "")
 
 
-def _sides(expression: Expression, figures: _Figures) -> tuple[Exact | None, Exact | None]:
-    """What a formula divides, and by what, where that is the last thing it does; else nothing."""
+def _evaluated(expression: Expression, figures: _Figures) -> tuple[Outcome, Outcome | None, Outcome | None]:
+    """What a formula comes to; and what it divides, and by what, where that is the last thing it does, else nothing."""
     match expression:
         case Operation("/"):
-            over, under = (evaluate(side, figures.of) for side in (expression.left, expression.right))
+            left, right = evaluate(expression.left, figures.of), evaluate(expression.right, figures.of)
+            return outcome_of(expression, left, right), left, right
         case Growth():
-            now, before = figures.of(expression.now), figures.of(expression.before)
+            result, now, before = evaluate(expression, figures.of), figures.of(expression.now), figures.of(expression.before)
             if isinstance(now, Absent) or isinstance(before, Absent):
-                return None, None
-            over, under = now - before, abs(before)
+                return result, None, None
+            return result, now - before, abs(before)
         case _:
-            return None, None
-    return _shown(over), _shown(under)
+            return evaluate(expression, figures.of), None, None
 
 
-def _shown(outcome: Outcome) -> Exact | None:
-    return None if isinstance(outcome, Absent) else decimal(outcome)
+def _shown(outcome: Outcome | None) -> Exact | None:
+    return decimal(outcome) if isinstance(outcome, Fraction) else None

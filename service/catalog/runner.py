@@ -19,7 +19,7 @@ from service.catalog.scores import Scene
 from service.catalog.scoring import accounts_asked, score_values
 from service.catalog.shared import Shared
 from service.catalog.statement import Statement, statement
-from service.catalog.statistics import default_statistics, derived, empty, of_durations, of_histogram, plain, rate
+from service.catalog.statistics import default_statistics, derived, elapsed, empty, of_durations, of_histogram, plain, rate
 from service.catalog.value import EXPIRED, MIXED, NO_DATA, Figure, Row, Value
 from service.catalog.windows import Window
 from service.errors import InvalidQuery
@@ -218,6 +218,7 @@ def _values(kpi: Kpi, windows: Sequence[Window], records: Iterable[Row], questio
     for record in records:
         found, note = figures.setdefault((record["win"], record["dims"]), ({}, record.get("note") or ""))
         found.update(_figures(kpi, record, wanted, question))
+    spans = {(n, per): elapsed(windows[n], per) for n in {n for n, _ in figures} for per in {per for _, per in rates.values()}}
     for (index, text), (found, note) in figures.items():
         window, dims = windows[index], msgspec.json.decode(text, type=dict[str, str])
         dims = {
@@ -226,7 +227,7 @@ def _values(kpi: Kpi, windows: Sequence[Window], records: Iterable[Row], questio
         for name in wanted:
             if name in rates and rates[name][0] in found:
                 of, per = rates[name]
-                figure: Figure | None = rate(found[of], per, window)
+                figure: Figure | None = rate(found[of], spans[index, per])
             else:
                 figure = found.get(name)
             if figure is not None:

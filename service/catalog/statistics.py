@@ -112,13 +112,16 @@ def interpolated(ordered: Sequence[int], share: tuple[int, int], size: int = 1) 
     return (low * under + rest * (ordered[below + 1] - low)) / (under * size)
 
 
-def rate(figure: Figure, per: Per, window: Window) -> Figure:
-    """A figure divided by the window's minutes, local days, weeks or months so far."""
-    span = elapsed(window, per)
-    if figure.numerator is None or span <= 0 or (figure.denominator is not None and not figure.denominator):
-        return Figure(None, figure.numerator, None)
-    under = span * Fraction(figure.denominator if figure.denominator is not None else 1)
-    return Figure(float(Fraction(figure.numerator) / under), figure.numerator, decimal(under))
+def rate(figure: Figure, span: Fraction) -> Figure:
+    """A figure divided by the minutes, local days, weeks or months that have `elapsed`."""
+    over, under = figure.numerator, 1 if figure.denominator is None else figure.denominator
+    if over is None or span <= 0 or not under:
+        return Figure(None, over, None)
+    if isinstance(over, int) and isinstance(under, int):
+        divided = Fraction(span.numerator * under, span.denominator)
+        return Figure(over * divided.denominator / divided.numerator, over, decimal(divided))
+    divided = span * Fraction(under)
+    return Figure(float(Fraction(over) / divided), over, decimal(divided))
 
 
 def elapsed(window: Window, per: Per) -> Fraction:

@@ -127,12 +127,16 @@ def evaluate(expression: Expression, figure_of: Callable[[Operand], Outcome]) ->
                 return Absent("", f"{expression.now.selector} was 0 a {expression.before.earlier} before: no relative change")
             return (now - before) / abs(before)
         case Operation():
-            left, right = evaluate(expression.left, figure_of), evaluate(expression.right, figure_of)
-            if isinstance(left, Absent):
-                return left
-            return right if isinstance(right, Absent) else _joined(expression, left, right)
+            return outcome_of(expression, evaluate(expression.left, figure_of), evaluate(expression.right, figure_of))
         case _:
             assert_never(expression)
+
+
+def outcome_of(operation: Operation, left: Outcome, right: Outcome) -> Outcome:
+    """What an operation comes to, of what came of its two sides."""
+    if isinstance(left, Absent):
+        return left
+    return right if isinstance(right, Absent) else _joined(operation, left, right)
 
 
 def adds_up(expression: Expression, is_count: Callable[[Operand], bool]) -> bool:

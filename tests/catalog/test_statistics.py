@@ -74,10 +74,18 @@ def test_rates_divide_by_what_has_passed_of_the_local_calendar(
 
 
 def test_a_rate_of_a_mean_keeps_its_denominator() -> None:
-    made = rate(Figure(6.0, 12, 2), "month", window("28d", end_us=NOON - 30 * DAY))
+    made = rate(Figure(6.0, 12, 2), elapsed(window("28d", end_us=NOON - 30 * DAY), "month"))
     assert made.value == pytest.approx(6 * 30.4375 / 28)
     assert made.denominator == pytest.approx(Decimal(2 * 28) / Decimal("30.4375"))
-    assert rate(Figure(None, 12, 0), "month", window("28d")).value is None
+    assert rate(Figure(None, 12, 0), elapsed(window("28d"), "month")).value is None
+
+
+@given(st.integers(0, 10**24), st.none() | st.integers(1, 10**18), st.fractions(min_value=Fraction(1, 10**6), max_value=10**6))
+def test_a_rate_is_the_nearest_number_to_the_exact_one(over: int, under: int | None, span: Fraction) -> None:
+    exact = Fraction(over) / (span * (under or 1))
+    for numerator in (over, Decimal(over)):
+        made = rate(Figure(None, numerator, under), span)
+        assert made.value == float(exact)
 
 
 async def test_a_window_finer_than_what_is_kept_is_expired_and_the_others_go_on(connection: asyncpg.Connection) -> None:
