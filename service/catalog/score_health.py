@@ -94,11 +94,11 @@ async def _measured(scene: Scene, *, split: bool) -> dict[Place, _Measured]:
     declared = {window.tenant: _declared(scene.config(window.tenant)) for window in scene.windows}
     texts = {text for categories in declared.values() for weights in categories.values() for text in weights}
     weighed = {text: await _weighed(scene, declared, text, split=split) for text in sorted(texts)}
-    customers = await scene.customers() if split else {}
+    customers = await scene.customer_names() if split else {}
     found: dict[Place, _Measured] = {}
     for window in scene.windows:
         place, goals = (window.tenant, window.key), _Goals(scene.config(window.tenant), window)
-        accounts = [one.account for one in customers.get(place, ())] if split else [""]
+        accounts = customers.get(place, []) if split else [""]
         if split and not accounts:
             accounts = sorted({name for each in weighed.values() for name in each.by_account.get(place, NO_FIGURES).values})
         ours = {text: weighed[text] for weights in declared[window.tenant].values() for text in weights}

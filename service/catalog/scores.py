@@ -14,7 +14,7 @@ from service.catalog.windows import NAMES, Window, named_bounds_us
 from service.clock import DAY
 from service.domain.config import TenantConfig
 from service.store.engine import Connection
-from service.store.standings import Instant, Standing, standings
+from service.store.standings import Instant, Standing, standings, statuses
 
 Ask = Callable[[Kpi, Sequence[Window], Question], Awaitable[list[Value]]]
 """Runs a KPI with what the question of a score stands on."""
@@ -57,10 +57,7 @@ class Scene:
 
     async def customers(self) -> dict[Place, list[Standing]]:
         """The customers at each window's end, or how far it has come."""
-        instants = [
-            Instant(each.tenant, each.until_us, each.until_us - self.config(each.tenant).churn["signal_days"] * DAY)
-            for each in self.windows
-        ]
+        instants = self._instants()
         missing = [each for each in dict.fromkeys(instants) if each not in self.stood]
         if missing:
             self.stood.update(zip(missing, await standings(self.connection, missing, accounts=self.accounts), strict=True))
@@ -70,6 +67,25 @@ class Scene:
             ]
             for window, instant in zip(self.windows, instants, strict=True)
         }
+
+    async def customer_names(self) -> dict[Place, list[str]]:
+        """The names of the same: where all are asked for, and nobody needs to know more of them, they are read alone."""
+        if self.accounts is not None or self.stood:
+            return {place: [one.account for one in of] for place, of in (await self.customers()).items()}
+        found = await statuses(self.connection, self._instants())
+        return {
+            (window.tenant, window.key): [
+                account for account, status in of if status in self.config(window.tenant).activity.customer_statuses
+            ]
+            for window, of in zip(self.windows, found, strict=True)
+        }
+
+    def _instants(self) -> list[Instant]:
+        """How far each window has come."""
+        return [
+            Instant(each.tenant, each.until_us, each.until_us - self.config(each.tenant).churn["signal_days"] * DAY)
+            for each in self.windows
+        ]
 
     async def by_account(
         self,

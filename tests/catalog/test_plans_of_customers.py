@@ -7,7 +7,7 @@ import pytest
 
 from service.catalog import Catalog, Kpi, Question, declared_of
 from service.domain.config import TenantConfig
-from service.store.standings import OF_ALL, OF_SOME
+from service.store.standings import OF_ALL, OF_SOME, STATUSES
 from tests.catalog.test_plans import nodes, plan
 from tests.catalog.test_plans_of_sets import TENANTS, questions, scans, windows
 
@@ -60,16 +60,14 @@ async def test_values_and_steps_of_customers_are_read_by_key_alone(
 
 
 @pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
-@pytest.mark.parametrize("statement", [OF_ALL, OF_SOME], ids=["all", "some"])
+@pytest.mark.parametrize("statement", [OF_ALL, OF_SOME, STATUSES], ids=["all", "some", "statuses"])
 async def test_how_accounts_stood_is_read_by_key_alone(connection: asyncpg.Connection, statement: str, mode: str) -> None:
     await connection.execute(FILL)
     await connection.execute("insert into name (tenant, kind, name) select g, 'signal', 'merger' from generate_series(1, 40) g")
     await connection.execute(f"set plan_cache_mode = {mode}")
-    chosen = [] if statement is OF_ALL else [["a1", "a2"]]
+    of: dict[str, list[list[int] | list[str]]] = {OF_ALL: [[0] * 2], OF_SOME: [[0] * 2, ["a1", "a2"]], STATUSES: []}
     now_us = 1_800_000_000_000_000
-    text = await connection.fetchval(
-        f"explain (analyze, format json) {statement}", [0, 1], [1, 2], [now_us] * 2, [0] * 2, *chosen
-    )
+    text = await connection.fetchval(f"explain (analyze, format json) {statement}", [0, 1], [1, 2], [now_us] * 2, *of[statement])
     read = [node for node in nodes(json.loads(text)[0]["Plan"]) if node.get("Relation Name") in {"state_history", "milestone"}]
     assert {node["Relation Name"] for node in read} == {"state_history", "milestone"}
     assert [node for node in read if node["Node Type"] == "Seq Scan" and node["Actual Loops"] > 0] == []
