@@ -38,8 +38,8 @@ def active(first: str, last: str) -> Source:
 
 
 def up_to(what: str, day: str) -> Source:
-    """Who had reached something, or used anything, by the end of a day: whole months, and the days of the day's own."""
-    month = f"date_trunc('month', {day}::timestamp)::date"
+    """Who had reached something, or used anything, by the end of a day: whole months, and the days of one that goes on."""
+    month = f"date_trunc('month', ({day} + 1)::timestamp)::date"
     told = f"select chunk, bits from reached where {{read}} and what = {what}"
     return Source(
         f"{told} and span = '{MONTH}' and since < {month}\n"
