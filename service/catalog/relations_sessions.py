@@ -12,6 +12,8 @@ from service.catalog.asked import Asked
 from service.catalog.kpi import Head
 
 _DAY = "interval '1 day'"
+_NOTHING = f"'{{{', '.join('0' * 15)}}}'::int[]"
+"""What most quarters of an account hold: they are not taken apart into minutes."""
 _MIDNIGHT = "date_trunc('day', {}, 'UTC')"
 
 
@@ -33,7 +35,8 @@ def open_sessions(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> 
         f"  select bucket + (u.place - 1) * interval '1 minute' as at, u.unended, u.opened{made} from session_quarter\n"
         "  cross join lateral unnest(unended, opened) with ordinality as u(unended, opened, place)\n"
         f"  where tenant = w.tenant and scope = '{scope}'{only} and bucket >= w.start_at - interval '1 day 15 minutes'\n"
-        "    and bucket < w.ends_at and (u.unended <> 0 or u.opened <> 0)\n"
+        f"    and bucket < w.ends_at and (session_quarter.unended <> {_NOTHING} or session_quarter.opened <> {_NOTHING})\n"
+        "    and (u.unended <> 0 or u.opened <> 0)\n"
         ") q\nwhere q.at < w.ends_at"
     )
     changes = (
