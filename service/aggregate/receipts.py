@@ -144,10 +144,8 @@ def _present(family: str, frame: pl.DataFrame, context: FoldContext) -> Iterator
         declaring = np.array([field in config.completeness.get(family, ()) for config in valid.configs])[valid.of_row]
         if field in known:
             there = frame.select(known[field]).to_series().to_numpy() & declaring
-            counts = {
-                "n": np.bincount(of_row[declaring], minlength=len(keys)),
-                "total": np.bincount(of_row[there], minlength=len(keys)),
-            }
+            n, total = (np.bincount(of_row if mask.all() else of_row[mask], minlength=len(keys)) for mask in (declaring, there))
+            counts = {"n": n, "total": total}
             named = keys.with_columns(account=pl.lit(""), family=pl.lit(family), field=pl.lit(field), **counts)
             yield named.filter(pl.col("n") > 0)
 

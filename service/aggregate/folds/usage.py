@@ -30,17 +30,19 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
     The `end` of a session is no use and makes nobody active; it says how long the session was that began
     at its time less its duration.
     """
-    is_session = pl.col("feature") == SESSION
-    uses = events.filter(~(is_session & (pl.col("phase") == "end")))
+    is_session, is_end = pl.col("feature") == SESSION, pl.col("phase") == "end"
+    sessions = events.filter(is_session)
+    # Most batches have none, and are not copied to leave nothing out.
+    uses = events if sessions.is_empty() else events.filter(~(is_session & is_end))
     valid = versions(uses["tenant"], uses["time_us"], context.configs)
     judged = _uses(uses, valid, context)
     return replace(
         judged,
-        facts=pl.concat([judged.facts, _named(judged.facts), _sessions(events.filter(is_session), context)]),
+        facts=pl.concat([judged.facts, _named(judged.facts), _sessions(sessions, context)]),
         activity=_activity(uses, valid),
-        users=events.filter(is_session & (pl.col("phase") == "end")).select(USERS.names()).unique(),
+        users=sessions.filter(is_end).select(USERS.names()).unique(),
         milestones=first_uses(uses, valid),
-        sessions=open_sessions(events.filter(is_session), context),
+        sessions=open_sessions(sessions, context),
         frequency=weekly_uses(uses, valid, _quantity(uses)),
     )
 
