@@ -65,7 +65,8 @@ def _chosen(asked: Asked) -> list[str]:
     own = [f"{name} = any({asked.values(name)})" for name in _OWN if name in asked.filtered]
     if "account" in asked.filtered:
         own.append(f"(account = any({asked.values('account')}) or account = '')")
-    return own
+    # As a range, which begins behind the platform's own probes in the key: they are most of all, and no account's.
+    return [*own, "account > ''"] if asked.by_accounts else own
 
 
 def monitors(asked: Asked, apart: list[str], conditions: str) -> str:
