@@ -59,6 +59,7 @@ def arguments(
         "statistics": list(question.statistics or kpi.statistics),
         "after": question.after,
         "split_dropped": [""],
+        "noted": True,
         "row_limit": MAX_ROWS + 1 if question.rows is None else question.rows,
     }
     features = [*filters.get("feature", ()), *_features(kpi, question)]

@@ -58,7 +58,7 @@ async def read_figures(
     check(kpi, question)
     by = (*question.by, *kpi.head.apart)
     made = figures_statement(kpi, by, frozenset(question.filters))
-    bound = arguments(kpi, windows, question, by, declared, frozenset(made.parameters))
+    bound = arguments(kpi, windows, question, by, declared, frozenset(made.parameters)) | {"noted": False}
     records = await connection.fetch(made.text, *(bound[name] for name in made.parameters))
     if sum(len(record["accounts"]) for record in records) > MAX_ROWS:
         raise InvalidQuery("by", f"gives more than {MAX_ROWS} rows: split by fewer dimensions, or filter them")

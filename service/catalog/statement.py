@@ -81,6 +81,7 @@ TYPES: dict[str, str] = {
     "given": "jsonb",
     "after": "text",
     "row_limit": "bigint",
+    "noted": "boolean",
 }
 """Types of the placeholders that the runner binds itself; those that are missing are `int[]`."""
 _NUMBERED = {"by_name_": "text", "filter_name_": "text", "filter_value_": "text[]"}
@@ -186,7 +187,7 @@ def _made(head: Head, name: str, by: tuple[str, ...], filtered: frozenset[str]) 
 
 def unknown_placeholders(head: Head, sql: str) -> list[str]:
     """Names of placeholders that nothing would bind."""
-    known = {"by", "filters", "statistics"} | _own_types(head).keys()
+    known = {"by", "filters", "statistics", "noted"} | _own_types(head).keys()
     found = {match[1] for literal, part in split_literals(sql) if not literal for match in _PLACEHOLDER.finditer(part)}
     return sorted(found - known)
 

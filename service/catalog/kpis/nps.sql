@@ -32,7 +32,7 @@
 with counted as materialized (
   select tenant, win, dims, score, false as is_earlier, count(*) as n from newest_answers group by tenant, win, dims, score
   union all
-  select tenant, win, dims, score, true, count(*) from earlier_answers group by tenant, win, dims, score
+  select tenant, win, dims, score, true, count(*) from earlier_answers where :noted group by tenant, win, dims, score
 ), scores as (
   select tenant, win, dims - dropped as dims, split, is_earlier, sum(n)::bigint as n,
          coalesce(sum(n) filter (where score >= 9), 0)::bigint as promoters,
