@@ -1,7 +1,8 @@
 """Adding up rows of a fine split to those of coarser ones, for KPIs whose rows are disjoint (`adds_up` in the head)."""
 
-from collections.abc import Iterable, Sequence
-from decimal import Decimal, localcontext
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import localcontext
+from operator import add
 from typing import Any, Final
 
 import msgspec
@@ -32,18 +33,32 @@ def at_once(kpi: Kpi, splits: Sequence[tuple[str, ...]]) -> tuple[str, ...] | No
 
 
 def added_up(records: Iterable[Row], by: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows `win, dims, statistic, numerator, denominator` of a finer split, added up to those of a split by `by`."""
+    """Rows of a finer split added up to those of a split by `by`.
+
+    They are `win, dims, statistic, numerator, denominator`, or `win, dims, n, total, least, greatest, histogram`.
+    """
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    histograms: dict[tuple[Any, ...], list[bytes]] = {}
     with localcontext(prec=DIGITS):
         for record in records:
             dims = msgspec.json.decode(record["dims"], type=dict[str, str])
             text = row_text({name: dims[name] for name in by if name in dims})
-            key = (record["win"], text, record["statistic"])
-            row = rows.setdefault(key, {"win": key[0], "dims": text, "statistic": key[2], "numerator": None, "denominator": None})
-            for side in ("numerator", "denominator"):
-                row[side] = _sum(row[side], record[side])
+            added = _FIGURES if "statistic" in record else _DISTRIBUTION
+            key = (record["win"], text, record["statistic"] if added is _FIGURES else None)
+            row = rows.setdefault(key, {"win": key[0], "dims": text, "statistic": key[2], **dict.fromkeys(added)})
+            for name, put in added.items():
+                row[name] = _either(put, row[name], record[name])
+            if added is _DISTRIBUTION:
+                histograms.setdefault(key, []).append(record["histogram"] or b"")
+    # The bins of one stand behind those of the other, as where a statement adds up histograms.
+    for key, found in histograms.items():
+        rows[key]["histogram"] = b"".join(found)
     return list(rows.values())
 
 
-def _sum(total: Decimal | int | None, number: Decimal | int | None) -> Decimal | int | None:
-    return number if total is None else total if number is None else total + number
+def _either(put: Callable[[Any, Any], Any], total: object, number: object) -> Any:
+    return number if total is None else total if number is None else put(total, number)
+
+
+_FIGURES: Final[Mapping[str, Callable[[Any, Any], Any]]] = {"numerator": add, "denominator": add}
+_DISTRIBUTION: Final[Mapping[str, Callable[[Any, Any], Any]]] = {"n": add, "total": add, "least": min, "greatest": max}

@@ -119,7 +119,7 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     declared: Literal["", "integrations"] = ""
     """Declared names that show as rows of 0 when split by, though nothing happened."""
     adds_up: bool = False
-    """Of counts and ratios: rows of a split are of disjoint things, and add up to those of a coarser one (adding.py)."""
+    """Of counts, ratios, distributions: rows of a split are of disjoint things, and add up to coarser ones (adding.py)."""
     together: tuple[str, ...] = ()
     """Dimensions by which its file gives several splits at once: it reads the relation `splits` (statement.py)."""
     live: Live | None = None

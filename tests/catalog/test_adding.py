@@ -100,10 +100,13 @@ async def test_a_score_of_all_and_of_each_customer_is_what_either_is(connection:
 
 
 @pytest.mark.parametrize("kpi", TOGETHER, ids=lambda kpi: kpi.id)
-def test_what_adds_up_is_a_count_or_a_ratio_and_is_kept_in_several_splits(kpi: Kpi) -> None:
-    assert kpi.head.kind in {"count", "ratio"}
+def test_what_adds_up_is_a_count_a_ratio_or_a_distribution_and_is_kept_in_several_splits(kpi: Kpi) -> None:
+    assert kpi.head.kind in {"count", "ratio", "distribution"}
     assert not kpi.head.apart
-    assert all(each.kind in {"count", "ratio"} or each.per for each in kpi.statistics.values())
+    if kpi.head.kind == "distribution":
+        assert not kpi.head.statistics, "columns of its own would have to add up, too"
+    else:
+        assert all(each.kind in {"count", "ratio"} or each.per for each in kpi.statistics.values())
     assert finest(kpi, list(splits(kpi))) is not None
 
 

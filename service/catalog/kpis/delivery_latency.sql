@@ -7,6 +7,7 @@
 -- better = "lower"
 -- dimensions = ["account", "integration", "direction"]
 -- default_statistic = "p95"
+-- adds_up = true
 -- declared = "integrations"
 -- [facts]
 -- kind = "delivery"

@@ -7,6 +7,7 @@
 -- better = "lower"
 -- dimensions = ["account", "service", "route", "method", "region", "status", "error_kind"]
 -- default_statistic = "p95"
+-- adds_up = true
 -- platform_wide = true
 -- [facts]
 -- kind = "request"
