@@ -70,7 +70,7 @@ Relations it may read (those that it names are built):
 None of these names may be given to a table or an alias of the file's own (taken.py).
 A relation with an account column takes traits and bands of accounts by `Accounts` (accounts.py).
 Parameters: `:by` (text[], the dimensions asked for), `:statistics` (text[], those that
-are wanted), `:filters` (jsonb, dimension → list of values), for a
+are wanted), `:noted` (boolean, whether notes are), `:filters` (jsonb, dimension → list of values), for a
 dimension of the head `:only_NAME` (text[], null when not filtered) and every parameter of the head, `:days`.
 """
 
