@@ -6,6 +6,8 @@ the same rows are left. A part counts for an account when its event names that a
 
 from typing import Final
 
+from service.store.first_reached import first_reached
+
 
 def _complete(derived: str) -> str:
     """Users for whom this flush set a part, and when they had all of it: `place` is an account, or '' for whichever.
@@ -47,9 +49,9 @@ with touched as (
 """.strip()
 
 
-# Users, and accounts of which one user reached all: the earliest by (time, source, id).
+# Users, and accounts of which one user reached all: the earliest by (time, source, id); and what users so first reached at all.
 DERIVED: Final = f"""
-{_complete("")}
+{_complete("")}, told as (
 insert into milestone as m (tenant, kind, milestone, who, account, time_us, source, id)
 select distinct on (tenant, milestone, kind, who, account) tenant, kind, milestone, who, account, time_us, source, id
 from (
@@ -62,7 +64,9 @@ on conflict (tenant, kind, milestone, who, account) do update
 set time_us = excluded.time_us, source = excluded.source, id = excluded.id
 where (excluded.time_us, excluded.source collate "C", excluded.id collate "C")
     < (m.time_us, m.source collate "C", m.id collate "C")
-"""
+returning tenant, kind, milestone, who, account, time_us, source, id
+)
+{first_reached("told")}"""
 
 # The same users as bits, by day and by month; a seat is theirs where an account is named.
 DERIVED_REACHED: Final = f"""

@@ -1,34 +1,36 @@
-"""When users first reached a milestone, in whichever account: what a flush makes anew of the milestones that it has merged.
+"""When users first reached a milestone, in whichever account: what a flush keeps beside the milestones that it merges.
 
 The rows of `milestone` say it by user and account; these are the earliest of them by (time, source, id), by ordinals of users, so
 that times to milestones are read for many users at once (docs/adr/0034). Where one event completed a derived milestone in several
-places, a user has it in the first account by name, and not once more in none. They are made of the rows as they stand after the
-merge, so any order of events leaves the same.
+places, a user has it in the first account by name, and not once more in none. Earliest moments only ever become earlier: nothing
+is looked up, and any order of events leaves the same rows.
 """
 
 from typing import Final
 
-# Users whose milestones this flush told, or for whom it may have completed a derived one; those kept for funnels alone have no
-# name. User by user, by key: a flush joins in no other way (flush.py).
-FIRST_REACHED: Final = """
-with touched as (
-    select tenant, milestone, who from flush_milestone where kind = 'user'
-    union
-    select f.tenant, d.milestone, f.who
-    from flush_milestone f join flush_derived d on d.tenant = f.tenant and f.milestone = any(d.parts)
-    where f.kind = 'user' and not d.of_account
-)
-insert into first_reached as r (tenant, what, user_ordinal, time_us, account)
-select t.tenant, n.id, u.ordinal, m.time_us, m.account
-from touched t
-join name n on n.tenant = t.tenant and n.kind = 'milestone' and n.name = t.milestone
-join app_user u on u.tenant = t.tenant and u.user_id = t.who
+_ORDER: Final = """{0}time_us, {0}source collate "C", {0}id collate "C", {0}account = '', {0}account collate "C\""""
+_EARLIER: Final = f"({_ORDER.format('excluded.')}) < ({_ORDER.format('r.')})"
+
+
+def first_reached(told: str) -> str:
+    """Merge the moments of users in `told`, which has the columns of `milestone`; those kept for funnels alone have no name.
+
+    User by user, by key: a flush joins in no other way (flush.py).
+    """
+    return f"""
+insert into first_reached as r (tenant, what, user_ordinal, time_us, account, source, id)
+select distinct on (f.tenant, n.id, u.ordinal) f.tenant, n.id, u.ordinal, f.time_us, f.account, f.source, f.id
+from {told} f
 cross join lateral (
-    select account, time_us from milestone
-    where tenant = t.tenant and kind = 'user' and milestone = t.milestone and who = t.who
-    order by time_us, source collate "C", id collate "C", account = '', account collate "C" limit 1
-) m
-order by t.tenant, n.id, m.time_us
-on conflict (tenant, what, user_ordinal) do update set time_us = excluded.time_us, account = excluded.account
-where (r.time_us, r.account) <> (excluded.time_us, excluded.account)
+    select id from name where tenant = f.tenant and kind = 'milestone' and name = f.milestone offset 0
+) n
+cross join lateral (select ordinal from app_user where tenant = f.tenant and user_id = f.who offset 0) u
+where f.kind = 'user'
+order by f.tenant, n.id, u.ordinal, {_ORDER.format("f.")}
+on conflict (tenant, what, user_ordinal) do update
+set time_us = excluded.time_us, account = excluded.account, source = excluded.source, id = excluded.id
+where {_EARLIER}
 """
+
+
+FIRST_REACHED: Final = first_reached("flush_milestone")

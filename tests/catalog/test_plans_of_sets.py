@@ -58,7 +58,7 @@ from generate_series(1, 40) t, generate_series(0, 300) g, unnest(array['first_lo
 insert into name (tenant, kind, name)
 select t, 'milestone', m from generate_series(1, 40) t, unnest(array['first_login', 'first_value', 'trained']) m;
 insert into first_reached
-select m.tenant, n.id, u.ordinal, m.time_us, '' from milestone m
+select m.tenant, n.id, u.ordinal, m.time_us, '', m.source, m.id from milestone m
 join name n on n.tenant = m.tenant and n.kind = 'milestone' and n.name = m.milestone
 join app_user u on u.tenant = m.tenant and u.user_id = m.who;
 insert into reached (tenant, population, what, span, since, chunk, bits)

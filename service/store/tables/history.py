@@ -75,6 +75,8 @@ first_reached = Table(
     Column("user_ordinal", Integer, nullable=False),
     Column("time_us", BigInteger, nullable=False),
     Column("account", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("id", Text, nullable=False),
     # With the time, so that the starts of many users are read from the key alone.
     PrimaryKeyConstraint("tenant", "what", "user_ordinal", postgresql_include=["time_us"]),
     comment="When, and in which account, a user first reached a milestone of any account (what: its name.id); made of milestone",
