@@ -1,7 +1,7 @@
 """When users first reached a milestone, in whichever account: what a flush keeps beside the milestones that it merges.
 
 The rows of `milestone` say it by user and account; these are the earliest of them by (time, source, id), by ordinals of users, so
-that times to milestones are read for many users at once (docs/adr/0034). Where one event completed a derived milestone in several
+that times to milestones are read for many users at once (docs/adr/0037). Where one event completed a derived milestone in several
 places, a user has it in the first account by name, and not once more in none. Earliest moments only ever become earlier: nothing
 is looked up, and any order of events leaves the same rows.
 """
