@@ -70,7 +70,9 @@ def _certificates_read_once() -> Iterator[None]:
 def postgres() -> Iterator[EmbeddedPostgres]:
     """A Postgres of the test process's own, without fsync."""
     with place() as directory:
-        server = EmbeddedPostgres(directory / "data", fsync=False, extra={"max_connections": "300", "max_wal_size": "512MB"})
+        server = EmbeddedPostgres(
+            directory / "data", fsync=False, extra={"max_connections": "300", "max_wal_size": "512MB", "shared_buffers": "128MB"}
+        )
         asyncio.run(server.start())
         try:
             asyncio.run(_make_template(server))

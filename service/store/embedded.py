@@ -15,6 +15,7 @@ from urllib.parse import quote
 import asyncpg
 
 from service.errors import StoreUnavailable
+from service.store.embedded_memory import shared_buffers
 from service.store.embedded_places import account_of_server, binaries_for, home_of, short_name
 
 SUPERUSER = "tidegauge"
@@ -28,7 +29,6 @@ _PR_SET_PDEATHSIG = 1
 SETTINGS = {
     "listen_addresses": "",
     "max_connections": "100",
-    "shared_buffers": "256MB",
     "wal_compression": "pglz",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
@@ -169,7 +169,8 @@ class EmbeddedPostgres:
         unfinished.replace(self._cluster)
 
     def _spawn(self) -> None:
-        settings = {**SETTINGS, "unix_socket_directories": str(self._sockets), "unix_socket_permissions": "0700"}
+        sockets = {"unix_socket_directories": str(self._sockets), "unix_socket_permissions": "0700"}
+        settings = {**SETTINGS, "shared_buffers": shared_buffers(), **sockets}
         if not self._fsync:
             settings |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
         settings |= self._extra
