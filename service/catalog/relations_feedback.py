@@ -12,7 +12,7 @@ OF_EFFORT: Final = "(s.fields ->> 'survey' = 'ces' or s.fields ->> 'survey' like
 """Surveys of effort are named so; all others but `nps` are of satisfaction."""
 _FIELDS: Final = ("survey", "scale", "wave", "category", "about", "sentiment")
 # What a user's newest answer is looked for within, where it is asked for: the account that it names among them.
-_APART: Final = ("account", "wave", "quarter")
+_APART: Final = ("account", "wave", "quarter", "category", "about")
 _OF_NEWEST: Final = ("tenant", "win", "subject", "time_us", "score", "dims")
 _NEWEST: Final = 'a.time_us desc, a.source collate "C" desc, a.id collate "C" desc'
 
@@ -34,8 +34,8 @@ def answers(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
 def newest_answers(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
     """`newest_answers(tenant, win, subject, time_us, score, dims)`: of the answers each user's newest one.
 
-    Of each account, wave and quarter where these are asked for. No more is told of them: they are sorted, and what else answers
-    say would be read and carried along for each.
+    Of each account, wave, quarter, category and thing where these are asked for, so that a row is what its filter finds. No
+    more is told of them: they are sorted, and what else answers say would be read and carried along for each.
     """
     return _newest(Asked.of(by, filtered), "answers")
 

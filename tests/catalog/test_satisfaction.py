@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from service.catalog import Catalog, Window, declared_of, resolve_window, run
+from service.catalog import Catalog, Question, Window, declared_of, resolve_window, run
 from service.clock import DAY, HOUR, to_us
 from service.domain.config import TenantConfig
 from tests.catalog.accounts import Desk, Said, Step, store_accounts, store_family
@@ -86,6 +86,22 @@ async def test_nps_is_told_apart_by_what_accounts_are_by_wave_and_by_quarter(des
     assert await desk.one("nps", tier="starter") == 50
     desk.window = resolve_window(desk.window.tenant, ZONE, now_us=at(12, 31), name="year", end_us=at(12, 20))
     assert await desk.ask("nps", "quarter") == {"2025-Q3": -100, "2025-Q4": 25}
+
+
+@pytest.mark.parametrize("dimension", ["category", "about"])
+async def test_a_row_of_nps_is_what_its_filter_finds(connection: asyncpg.Connection, dimension: str) -> None:
+    tenant = await make_tenant(connection, "twice", ZONE)
+    told = [answer(at(11, 5), "ann", 3, **{dimension: "price"}), answer(at(11, 6), "ann", 9), answer(at(11, 7), "bob", 8)]
+    await store_family(connection, tenant, "feedback", told)
+    nps, asked = CATALOG.kpis["nps"], [window(tenant)]
+    found = {
+        value.dims[dimension]: value.value
+        for value in await run(connection, nps, asked, Question((dimension,), statistics=("",)))
+    }
+    assert found == {"price": -100, "": 50}
+    for name, points in found.items():
+        [alone] = await run(connection, nps, asked, Question(filters={dimension: (name,)}, statistics=("",)))
+        assert alone.value == points
 
 
 async def test_a_change_of_more_than_20_points_is_noted(desk: Desk) -> None:
