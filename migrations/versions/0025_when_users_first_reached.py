@@ -11,12 +11,12 @@ depends_on = None
 TURN = 7_419_003
 """The turn of flushes: none commits between what is read here and what the new ones add."""
 
-# The earliest of each user, in the order of its time, as flushes write it.
+# The earliest of each user, in the order of its time, as flushes write it; of one event the first account by name.
 FILL = """
-insert into first_reached (tenant, what, user_ordinal, time_us, account)
-select m.tenant, n.id, u.ordinal, m.time_us, m.account
+insert into first_reached (tenant, what, user_ordinal, time_us, account, source, id)
+select m.tenant, n.id, u.ordinal, m.time_us, m.account, m.source, m.id
 from (
-  select distinct on (tenant, milestone, who) tenant, milestone, who, account, time_us
+  select distinct on (tenant, milestone, who) tenant, milestone, who, account, time_us, source, id
   from milestone where kind = 'user'
   order by tenant, milestone, who, time_us, source collate "C", id collate "C", account = '', account collate "C"
 ) m
@@ -42,6 +42,8 @@ def upgrade() -> None:
         sa.Column("user_ordinal", sa.Integer(), nullable=False),
         sa.Column("time_us", sa.BigInteger(), nullable=False),
         sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         comment="When, and in which account, a user first reached a milestone of any account (what: its name.id); made of milestone",
     )
     op.execute(FILL)

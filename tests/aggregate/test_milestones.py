@@ -157,7 +157,7 @@ async def test_a_user_reaches_first_what_is_earliest_of_all_accounts_in_any_orde
 
 
 async def test_what_was_reached_before_is_kept_by_the_migration_as_flushes_do(site: Site) -> None:
-    migration = ScriptDirectory.from_config(config()).get_revision("0026").module
+    migration = ScriptDirectory.from_config(config()).get_revision("0025").module
     await declare(site)
     for family, row in story(site, site.clock.now_us() // DAY * DAY - DAY // 2):
         await site.append({family: [row]})
