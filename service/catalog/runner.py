@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import asyncpg
@@ -9,8 +10,9 @@ import msgspec
 
 from service.catalog.adding import added_up, at_once, finest
 from service.catalog.arguments import arguments
-from service.catalog.cut import Kept, cut, expired
+from service.catalog.cut import Kept
 from service.catalog.declared import Declared
+from service.catalog.expiry import by_expiry
 from service.catalog.figures import Figures, Place, read_figures
 from service.catalog.joining import joined, parts
 from service.catalog.kpi import Formula, Kpi
@@ -49,10 +51,10 @@ async def run(
     check(kpi, asked)
     known = declared if declared is not None else {}
     if kpi.formula is not None:
-        return await _derived(connection, kpi, kpi.formula, windows, asked, known, kept or Kept())
+        return await _derived(connection, kpi, kpi.formula, windows, asked, known, kept or Kept(), shared)
     if kpi.head.kind == "score":
         return await _scored(connection, kpi, windows, asked, known, kept or Kept())
-    gone, there = _by_expiry(kpi, windows, kept or Kept())
+    gone, there = by_expiry(kpi, windows, kept or Kept())
     records = await _records(connection, kpi, there, asked, known, shared) if there else []
     return _answers(kpi, there, records, asked, known) + [
         _nothing(window, name, EXPIRED) for window in gone for name in _wanted(kpi, asked)
@@ -87,7 +89,7 @@ async def run_splits(
     if fine is None:
         found = [await run(connection, kpi, windows, each, declared=declared, kept=kept, shared=shared) for each in questions]
         return [value for values in found for value in values]
-    gone, there = _by_expiry(kpi, windows, kept)
+    gone, there = by_expiry(kpi, windows, kept)
     answers: list[Value] = []
     if there:
         asked = replace(questions[0], by=fine)
@@ -150,13 +152,16 @@ async def _derived(
     asked: Question,
     known: Mapping[int, Declared],
     kept: Kept,
+    shared: Shared | None,
 ) -> list[Value]:
-    """The values of a formula: one statement an operand."""
+    """The values of a formula: one statement an operand, or none where another formula has asked for the same."""
     found = []
     for part in parts(formula, asked):
         values: list[Value] = []
         if not part.is_empty:
-            values = await run(connection, part.kpi, part.windows(windows), part.question, declared=known, kept=kept)
+            of = part.windows(windows)
+            ask = partial(run, connection, part.kpi, of, part.question, declared=known, kept=kept, shared=shared)
+            values = await (ask() if shared is None else shared.figures(part.kpi, of, part.question, ask))
         found.append((part, values))
     answers = joined(kpi, formula, windows, asked, found)
     return _one_where_apart(answers, asked.by) if kpi.head.apart else answers
@@ -183,25 +188,10 @@ def scene(
         return await run(connection, kpi, of, question, declared=known, kept=kept) if of else []
 
     async def read(kpi: Kpi, of: Sequence[Window], question: Question) -> dict[Place, Figures]:
-        _, there = _by_expiry(kpi, of, kept)
+        _, there = by_expiry(kpi, of, kept)
         return await read_figures(connection, kpi, there, question, known) if there else {}
 
     return Scene(connection, ask, read, kpis, windows, known, accounts)
-
-
-def _by_expiry(kpi: Kpi, windows: Sequence[Window], kept: Kept) -> tuple[list[Window], list[Window]]:
-    """The windows that are finer than what is still kept, and the others."""
-    gone: list[Window] = []
-    there: list[Window] = []
-    for window in windows:
-        (gone if _has_expired(kpi, window, kept) else there).append(window)
-    return gone, there
-
-
-def _has_expired(kpi: Kpi, window: Window, kept: Kept) -> bool:
-    if kpi.head.of_quarters:
-        return window.start_us < kept.quarter_from_us
-    return kpi.head.facts is not None and expired(cut(window.start_us, window.end_us, window.zone), kept)
 
 
 def _wanted(kpi: Kpi, question: Question) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""What several KPIs read alike: users of features, counted once in a round and handed to each of them as rows."""
+"""What several KPIs read alike in a round: users of features, handed to each as rows, and what formulas are made of."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -13,6 +13,7 @@ from service.catalog.declared import Declared
 from service.catalog.kpi import Kpi
 from service.catalog.question import MAX_ROWS, Question
 from service.catalog.statement import reads, statement
+from service.catalog.value import Value
 from service.catalog.windows import Window
 from service.store.engine import Connection
 
@@ -23,15 +24,31 @@ REMEMBERED_KPIS: Final = 256
 
 @dataclass(slots=True)
 class Shared:
-    """The relation `active` by split and windows, for as long as figures are to be of one time: a round of the evaluator.
+    """What KPIs read alike, for as long as figures are to be of one time: a round of the evaluator.
 
-    Bits of every feature are the dearest that a round reads, and each KPI of features reads them. Bounded by the splits that
-    KPIs keep live, each of MAX_ROWS rows at the most.
+    The relation `active` by split and windows: bits of every feature are the dearest that a round reads, and each KPI of
+    features reads them. And the figures that formulas are made of. Bounded by the splits that KPIs keep live, each of
+    MAX_ROWS rows at the most.
     """
 
     _rows: dict[tuple[tuple[str, ...], tuple[Window, ...]], str | None] = field(default_factory=dict)
+    _figures: dict[Hashable, list[Value]] = field(default_factory=dict)
+    _turns: dict[Hashable, asyncio.Lock] = field(default_factory=dict)
+    """By question: of what formulas read."""
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """KPIs that are evaluated side by side wait for the one that reads first."""
+
+    async def figures(
+        self, kpi: Kpi, windows: Sequence[Window], asked: Question, ask: Callable[[], Awaitable[list[Value]]]
+    ) -> list[Value]:
+        """What a formula reads of a KPI, by the first one that asks for it; `asked` is of an operand: filters and a split."""
+        filters = frozenset((name, tuple(values)) for name, values in asked.filters.items())
+        key = kpi, tuple(windows), asked.by, filters, asked.statistics
+        # Whoever waits for an operand holds none that this one is made of: formulas have no circles.
+        async with self._turns.setdefault(key, asyncio.Lock()):
+            if key not in self._figures:
+                self._figures[key] = await ask()
+        return self._figures[key]
 
     async def active(
         self, connection: Connection, kpi: Kpi, windows: Sequence[Window], asked: Question, declared: Mapping[int, Declared]

@@ -93,3 +93,27 @@ async def test_filters_other_splits_and_other_windows_share_nothing(
             alone = await run_splits(connection, users, some, [question], declared=known, kept=Kept())
             found = await run_splits(connection, users, some, [question], declared=known, kept=Kept(), shared=shared)
             assert told(found) == told(alone), question
+
+
+async def test_formulas_ask_once_in_a_round_for_what_they_are_made_of(
+    catalog: Catalog, connection: asyncpg.Connection, tenants: list[int]
+) -> None:
+    statements: list[str] = []
+    shared, formulas = Shared(), ("recovery_net", "recovery_roi", "arr", "clv", "clv_cac", "cac_payback")
+
+    async def asked(of: Shared | None) -> tuple[list[list[tuple[str, ...]]], int]:
+        statements.clear()
+        month = [window(tenant, "month", MONDAY + timedelta(days=7), key=tenant) for tenant in tenants]
+        with connection.query_logger(lambda query: statements.append(query.query)):
+            found = [
+                told(await run_splits(connection, catalog.kpis[kpi], month, [Question()], declared={}, kept=Kept(), shared=of))
+                for kpi in formulas
+            ]
+        return found, len(statements)
+
+    alone, each = await asked(None)
+    together, once = await asked(shared)
+    assert together == alone
+    # recovered_revenue, recovery_incentive, mrr, arpa, gross_margin, customer_churn and cac.
+    assert (once, each > once) == (7, True)
+    assert (await asked(shared))[1] == 0
