@@ -135,6 +135,13 @@ class InvalidQuery(Permanent):
         self.detail = detail
 
 
+class TooManyRows(InvalidQuery):
+    """An answer would have more rows than one may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__("by", f"gives more than {most} rows: split by fewer dimensions, or filter them")
+
+
 class NotFound(Permanent):
     """There is no such thing."""
 

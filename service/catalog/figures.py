@@ -15,7 +15,7 @@ from service.catalog.statement import figures_statement
 from service.catalog.statistics import plain
 from service.catalog.value import Exact, Value
 from service.catalog.windows import Window
-from service.errors import InvalidQuery
+from service.errors import TooManyRows
 from service.store.engine import Connection
 
 ACCOUNT = "account"
@@ -61,7 +61,7 @@ async def read_figures(
     bound = arguments(kpi, windows, question, by, declared, frozenset(made.parameters)) | {"noted": False}
     records = await connection.fetch(made.text, *(bound[name] for name in made.parameters))
     if sum(len(record["accounts"]) for record in records) > MAX_ROWS:
-        raise InvalidQuery("by", f"gives more than {MAX_ROWS} rows: split by fewer dimensions, or filter them")
+        raise TooManyRows(MAX_ROWS)
     found: dict[Place, Figures] = {}
     for record in records:
         window = windows[record["win"]]

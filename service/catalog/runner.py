@@ -24,7 +24,7 @@ from service.catalog.statement import Statement, statement
 from service.catalog.statistics import default_statistics, derived, elapsed, empty, of_durations, of_histogram, plain, rate
 from service.catalog.value import EXPIRED, MIXED, NO_DATA, Figure, Row, Value
 from service.catalog.windows import Window
-from service.errors import InvalidQuery
+from service.errors import TooManyRows
 from service.store.engine import Connection
 
 GUEST_TIMEOUT_S: Final = 10.0
@@ -121,7 +121,7 @@ async def _records(
         bound["split_dropped"] = [",".join(names) for names in dropped]
     records = await _fetch(connection, kpi, made, bound)
     if asked.rows is None and len(records) > MAX_ROWS:
-        raise InvalidQuery("by", f"gives more than {MAX_ROWS} rows: split by fewer dimensions, or filter them")
+        raise TooManyRows(MAX_ROWS)
     return records
 
 

@@ -9,7 +9,7 @@ from service.catalog.declared import Declared
 from service.catalog.figures import ACCOUNT, Figures, Place, added_to, has_figures, of_values
 from service.catalog.kpi import MAIN, Kpi
 from service.catalog.question import Question
-from service.catalog.value import Value
+from service.catalog.value import EXPIRED, Value
 from service.catalog.windows import NAMES, Window, named_bounds_us
 from service.clock import DAY
 from service.domain.config import TenantConfig
@@ -128,7 +128,7 @@ class Scene:
         for value in await self.ask(kpi, rest, nameless):
             place = (value.tenant, value.window)
             parts = next(self.parts[asked[each]] for each in rest if (each.tenant, each.key) == place)
-            found[place] = added_to(value, parts, kpi.statistics[statistic].kind)
+            found[place] = value if value.reason == EXPIRED else added_to(value, parts, kpi.statistics[statistic].kind)
         self.told.update((asked[each], found.get((each.tenant, each.key))) for each in missing)
         answers = {(each.tenant, each.key): self.told[key] for each, key in asked.items()}
         return {place: value for place, value in answers.items() if value is not None}

@@ -139,18 +139,21 @@ def figures_statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str]) -
     units = ", ".join(f"coalesce(a.dims ->> :by_name_{number}, '')" for number in range(1, len(by)))
     numbers = ("a.numerator", "a.denominator")
     whole = " and ".join(f"coalesce({name} = trunc({name}) and abs({name}) < {_MAX_WHOLE}, true)" for name in numbers)
+    # Of several rows of an account the first one may count: each aggregate says so, for none keeps an order by itself.
+    order = ' order by dims::text collate "C"' if units else ""
     return _ending(
-        "select win, is_whole, array_agg(account) as accounts, array_agg(units) filter (where units is not null) as units,\n"
-        "  array_agg(numerator::bigint) filter (where is_whole) as overs,\n"
-        "  array_agg(denominator::bigint) filter (where is_whole) as unders,\n"
-        "  array_agg(numerator::numeric) filter (where not is_whole) as exact_overs,\n"
-        "  array_agg(denominator::numeric) filter (where not is_whole) as exact_unders\n"
+        f"select win, is_whole, array_agg(account{order}) as accounts,\n"
+        f"  array_agg(units{order}) filter (where units is not null) as units,\n"
+        f"  array_agg(numerator::bigint{order}) filter (where is_whole) as overs,\n"
+        f"  array_agg(denominator::bigint{order}) filter (where is_whole) as unders,\n"
+        f"  array_agg(numerator::numeric{order}) filter (where not is_whole) as exact_overs,\n"
+        f"  array_agg(denominator::numeric{order}) filter (where not is_whole) as exact_unders\n"
         "from (\n"
-        f"  select a.win, a.dims ->> :by_name_0 as account, {f'array[{units}]' if units else 'null::text[]'} as units,\n"
+        f"  select a.win, a.dims, a.dims ->> :by_name_0 as account, {f'array[{units}]' if units else 'null::text[]'} as units,\n"
         f"    a.numerator, a.denominator, {f'bool_and({whole}) over (partition by a.win)' if units else whole} as is_whole\n"
         "  from answer a where a.statistic = any(:statistics)\n"
         # A number, for of a parameter a tenth of the rows would be guessed to be wanted, and what gives the first ones soon.
-        f"  {_IN_ORDER if units else ''}limit {MAX_ROWS + 1}\n"
+        f"  limit {MAX_ROWS + 1}\n"
         ") f group by win, is_whole",
         kpi,
         by,

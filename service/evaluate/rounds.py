@@ -15,7 +15,7 @@ from service.catalog import Catalog, Kpi, Shared, Window, catalog_of, resolve_wi
 from service.catalog.own import kpis_of
 from service.clock import Clock, to_datetime
 from service.domain.config import TenantConfig
-from service.errors import InvalidQuery, LeaseLost, TidegaugeError
+from service.errors import LeaseLost, TidegaugeError, TooManyRows
 from service.evaluate.ground import Ground, Grounds
 from service.evaluate.values import evaluate
 from service.lifecycle import side_by_side
@@ -27,7 +27,7 @@ from service.store.live import LiveValue
 from service.store.spare import spare_connection
 from service.telemetry import Telemetry
 
-LANES: Final = 2
+LANES: Final = 3
 """Connections of a round at the most, each with a KPI at a time: a statement works on one core."""
 
 log = structlog.get_logger(__name__)
@@ -92,6 +92,10 @@ class LiveRound:
     seen: dict[int, Seen] = field(default_factory=dict)
     _took_s: dict[str, float] = field(default_factory=dict)
     """By KPI: how long it took the last time."""
+    _crowded: set[tuple[str, int]] = field(default_factory=set)
+    """KPIs and tenants with more rows than one answer may have."""
+    _together: dict[str, int] = field(default_factory=dict)
+    """By KPI: of how many tenants one answer may be, where not of all."""
 
     async def once(self, pool: asyncpg.Pool, owner: UUID, lease: Lease) -> int:
         """Evaluate what is due; returns of how many tenants. Raises LeaseLost when another one evaluates, and PASSING."""
@@ -131,16 +135,30 @@ class LiveRound:
     async def _values(
         self, connection: Connection, kpi: Kpi, tenants: list[int], work: "_Work"
     ) -> list[tuple[list[int], list[LiveValue]]]:
-        """The values of a KPI for these tenants, or for halves of them where there are too many rows for one answer."""
-        wanted = [window for tenant in tenants for window in work.windows[tenant] if window.name in _windows_of(kpi)]
-        try:
-            return [(tenants, await evaluate(connection, kpi, wanted, work.ground, work.shared))]
-        except InvalidQuery as error:
-            if len(tenants) == 1:
+        """The values of a KPI for these tenants, or for halves of them where there are too many rows for one answer.
+
+        A tenant that has too many by itself is left out, and asked alone from then on.
+        """
+        crowded = [tenant for tenant in tenants if (kpi.id, tenant) in self._crowded]
+        others = [tenant for tenant in tenants if (kpi.id, tenant) not in self._crowded]
+        most = self._together.get(kpi.id, len(tenants))
+        waiting = [[tenant] for tenant in crowded] + [others[place : place + most] for place in range(0, len(others), most)]
+        found: list[tuple[list[int], list[LiveValue]]] = []
+        while waiting:
+            few = waiting.pop()
+            wanted = [window for tenant in few for window in work.windows[tenant] if window.name in _windows_of(kpi)]
+            try:
+                found.append((few, await evaluate(connection, kpi, wanted, work.ground, work.shared)))
+            except TooManyRows as error:
+                if len(few) > 1:
+                    half = len(few) // 2
+                    waiting += [few[:half], few[half:]]
+                    continue
+                self._crowded.add((kpi.id, few[0]))
                 self._failed(kpi, error)
-                return []
-        half = len(tenants) // 2
-        return [each for few in (tenants[:half], tenants[half:]) for each in await self._values(connection, kpi, few, work)]
+        if len(found) > 1 and not any((kpi.id, tenant) in self._crowded for tenant in tenants):
+            self._together[kpi.id] = max(len(few) for few, _ in found)
+        return found
 
     def _failed(self, kpi: Kpi, error: Exception) -> None:
         self.telemetry.evaluation_failures.labels(kpi=kpi.id).inc()

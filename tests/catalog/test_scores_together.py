@@ -1,5 +1,6 @@
 """Scores of many customers at once are those of each by itself, with the same reasons."""
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -126,6 +127,29 @@ async def test_figures_by_account_are_what_the_kpis_answer(connection: asyncpg.C
             assert told(found) == told(expected), f"{kpi.id}.{statistic}"
             compared |= {(kpi.id, type(value)) for of in found.values() for value in of.values.values()}
     assert {("tickets", int), ("csat", float), ("adoption_score", float), ("delivery_on_time", float), ("wau", int)} <= compared
+
+
+async def test_of_equal_rows_of_an_account_the_same_one_counts_whoever_is_asked_together(connection: asyncpg.Connection) -> None:
+    kpi, accounts = CATALOG.kpis["csat"], [f"account-{n}" for n in range(40)]
+    of_all, question = [], Question(by=("account",), statistics=("top2",))
+    for number in range(4):
+        tenant = await make_tenant(connection, f"tenant-{number}", "UTC")
+        # Of each account one answer to either survey: as many, and of another value.
+        said = [
+            answer(MONDAY + 2 * DAY, account, score, survey, account, scale=5)
+            for account in accounts
+            for survey, score in (("a_csat", 5), ("b_csat", 1))
+        ]
+        await store_family(connection, tenant, "feedback", said)
+        of_all += [window for window in windows(tenant) if kpi.takes(window.name)]
+    of_all = [replace(window, key=place) for place, window in enumerate(of_all)]
+    together = await read_figures(connection, kpi, of_all, question, {})
+    assert told(together) == told(of_values(await run(connection, kpi, of_all, question)))
+    for window in of_all:
+        alone = await read_figures(connection, kpi, [window], question, {})
+        place = (window.tenant, window.key)
+        assert told(alone).get(place) == told(together).get(place)
+    assert {value for of in together.values() for value in of.values.values()} == {1.0}
 
 
 def told(figures: dict[Place, Figures]) -> dict[Any, Any]:
