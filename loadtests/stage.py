@@ -61,11 +61,11 @@ class Stage:
         async with sending(plan) as client:
             yield client
 
-    async def drained(self) -> int:
-        """Wait until nothing moves any more; returns events in the rollups. Raises TimeoutError."""
+    async def drained(self, *, at_least: int = 0) -> int:
+        """Wait until nothing moves any more and at least so many came; returns events in the rollups. Raises TimeoutError."""
         async with asyncio.timeout(DRAIN_TIMEOUT_S):
             before, now, quiet = -1, await consumed(self.connection), 0
-            while quiet < 10:  # noqa: PLR2004  # a second without a flush
+            while now < at_least or quiet < 10:  # noqa: PLR2004  # a second without a flush
                 await asyncio.sleep(POLL_S)
                 before, now = now, await consumed(self.connection)
                 quiet = quiet + 1 if now == before else 0
@@ -98,6 +98,6 @@ async def everything(site: Site, population: Population, door: Door) -> AsyncIte
         over_http = [Http(port=api.port, keys=list(keys)) for keys in (database.write_keys[:-1], database.write_keys[-1:])]
         to, probed = topics or over_http
         stage = Stage(site, population, database, connection, to, probed, (api, *others), events_a_request)
-        if (there := await stage.drained()) != filled:
+        if (there := await stage.drained(at_least=filled)) != filled:
             raise RuntimeError(f"{filled} events were filled in, and {there} came out of the log: it is not this stage's own")
         yield stage

@@ -36,7 +36,7 @@ QUERIES = {
     "state": "select tenant, kind, who, account, field, time_us, source, id, value from state",
     "state_history": "select tenant, kind, who, account, field, time_us, source, id, value from state_history",
     "milestone": "select * from milestone",
-    "first_reached": """select r.tenant, n.name, u.user_id, r.time_us, r.account
+    "first_reached": """select r.tenant, n.name, u.user_id, r.time_us, r.source, r.id, r.account
         from first_reached r join name n on n.id = r.what
         join app_user u on u.tenant = r.tenant and u.ordinal = r.user_ordinal""",
     # Whoever reached something is there from the first day on; which later days are marked too says nothing.

@@ -5,9 +5,11 @@ import json
 from collections import Counter
 
 import pytest
+from alembic.script import ScriptDirectory
 
 from service.domain.families.rows import MeasurementRow
 from service.settings import Settings
+from service.store.migrate import config
 from service.store.names import Name, Series, admit, series_ids
 from service.store.ordinals import BLOCK, Seats, Users, seat_ordinals, user_ordinals
 from tests.aggregate.conftest import Site
@@ -70,6 +72,14 @@ async def test_a_user_s_seats_are_known_as_several_whoever_gives_out_the_second(
     held = Counter((tenant, user) for tenant, _, user in seats)
     assert {tuple(row) for row in found} == {seat for seat in seats if held[seat[0], seat[2]] > 1}
     assert len(found) == len({tuple(row) for row in found})
+    # An installation of before has the same when it has migrated.
+    migration = ScriptDirectory.from_config(config()).get_revision("0024").module
+    told = "select tenant, ordinal, user_ordinal from shared_seat order by 1, 2"
+    async with site.pool.acquire() as connection:
+        given_out = await connection.fetch(told)
+        await connection.execute("truncate shared_seat")
+        await connection.execute(migration.FILL)
+        assert await connection.fetch(told) == given_out
 
 
 async def test_series_that_many_ask_for_at_once_get_one_id_each(site: Site) -> None:

@@ -156,6 +156,42 @@ async def test_a_user_reaches_first_what_is_earliest_of_all_accounts_in_any_orde
     assert len(dumps[0]) == 2
 
 
+async def test_an_event_of_one_time_replaces_another_by_its_source_in_any_order(site: Site) -> None:
+    noon, events = site.clock.now_us() // DAY * DAY - DAY // 2, Events(site)
+    told = [
+        events.user(user="ada", milestone="signed_up", time_us=noon + after, account=account, source=source)
+        for source, account, after in [("z", "acme", HOUR), ("y", "beta", 0), ("x", "zeta", 0)]
+    ]
+    for order in itertools.permutations(told):
+        async with site.pool.acquire() as connection:
+            await connection.execute(FORGET)
+        for row in order:
+            await site.append({"user": [row]})
+            await site.consume()
+        async with site.pool.acquire() as connection:
+            [first] = (await dump(connection))["first_reached"]
+        assert (first[3:5], first[6]) == ((noon, "x"), "zeta")
+
+
+async def test_a_milestone_that_one_event_completes_in_several_accounts_counts_in_the_first_by_name(site: Site) -> None:
+    await declare(site)
+    noon, events = site.clock.now_us() // DAY * DAY - DAY // 2, Events(site)
+    uses = [
+        events.usage(user="eve", feature="csv", time_us=noon + after, account=account)
+        for after, account in ((2, "beta"), (1, "acme"))
+    ]
+    await site.append({"usage": uses})
+    await site.consume()
+    await site.append({"user": [events.user(user="eve", milestone="first_value", time_us=noon + 3)]})
+    await site.consume()
+    async with site.pool.acquire() as connection:
+        whole = await dump(connection)
+    power = [row for row in whole["milestone"] if row[2] == "power"]
+    assert sorted(row[4] for row in power) == ["", "acme", "beta"]
+    assert {row[5] for row in power} == {noon + 3}
+    assert [(row[3], row[6]) for row in whole["first_reached"] if row[1] == "power"] == [(noon + 3, "acme")]
+
+
 async def test_what_was_reached_before_is_kept_by_the_migration_as_flushes_do(site: Site) -> None:
     migration = ScriptDirectory.from_config(config()).get_revision("0025").module
     await declare(site)
@@ -175,7 +211,7 @@ def _firsts(milestones: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
     of_users = sorted(row for row in milestones if row[1] == "user")
     for (tenant, name, user), rows in itertools.groupby(of_users, key=lambda row: (row[0], row[2], row[3])):
         first = min(rows, key=lambda row: (row[5:], not row[4], row[4]))
-        yield tenant, name, user, first[5], first[4]
+        yield tenant, name, user, *first[5:8], first[4]
 
 
 async def test_a_first_use_counts_by_what_was_declared_at_its_time(site: Site) -> None:
