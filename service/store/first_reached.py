@@ -3,8 +3,8 @@
 The rows of `milestone` say it by user and account; these are the earliest of them by (time, source, id), by ordinals of users, so
 that times to milestones are read for many users at once (docs/adr/0037). Where one event completed a derived milestone in several
 places, a user has it in the first account by name, and not once more in none. Earliest moments only ever become earlier: nothing
-is looked up, and any order of events leaves the same rows. So every row of a user and a named milestone in `milestone` has its row
-here: whoever writes them otherwise than by flushes fills this table anew, as migration 0025 does.
+is looked up, and any order of events leaves the same rows. So each user's named milestone has its row here: whoever writes
+`milestone` otherwise than by flushes fills this table anew, as migration 0025 does.
 """
 
 from typing import Final
