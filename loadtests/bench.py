@@ -50,7 +50,7 @@ class Extent:
 
 
 DEFAULT = Population()
-FULL = Extent(seconds=10.0, probes=4, hold_s=120.0, events=1_500_000, users=200_000, runs=200)
+FULL = Extent(seconds=10.0, probes=4, hold_s=120.0, events=3_000_000, users=200_000, runs=200)
 QUICK = Extent(seconds=2.0, probes=1, hold_s=5.0, events=200_000, users=20_000, runs=20)
 
 

@@ -40,7 +40,9 @@ class Run:
 
 def prepare() -> None:
     """Have everything compiled."""
-    Run(np.zeros(1, dtype=np.uint64), np.zeros(1, dtype=np.uint64)).contains(*np.zeros((2, 1), dtype=np.uint64))
+    run = Run(np.zeros(1, dtype=np.uint64), np.zeros(1, dtype=np.uint64))
+    run.contains(run.hi, run.lo)
+    _merged(run, run)
 
 
 @compiled
@@ -72,13 +74,24 @@ def mark_held(held_hi: Words, held_lo: Words, hi: Words, lo: Words, found: Mask)
             at += 1
 
 
-def _merged(runs: Iterable[Run]) -> Run:
-    several = list(runs)
-    if len(several) == 1:
-        return Run(several[0].hi, several[0].lo)
-    hi = np.concatenate([run.hi for run in several])
-    order = np.argsort(hi, kind="stable")
-    return Run(hi[order], np.concatenate([run.lo for run in several])[order])
+def _merged(one: Run, other: Run) -> Run:
+    size = len(one.hi) + len(other.hi)
+    hi, lo = np.empty(size, dtype=np.uint64), np.empty(size, dtype=np.uint64)
+    merge(one.hi, one.lo, other.hi, other.lo, hi, lo)
+    return Run(hi, lo)
+
+
+@compiled
+def merge(one_hi: Words, one_lo: Words, other_hi: Words, other_lo: Words, hi: Words, lo: Words) -> None:
+    """Lay two runs of ids together, both in the order of their first half; of equal ones the first run's come first."""
+    one, other = 0, 0
+    for place in range(len(hi)):
+        if other == len(other_hi) or (one < len(one_hi) and one_hi[one] <= other_hi[other]):
+            hi[place], lo[place] = one_hi[one], one_lo[one]
+            one += 1
+        else:
+            hi[place], lo[place] = other_hi[other], other_lo[other]
+            other += 1
 
 
 @dataclass(slots=True)
@@ -98,7 +111,7 @@ class _Held:
         """Merge runs of like lengths."""
         runs = list(self.runs)
         while len(runs) > 1 and len(runs[-2].hi) < GROWTH * len(runs[-1].hi):
-            runs[-2:] = [_merged(runs[-2:])]
+            runs[-2:] = [_merged(*runs[-2:])]
         self.runs = tuple(runs)
 
 
