@@ -14,18 +14,18 @@ from tests.deploy.compose import ROOT, command_lines, own_services, services
 PAGE = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
 RESULTS = ROOT / "loadtests" / "results"
 MEASURED = {
-    "API": [("plain-events", "ingest.cpu_us.api")],
+    "API": [("kafka-quiet", "ingest.cpu_us.api")],
     "Kafka, to take it in; to hand it out": [
-        ("plain-events", "ingest.cpu_us.kafka"),
+        ("kafka-quiet", "ingest.cpu_us.kafka"),
         ("kafka-aggregate", "aggregate.cpu_us.kafka"),
     ],
-    "source, where events come from a topic": [("kafka-whole", "whole.cpu_us.source")],
+    "source, where events come from a topic": [("kafka-quiet", "whole.cpu_us.source")],
     "aggregator": [("kafka-aggregate", "aggregate.cpu_us.aggregate")],
     "Postgres, in a long run; in a short one with many new users": [
         ("kafka-aggregate", "aggregate.cpu_us.postgres"),
         ("kafka-whole", "aggregate.cpu_us.postgres"),
     ],
-    "evaluator": [("kafka-whole", "whole.cpu_us.evaluate")],
+    "evaluator": [("kafka-quiet", "whole.cpu_us.evaluate")],
     "WAL, likewise": [("kafka-aggregate", "aggregate.wal_bytes"), ("kafka-whole", "aggregate.wal_bytes")],
     "a request with a single event: API, Kafka": [("kafka-quiet", "singles.cpu_us.api"), ("kafka-quiet", "singles.cpu_us.kafka")],
     "memory: aggregator at its peak, of that ids": [
