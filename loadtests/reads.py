@@ -19,6 +19,7 @@ from service.catalog import run as run_kpi
 from service.catalog.arguments import arguments
 from service.catalog.statement import statement
 from service.clock import SystemClock
+from service.lifecycle import spare_the_collector
 from service.store import live
 
 WARM_UP_RUNS = 5
@@ -57,6 +58,7 @@ OF_MANY = (_Set("wau", "7d"), _Set("error_rate", "7d"), _Set("error_rate", "1h")
 async def reads(site: Site, runs: int, explained: Path | None) -> list[Read]:
     """Make the rollups, read each kind so many times, and keep the plans in a file when there is one."""
     catalog = Catalog.load()
+    spare_the_collector()  # as the evaluator does, in whose place this process asks
     async with site.database("reads", 1) as database:
         connection = await asyncpg.connect(database.url, server_settings={"timezone": "UTC"})
         try:

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, assert_never
+from typing import Final, Literal
 
-from service.domain.churn_table import GROUPS, ROWS, ChurnRow, Condition, Measure
+from service.domain.churn_table import GROUPS, ROWS, ChurnRow, Measure, met
 
 Band = Literal["green", "yellow", "orange", "red"]
 BANDS: Final[tuple[tuple[Band, int], ...]] = (("red", 61), ("orange", 41), ("yellow", 21), ("green", 0))
@@ -64,18 +64,4 @@ def _applies(row: ChurnRow, measured: Mapping[Measure, float | None], signals: C
     if row.condition is None:
         return row.name in signals
     value = measured.get(row.condition.measure)
-    return value is not None and _meets(value, row.condition)
-
-
-def _meets(value: float, condition: Condition) -> bool:
-    match condition.op:
-        case "<":
-            return value < condition.bound
-        case "<=":
-            return value <= condition.bound
-        case ">":
-            return value > condition.bound
-        case ">=":
-            return value >= condition.bound
-        case _:
-            assert_never(condition.op)
+    return value is not None and bool(met(value, row.condition))

@@ -3,13 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
 
 from service.domain.churn import Band, band_of
-from service.domain.churn_table import GROUPS, ROWS, ChurnRow, Condition, Measure
+from service.domain.churn_table import GROUPS, ROWS, ChurnRow, Measure, met
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -63,19 +62,6 @@ def _applies(row: ChurnRow, columns: Mapping[Measure, Floats], signals: Sequence
     if row.condition is None:
         return np.array([row.name in raised for raised in signals], dtype=np.bool_)
     column = columns.get(row.condition.measure)
-    return np.zeros(len(signals), dtype=np.bool_) if column is None else _meets(column, row.condition)
-
-
-def _meets(values: Floats, condition: Condition) -> Bools:
-    """What was not measured is no number, which meets no condition."""
-    match condition.op:
-        case "<":
-            return values < condition.bound
-        case "<=":
-            return values <= condition.bound
-        case ">":
-            return values > condition.bound
-        case ">=":
-            return values >= condition.bound
-        case _:
-            assert_never(condition.op)
+    # What was not measured is no number, which meets no condition.
+    applies: Bools = np.zeros(len(signals), dtype=np.bool_) if column is None else met(column, row.condition)
+    return applies

@@ -3,10 +3,11 @@
 Points are those of the catalog of KPIs, `churn_risk`; a tenant changes those of a row by its name in `[churn]`.
 """
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 SIGNAL_DAYS: Final = 90
 """How long a signal counts unless it is renewed or taken back."""
@@ -27,6 +28,14 @@ Measure = Literal[
 """What a row looks at: days, ratios from 0 to 1, counts of a month, NPS points, a mean score, hours of a month, months."""
 
 
+_COMPARED: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """When a row applies: its measure against a bound. What has no value meets no condition."""
@@ -34,6 +43,11 @@ class Condition:
     measure: Measure
     op: Literal["<", "<=", ">", ">="]
     bound: float
+
+
+def met(value: Any, condition: Condition) -> Any:
+    """Whether a number meets a condition; of an array, which of its numbers do."""
+    return _COMPARED[condition.op](value, condition.bound)
 
 
 @dataclass(frozen=True, slots=True)

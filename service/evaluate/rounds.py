@@ -137,26 +137,29 @@ class LiveRound:
     ) -> list[tuple[list[int], list[LiveValue]]]:
         """The values of a KPI for these tenants, or for halves of them where there are too many rows for one answer.
 
-        A tenant that has too many by itself is left out, and asked alone from then on.
+        A tenant that has too many by itself is left out, and asked alone for as long as it has.
         """
         crowded = [tenant for tenant in tenants if (kpi.id, tenant) in self._crowded]
         others = [tenant for tenant in tenants if (kpi.id, tenant) not in self._crowded]
         most = self._together.get(kpi.id, len(tenants))
         waiting = [[tenant] for tenant in crowded] + [others[place : place + most] for place in range(0, len(others), most)]
         found: list[tuple[list[int], list[LiveValue]]] = []
+        halved = crowding = False
         while waiting:
             few = waiting.pop()
             wanted = [window for tenant in few for window in work.windows[tenant] if window.name in _windows_of(kpi)]
             try:
                 found.append((few, await evaluate(connection, kpi, wanted, work.ground, work.shared)))
+                self._crowded -= {(kpi.id, tenant) for tenant in few}
             except TooManyRows as error:
                 if len(few) > 1:
-                    half = len(few) // 2
+                    halved, half = True, len(few) // 2
                     waiting += [few[:half], few[half:]]
                     continue
+                crowding = True
                 self._crowded.add((kpi.id, few[0]))
                 self._failed(kpi, error)
-        if len(found) > 1 and not any((kpi.id, tenant) in self._crowded for tenant in tenants):
+        if halved and not crowding:
             self._together[kpi.id] = max(len(few) for few, _ in found)
         return found
 

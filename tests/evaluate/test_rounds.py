@@ -93,6 +93,36 @@ async def test_a_tenant_with_too_many_rows_keeps_nobody_elses_values_away(
         short.seen.clear()
         await short.once(stage.pool, stage.owner, stage.lease)
         assert sorted(len(tenants) for _, tenants, _ in asked) == [1, 2, 3]
+        # Once it has no more than one answer may have, it is one of all again.
+        monkeypatch.setattr(runner, "MAX_ROWS", 1_000)
+        for _ in range(2):
+            asked.clear()
+            short.seen.clear()
+            await short.once(stage.pool, stage.owner, stage.lease)
+        assert [len(tenants) for _, tenants, _ in asked] == [3, 3]
+        [rate] = await many.values("kpi_latest", "error_rate", window="5m")
+        assert rate["denominator"] == 54
+
+
+async def test_tenants_with_too_many_rows_together_are_asked_for_as_went_well(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with staged(database_url) as stage:
+        async with stage.pool.acquire() as connection:
+            other = replace(stage, tenant=await make_tenant(connection, "other", "UTC"))
+        for of in (stage, other):
+            for number in range(3):
+                await of.requests([(stage.clock.now_us(), "200", 9)], service=f"service-{number}")
+        monkeypatch.setattr(runner, "MAX_ROWS", 40)  # of `error_rate` by service and window 24 rows each
+        asked, short = record_evaluations(monkeypatch), stage.live()
+        for expected in ([1, 1, 2, 2], [1, 1, 2]):
+            asked.clear()
+            short.seen.clear()
+            assert await short.once(stage.pool, stage.owner, stage.lease) == 2
+            assert sorted(len(tenants) for _, tenants, _ in asked) == expected
+        for of in (stage, other):
+            [rate] = await of.values("kpi_latest", "error_rate", window="5m")
+            assert rate["denominator"] == 27
 
 
 async def test_kpis_are_evaluated_side_by_side_and_one_that_fails_keeps_no_other_back(
