@@ -1,6 +1,7 @@
 """A year of one large tenant, made by SQL: a million users in 5,000 accounts, 50 features, every family."""
 
 import asyncpg
+from asyncpg.types import BitString
 
 from loadtests import first_days, first_reached
 from loadtests.reads_data import HASHED
@@ -14,6 +15,8 @@ PATTERNS = 512
 """Different bits of a density; which of them a day and chunk has, a hash says."""
 BLOCKS_AN_ACCOUNT = 4
 SEATS_A_BLOCK = 50
+_TAKEN = BitString.from_int(int(("1" * SEATS_A_BLOCK + "0" * (64 - SEATS_A_BLOCK)) * 32, 2), 2_048)
+"""The seats of a chunk that somebody has."""
 
 # Patterns of bits by how many of 16 users they show.
 _POOL = """
@@ -61,7 +64,7 @@ from generate_series(0, $2::int * $3::int - 1) b cross join generate_series(0, $
 # the order of its keys: so a day's rows come to lie together, as flushes write them.
 _ACTIVITY = """
 insert into activity_day (tenant, population, feature, day, chunk, bits)
-select $1::int, a.population, f.id, current_date - $3::int, c, p.bits
+select $1::int, a.population, f.id, current_date - $3::int, c, case a.population when 'seat' then p.bits & $7::bit(2048) else p.bits end
 from unnest($4::text[], $5::int[]) as a(population, chunks) cross join unnest($2::bigint[]) with ordinality f(id, place)
 cross join lateral generate_series(0, a.chunks - 1) c
 join pool p on p.density = case when f.id = 0 then 6 when f.place % 3 = 0 then 4 when f.place % 3 = 1 then 2 else 1 end
@@ -222,7 +225,7 @@ async def make_year(connection: asyncpg.Connection, tenant: int) -> None:
     await connection.execute(_FIRST_DAYS, tenant, DAYS)
     for ago in reversed(range(DAYS)):
         populations = ["user", "seat"], [user_chunks, seat_chunks]
-        await connection.execute(_ACTIVITY, tenant, features, ago, *populations, PATTERNS, timeout=600)
+        await connection.execute(_ACTIVITY, tenant, features, ago, *populations, PATTERNS, _TAKEN, timeout=600)
     for statement in (_USER_STATUS, _USER_MILESTONES):
         await connection.execute(statement, tenant)
     await connection.execute(_MILESTONE_NAMES, tenant)
