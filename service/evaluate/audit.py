@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import asyncpg
 import structlog
 
-from service.evaluate.upkeep import Task
+from service.evaluate.task import Task
 from service.eventlog.balance import LogCounts
 from service.store import ledger
 from service.telemetry import Telemetry

@@ -14,7 +14,7 @@ from service.domain.support.hours import SupportCalendar, hours_over
 from service.domain.support.judging import Facts, judge
 from service.domain.support.rules import Described, rules_of
 from service.evaluate.ground import Grounds
-from service.evaluate.upkeep import Task
+from service.evaluate.task import Task
 from service.store import grafana, grafana_tickets
 from service.store.dirty import touched_tenants
 from service.store.grafana_tickets import Left

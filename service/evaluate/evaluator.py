@@ -19,7 +19,8 @@ from service.evaluate.ground import Grounds
 from service.evaluate.rounds import ROUNDS, LiveRound
 from service.evaluate.slos import EVERY_S as SLOS_EVERY_S
 from service.evaluate.slos import SloCounting
-from service.evaluate.upkeep import Task, Upkeep
+from service.evaluate.task import Task
+from service.evaluate.upkeep import Upkeep
 from service.lifecycle import being_cancelled
 from service.settings import Settings
 from service.store import leases
@@ -140,7 +141,7 @@ class Evaluator:
             return once
 
         tasks = [
-            Task("lease", self._settings.lease_s / 3, renew),
+            Task("lease", self._settings.lease_s / 3, renew, yields=False),
             *(Task(each.round.name, each.round.every_s, live(each)) for each in rounds),
             Task("history", HISTORY_EVERY_S, close_windows),
             Task("slos", SLOS_EVERY_S, count_slos),
@@ -172,7 +173,7 @@ class Evaluator:
                 log.warning("task_failed", task=task.name, error=repr(error))
             took_s = perf_counter() - began
             self._telemetry.evaluations.labels(round=task.name).observe(took_s)
-            await _pause(stop, max(0.05, task.every_s - took_s))
+            await _pause(stop, task.rest_s(took_s))
 
     async def _leave(self) -> None:
         with contextlib.suppress(*FAILURES):  # a Postgres that is away forgets us by itself

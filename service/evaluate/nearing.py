@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from service.clock import HOUR, Clock
-from service.evaluate.upkeep import Task
+from service.evaluate.task import Task
 from service.store import ticket_limits
 from service.telemetry import Telemetry
 

@@ -14,7 +14,7 @@ from service.domain.selector import Selector, parse_selector
 from service.domain.targets import judge
 from service.errors import TidegaugeError
 from service.evaluate.ground import Ground, Grounds
-from service.evaluate.upkeep import Task
+from service.evaluate.task import Task
 from service.store.dirty import Touched, touched_tenants
 from service.store.engine import PASSING
 from service.store.grafana_scorecards import ScorecardValue, keep_scorecards

@@ -1,12 +1,12 @@
 """Upkeep of the database: segments, partitions of time, the log's tail, buckets of ids."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import asyncpg
 import structlog
 
 from service.clock import DAY, HOUR, SECOND, Clock
+from service.evaluate.task import Task
 from service.eventlog.former import trim_former
 from service.eventlog.port import EventLog
 from service.settings import Settings
@@ -14,15 +14,6 @@ from service.store import ids, partitions, progress, segments
 from service.store.installation import Installation
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """Something that is done again and again."""
-
-    name: str
-    every_s: float
-    once: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

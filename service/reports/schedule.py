@@ -17,7 +17,7 @@ from service.clock import Clock, to_datetime
 from service.domain.config import TenantConfig
 from service.domain.config.versions import TenantConfigs
 from service.errors import TidegaugeError
-from service.evaluate.upkeep import Task
+from service.evaluate.task import Task
 from service.reports.layouts import LAYOUTS
 from service.reports.making import Maker, Wish, place_of
 from service.reports.model import decode, encode
