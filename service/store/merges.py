@@ -13,6 +13,10 @@ from service.store.merges_deliveries import TRACKED
 from service.store.merges_usage import FREQUENCY, RECEIPTS, SESSION
 from service.store.slo_counters import SLO
 
+NOBODY: Final = "0::bit(2048)"
+# The Monday of a day's week: the first day of the first year was one.
+WEEK: Final = "day - (day - date '0001-01-01') % 7"
+
 # Ids of stored events: a run a batch; compaction makes one of many.
 IDS = """
 insert into seen_ids (generation, partition, hour, first_offset, hashes)
@@ -30,14 +34,36 @@ order by tenant, day
 on conflict (tenant, day) do update set had = h.had | excluded.had
 """
 
-# Who was active on which day: unions of sets.
-ACTIVITY = """
-merge into activity_day a
-using (select tenant, population, feature, date '1970-01-01' + day as day, chunk, bits from flush_activity) s
-on a.tenant = s.tenant and a.population = s.population and a.feature = s.feature and a.day = s.day and a.chunk = s.chunk
+# Who was active on which day: unions of sets. What they gained goes on to their weeks and to the numbers of users by day:
+# a flush that adds nobody writes neither (docs/adr/0039).
+ACTIVITY = f"""
+with added as (
+    merge into activity_day a
+    using (select tenant, population, feature, date '1970-01-01' + day as day, chunk, bits from flush_activity) s
+    on a.tenant = s.tenant and a.population = s.population and a.feature = s.feature and a.day = s.day and a.chunk = s.chunk
+    when matched and a.bits | s.bits <> a.bits then update set bits = a.bits | s.bits
+    when not matched then insert (tenant, population, feature, day, chunk, bits)
+        values (s.tenant, s.population, s.feature, s.day, s.chunk, s.bits)
+    returning new.tenant, new.population, new.feature, new.day, new.chunk, new.bits # coalesce(old.bits, {NOBODY}) as bits
+), counted as (
+    merge into active_count c
+    using (
+        select tenant, feature, day, sum(bit_count(bits)) as n from added where population = 'user'
+        group by tenant, feature, day order by tenant, feature, day
+    ) s
+    on c.tenant = s.tenant and c.feature = s.feature and c.day = s.day
+    when matched then update set n = c.n + s.n
+    when not matched then insert (tenant, feature, day, n) values (s.tenant, s.feature, s.day, s.n)
+)
+merge into activity_week a
+using (
+    select tenant, population, feature, {WEEK} as week, chunk, bit_or(bits) as bits from added
+    group by tenant, population, feature, week, chunk order by tenant, population, feature, week, chunk
+) s
+on a.tenant = s.tenant and a.population = s.population and a.feature = s.feature and a.week = s.week and a.chunk = s.chunk
 when matched and a.bits | s.bits <> a.bits then update set bits = a.bits | s.bits
-when not matched then insert (tenant, population, feature, day, chunk, bits)
-    values (s.tenant, s.population, s.feature, s.day, s.chunk, s.bits)
+when not matched then insert (tenant, population, feature, week, chunk, bits)
+    values (s.tenant, s.population, s.feature, s.week, s.chunk, s.bits)
 """
 
 

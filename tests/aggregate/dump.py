@@ -25,6 +25,19 @@ QUERIES = {
         join app_user u on u.tenant = t.tenant and u.ordinal = t.user_ordinal
         where a.population = 'seat' and get_bit(a.bits, t.ordinal % 2048) = 1""",
     "bits": "select tenant, population, feature = 0 as any, day, sum(bit_count(bits)) from activity_day group by 1, 2, 3, 4",
+    "users_of_weeks": """select a.tenant, coalesce(n.name, '') as feature, a.week, u.user_id
+        from activity_week a left join name n on n.id = a.feature
+        join app_user u on u.tenant = a.tenant and u.ordinal / 2048 = a.chunk
+        where a.population = 'user' and get_bit(a.bits, u.ordinal % 2048) = 1""",
+    "seats_of_weeks": """select a.tenant, coalesce(n.name, '') as feature, a.week, t.account, u.user_id
+        from activity_week a left join name n on n.id = a.feature
+        join seat t on t.tenant = a.tenant and t.ordinal / 2048 = a.chunk
+        join app_user u on u.tenant = t.tenant and u.ordinal = t.user_ordinal
+        where a.population = 'seat' and get_bit(a.bits, t.ordinal % 2048) = 1""",
+    "bits_of_weeks": """select tenant, population, feature = 0 as any, week, sum(bit_count(bits)) from activity_week
+        group by 1, 2, 3, 4""",
+    "counts_of_days": """select c.tenant, coalesce(n.name, '') as feature, c.day, c.n
+        from active_count c left join name n on n.id = c.feature""",
     "probe": "select * from probe_quarter",
     "sessions": "select * from session_quarter",
     "frequency": """select f.tenant, coalesce(n.name, '') as feature, f.week, f.account, u.user_id, f.uses

@@ -39,7 +39,9 @@ select n.name, r.population, r.span, r.since::text, sum(bit_count(r.bits))::int 
 where n.name in ('power', 'shared') group by 1, 2, 3, 4
 """
 
-FORGET = "truncate milestone, first_reached, reached, seen_ids, activity_day, step, state_history, state"
+FORGET = (
+    "truncate milestone, first_reached, reached, seen_ids, activity_day, activity_week, active_count, step, state_history, state"
+)
 
 
 async def declare(site: Site, text: str = DECLARED) -> None:

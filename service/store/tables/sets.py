@@ -1,4 +1,4 @@
-"""Exact sets of users: ordinals, seats, and who was active on a day, as bits."""
+"""Exact sets of users: ordinals, seats, and who was active on a day or in a week, as bits."""
 
 from sqlalchemy import BigInteger, Column, Date, Index, Integer, Table, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import BIT
@@ -68,6 +68,30 @@ activity_day = Table(
     Column("bits", BIT(2048), nullable=False),
     postgresql_with={"fillfactor": "50"},
     comment="population: user or seat; feature 0 is any that counts, else name.id; bit i of chunk c is ordinal 2048 c + i",
+)
+
+activity_week = Table(
+    "activity_week",
+    metadata,
+    Column("tenant", Integer, primary_key=True),
+    Column("population", Text, primary_key=True),
+    Column("feature", BigInteger, primary_key=True),
+    Column("week", Date, primary_key=True),
+    Column("chunk", Integer, primary_key=True),
+    Column("bits", BIT(2048), nullable=False),
+    postgresql_with={"fillfactor": "50"},
+    comment="Who was active in the week that begins on a Monday; made of activity_day, and bits as there",
+)
+
+active_count = Table(
+    "active_count",
+    metadata,
+    Column("tenant", Integer, primary_key=True),
+    Column("feature", BigInteger, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("n", Integer, nullable=False),
+    postgresql_with={"fillfactor": "50"},
+    comment="How many users were active on a day; feature as in activity_day, of whose bits it is made",
 )
 
 reached = Table(
