@@ -2,6 +2,7 @@
 
 import asyncpg
 
+from loadtests import active_weeks
 from loadtests.site import Database
 
 SEED = 20_251_117
@@ -107,6 +108,8 @@ async def make_rollups(connection: asyncpg.Connection, database: Database) -> li
     await connection.execute(LIVE, tenant, LIVE_SERIES)
     many = [row["id"] for row in await connection.fetch(MANY, TENANTS)]
     await connection.execute(MANY_ACTIVITY, many, SEED)
+    for statement in (active_weeks.WEEKS, active_weeks.COUNTS):
+        await connection.execute(statement, [tenant, *many])
     series = [row["id"] for row in await connection.fetch(MANY_SERIES, many)]
     await connection.execute(MANY_DAYS, series)
     await connection.execute(MANY_MINUTES, series)

@@ -3,7 +3,7 @@
 import asyncpg
 from asyncpg.types import BitString
 
-from loadtests import first_days, first_reached
+from loadtests import active_weeks, first_days, first_reached
 from loadtests.reads_data import HASHED
 
 SEED = 20_251_124
@@ -226,6 +226,8 @@ async def make_year(connection: asyncpg.Connection, tenant: int) -> None:
     for ago in reversed(range(DAYS)):
         populations = ["user", "seat"], [user_chunks, seat_chunks]
         await connection.execute(_ACTIVITY, tenant, features, ago, *populations, PATTERNS, _TAKEN, timeout=600)
+    for statement in (active_weeks.WEEKS, active_weeks.COUNTS):
+        await connection.execute(statement, [tenant], timeout=1_800)
     for statement in (_USER_STATUS, _USER_MILESTONES):
         await connection.execute(statement, tenant)
     await connection.execute(_MILESTONE_NAMES, tenant)

@@ -12,6 +12,7 @@ from service.catalog.accounts import Accounts, plain_name
 from service.catalog.asked import Asked
 from service.catalog.masks import BLOCK, BLOCKS_A_CHUNK, CHUNK, NOBODY, Masks
 from service.catalog.planes import in_piece, planes
+from service.catalog.weeks import active_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,6 @@ class Population:
         return self.expands and not self.as_users and not self.asked.traits
 
     def _seen(self) -> str:
-        day = "day, " if self.daily else ""
         label = "f.label, " if self.with_feature else ""
         joins = " join asked_features f on f.tenant = w.tenant" if self.with_feature else ""
         feature = "any(f.features)" if self.with_feature else "0"
@@ -103,18 +103,17 @@ class Population:
                 " join (select tenant, array_agg(distinct part) as chunks from blocks group by tenant) c on c.tenant = w.tenant"
             )
             chunks = " and chunk = any(c.chunks)"
-        read = (
-            f"from activity_day\n"
-            f"  where tenant = w.tenant and population = '{'seat' if self.with_account else 'user'}' and feature = {feature}\n"
-            f"    and day between w.first_day and w.last_day{chunks}\n"
-        )
-        united = f"select {day}chunk as part, bit_or(bits) as bits {read}  group by {day}chunk"
-        # Fenced, as an aggregate is by itself: so the table is never read but by its key.
-        alone = f"select day, chunk as part, bits {read}  offset 0"
-        return (
-            f"select w.tenant, w.win, {label}a.*\nfrom {self.wins} w{joins}\ncross join lateral (\n"
-            f"  {alone if self._is_row_by_row else united}) a"
-        )
+        read = f"tenant = w.tenant and population = '{'seat' if self.with_account else 'user'}'{chunks}"
+        days = f"from activity_day\n  where {read} and feature = {feature} and day between w.first_day and w.last_day"
+        if self._is_row_by_row:
+            # Fenced, as an aggregate is by itself: so the table is never read but by its key.
+            seen = f"select day, chunk as part, bits {days} offset 0"
+        elif self.daily:
+            seen = f"select day, chunk as part, bit_or(bits) as bits {days} group by day, chunk"
+        else:
+            rows = active_rows("w.first_day", "w.last_day", feature).replace("{read}", read)
+            seen = f"select chunk as part, bit_or(bits) as bits from (\n  {rows}\n  ) r group by chunk"
+        return f"select w.tenant, w.win, {label}a.*\nfrom {self.wins} w{joins}\ncross join lateral (\n  {seen}\n) a"
 
     @property
     def _is_row_by_row(self) -> bool:

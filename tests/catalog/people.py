@@ -7,7 +7,7 @@ from datetime import date
 
 import asyncpg
 
-from loadtests import first_days, first_reached
+from loadtests import active_weeks, first_days, first_reached
 from service.store.ordinals import ADD_SHARED
 
 FIRST_DAYS = """(
@@ -94,6 +94,8 @@ async def store_people(
         "activity_day",
         records=[(tenant, *key, bits(taken)) for key, taken in places.items()],
     )
+    for statement in (active_weeks.WEEKS, active_weeks.COUNTS):
+        await connection.execute(statement, [tenant])
     await connection.copy_records_to_table("app_user", records=[(tenant, user, ordinal) for user, ordinal in given.users.items()])
     await connection.copy_records_to_table(
         "seat", records=[(tenant, account, given.users[user], at) for (account, user), at in given.seats.items()]

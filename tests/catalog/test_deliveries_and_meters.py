@@ -9,6 +9,7 @@ from typing import Any, Final
 import asyncpg
 import pytest
 
+from loadtests import active_weeks
 from service.catalog import Catalog, Question, Value, Window, resolve_window, run
 from service.clock import DAY, HOUR, MINUTE, QUARTER, SECOND
 from service.domain.localtime import day_of
@@ -176,6 +177,8 @@ async def activity(connection: asyncpg.Connection, tenant: int, *, users: list[i
     for population, ordinals in (("user", users), ("seat", list(seats.values()))):
         bits = "".join("1" if place in ordinals else "0" for place in range(2048))
         await connection.execute(f"insert into activity_day values ($1, $2, 0, $3, 0, b'{bits}')", tenant, population, day)
+    for statement in (active_weeks.WEEKS, active_weeks.COUNTS):
+        await connection.execute(statement, [tenant])
     for (account, user), seat in seats.items():
         await connection.execute(
             "insert into seat (tenant, account, user_ordinal, ordinal) values ($1, $2, $3, $4)", tenant, account, user, seat

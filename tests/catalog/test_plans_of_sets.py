@@ -15,6 +15,8 @@ NOW = SystemClock().now_us()
 TENANTS = 40
 GUARDED = (
     "activity_day",
+    "activity_week",
+    "active_count",
     "reached",
     "probe_quarter",
     "session_quarter",
@@ -46,6 +48,11 @@ insert into activity_day
 select n.tenant, p, f, current_date - d, c, ('x' || repeat(md5(n.tenant::text || d || c), 16))::bit(2048)
 from (select tenant, array_agg(id) || 0::bigint as features from name group by tenant) n, unnest(n.features) f,
   unnest(array['user', 'seat']) p, generate_series(0, 40) d, generate_series(0, 1) c;
+insert into activity_week
+select tenant, population, feature, day - (day - date '0001-01-01') % 7, chunk, bit_or(bits) from activity_day
+group by 1, 2, 3, 4, 5;
+insert into active_count
+select tenant, feature, day, sum(bit_count(bits)) from activity_day where population = 'user' group by 1, 2, 3;
 insert into app_user select t, 'u' || g, g from generate_series(1, 40) t, generate_series(0, 200) g;
 insert into seat select t, 'a' || g / 64, g, g from generate_series(1, 40) t, generate_series(0, 200) g;
 insert into seat_block select t, b, 'a' || b, 64 from generate_series(1, 40) t, generate_series(0, 3) b;

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import asyncpg
 import pytest
 
+from loadtests import active_weeks
 from service.catalog import Catalog, Question, Window, resolve_window, run
 from service.clock import MINUTE, SECOND, to_us
 from tests.catalog.rollups import Observation, make_partitions, make_tenant, store
@@ -45,6 +46,8 @@ async def test_an_active_user_is_counted_once_a_day(catalog: Catalog, connection
         tenant,
         date(2025, 11, 19),
     )
+    for statement in (active_weeks.WEEKS, active_weeks.COUNTS):
+        await connection.execute(statement, [tenant])
     windows = [resolve_window(tenant, "UTC", now_us=NOON + at, name="day", key=at) for at in (0, 86_400 * SECOND)]
     assert [value.value for value in await run(connection, catalog.kpis["dau"], windows)] == [2, 0]
     assert isinstance(windows[0], Window)

@@ -71,7 +71,8 @@ async def test_users_of_features_are_read_once_a_round(
 ) -> None:
     shared = Shared()
     before = await answers(catalog, connection, "feature_users", tenants, shared)
-    await connection.execute("delete from activity_day where feature <> 0 and tenant = any($1)", tenants)
+    for table in ("activity_day", "activity_week"):
+        await connection.execute(f"delete from {table} where feature <> 0 and tenant = any($1)", tenants)
     assert await answers(catalog, connection, "feature_users", tenants, shared) == before
     assert await answers(catalog, connection, "feature_users", tenants, Shared()) != before
 
