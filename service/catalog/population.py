@@ -116,6 +116,24 @@ class Population:
         return f"select w.tenant, w.win, {label}a.*\nfrom {self.wins} w{joins}\ncross join lateral (\n  {seen}\n) a"
 
     @property
+    def is_kept_by_day(self) -> bool:
+        """Whether nothing but the users of whole days is asked for, of each feature by itself: numbers that flushes keep."""
+        several = self.with_feature and "feature" in self.asked.filtered
+        return self.daily and not (self.with_account or self.asked.traits or several)
+
+    def kept_by_day(self) -> str:
+        """`tenant, win, day[, label], n`: the numbers of users by day as they are kept."""
+        label, joins, feature = "", "", "0"
+        if self.with_feature:
+            label, feature = "f.label, ", "f.features[1]"
+            joins = f" join (\n{_asked_features(self.asked)}\n) f on f.tenant = w.tenant"
+        return (
+            f"select w.tenant, w.win, {label}a.day, a.n\nfrom {self.wins} w{joins}\ncross join lateral (\n"
+            f"  select day, n from active_count\n"
+            f"  where tenant = w.tenant and feature = {feature} and day between w.first_day and w.last_day offset 0\n) a"
+        )
+
+    @property
     def _is_row_by_row(self) -> bool:
         """A day's bits of one feature are rows as they are: nothing has to be united."""
         return self.daily and not (self.with_feature and "feature" in self.asked.filtered)
@@ -191,6 +209,8 @@ def counted(population: Population) -> str:
     """How many users, by the dimensions asked for: `tenant, win[, day], dims, n`; what has none is left out."""
     asked = population.asked
     columns = population.columns()
+    if population.is_kept_by_day:
+        return f"select tenant, win, day, {asked.dims(columns)} as dims, n from (\n{population.kept_by_day()}\n) c where n > 0"
     shown = [columns[name] for name in asked.by if name in columns]
     keys = ", ".join(["tenant", "win", *(["day"] if population.daily else []), *shown])
     day = "day, " if population.daily else ""
