@@ -1,5 +1,6 @@
 """What a KPI declares of itself: the head of its file, checked."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,7 @@ PERCENTILES: Mapping[str, float] = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 
 OF_DISTRIBUTION: tuple[str, ...] = ("mean", *PERCENTILES, "min", "max", "count", "share_within")
 OF_ACCOUNTS: tuple[str, ...] = ("account.*", "band.*")
 """What every KPI takes that names `account`: traits of accounts, as they are now, and bands, as of the window's end."""
+_READ_OF_D = re.compile(r"\bd\s*(?:->>?|\?)\s*'([^']*)'")
 MAIN = ""
 """The name of the statistic that is the KPI's plain value."""
 
@@ -50,6 +52,10 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A condition over the series' dimensions `d` (jsonb): what it leaves out is not read at all."""
     counted_by: tuple[str, ...] = ()
     """Dimensions whose filters decide on `counted` alone, so that a denominator keeps what they leave out."""
+    reads: tuple[str, ...] | None = None
+    """The series' dimensions that the statement itself reads of `d`, beside what is asked for; not named: maybe any."""
+    of_labels: bool = False
+    """Only the features that `labels` has are read."""
 
 
 class Parameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -219,6 +225,9 @@ def mistakes(head: Head, sql: str) -> list[str]:
         said.append("together: names dimensions where the statement reads splits, and there alone")
     if head.facts is None and (_mentions(sql, "facts") or _mentions(sql, "before")):
         said.append("facts: the statement reads them, so the head must say of which kind")
+    if head.facts is not None and head.facts.reads is not None:
+        missing = sorted(set(_READ_OF_D.findall(sql)).difference(head.facts.reads))
+        said += [f"facts.reads: {name!r} is missing, which the statement reads of d" for name in missing]
     if head.live is not None:
         said += [f"live.windows: {name!r} is not among its windows" for name in head.live.windows if name not in head.windows]
         said += [f"live.statistics: {name!r} is no statistic" for name in head.live.statistics if name not in names]

@@ -42,7 +42,8 @@ Relations it may read (those that it names are built):
 - `facts(tenant, win, dims, d jsonb, account, counted bool, n, total, least, greatest, newest_us, newest_source,
   newest_id, newest_value, histogram bytea)`: of the head's kind, inside the windows, filters applied, some rows a
   series; `dims` is made of what was asked for, `d` of all that the series has. Read it once only. Uses are kept of all
-  accounts together, too: their `account` is '' unless accounts, or what groups them, are asked for.
+  accounts together, too: their `account` is '' unless accounts, or what groups them, are asked for. They are also kept
+  of each account whatever the feature: with `reads`, which lists all that the file reads of `d`, fewer series tell it.
 - `before(tenant, win, dims, d jsonb, account, newest_us, newest_source, newest_id, newest_value)`: of meters, newest
   values before each window; empty unless the statistic `change` is wanted
 - `minutes`, `quarters` `(tenant, win, lo, hi timestamptz)` and `spans(tenant, win, lo, hi date)`: the pieces

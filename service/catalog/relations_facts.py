@@ -8,13 +8,16 @@ from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
 from service.catalog.kpi import Facts, Head
 from service.catalog.literals import split_literals
-from service.domain.families.usage import NAMED
+from service.domain.families.usage import NAMED, OF_ACCOUNT
 
 _FACT_TABLES = (("minutes", "fact_minute", "bucket"), ("quarters", "fact_quarter", "bucket"), ("spans", "fact_day", "day"))
 _MEASURES = (
     "sum(f.n) as n, sum(f.total) as total, min(f.least) as least, max(f.greatest) as greatest,"
     " string_agg(substr(array_send(f.histogram), 21), ''::bytea) as histogram"
 )
+_OF_USES = "sum(f.n) as n, sum(f.total) as total, null::numeric as least, null::numeric as greatest, null::bytea as histogram"
+"""Uses have no values: nothing else is added up for everyone that reads them."""
+_LABELLED = "(s.tenant, s.dims ->> 'feature') in (select l.tenant, l.feature from labels l)"
 _NEWEST = (
     '(array_agg(f.{0} order by f.newest_us desc, f.newest_source collate "C" desc, f.newest_id collate "C" desc)'
     " filter (where f.newest_us is not null))[1]"
@@ -29,11 +32,11 @@ def facts_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> st
     of each series to that of the next one, where a look-up a series would start at the root anew. The lateral sub-selects
     (an aggregate cannot be pulled up) keep it from ever scanning a fact table.
     """
-    is_meter = head.facts is not None and head.facts.kind == "meter"
-    newest = _NEWEST_COLUMNS if is_meter else ()
-    measures = _MEASURES + "".join(f", {_NEWEST.format(name)} as {name}" for name in newest)
-    columns = "".join(f", m.{name}" for name in ("n", "total", "least", "greatest", "histogram", *newest))
     shown = _shown(head, by, filtered)
+    newest = _NEWEST_COLUMNS if shown.kind == "meter" else ()
+    measures = _OF_USES if shown.kind == "usage" else _MEASURES
+    measures += "".join(f", {_NEWEST.format(name)} as {name}" for name in newest)
+    columns = "".join(f", m.{name}" for name in ("n", "total", "least", "greatest", "histogram", *newest))
     branches = [
         f"select {shown.columns}{columns}\nfrom {pieces} p{shown.groups} join chosen c on c.tenant = p.tenant\n"
         f"cross join lateral (select f.series, {measures} from {table} f"
@@ -41,11 +44,27 @@ def facts_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> st
         f"join series s on s.id = m.series{shown.of_groups}{shown.labels}"
         for pieces, table, column in _FACT_TABLES
     ]
-    chosen = (
+    return f"with chosen as materialized (\n{_chosen(shown)}\n)\n" + "\nunion all\n".join(branches)
+
+
+def _chosen(shown: "_Shown") -> str:
+    """The series of each tenant that are read, as one array.
+
+    Uses of named features in any account are looked up feature by feature (the index `series_feature`), each by itself: what
+    Postgres expects of all at once is a guess, for it keeps no statistics of words.
+    """
+    if shown.kind == "usage" and shown.features and not shown.summed:
+        return (
+            "select l.tenant, array_agg(s.id) as ids\n"
+            "from (select distinct tenant, feature from labels where tenant in (select w.tenant from wins w)) l\n"
+            "cross join lateral (\n"
+            f"  select s.id from series s where s.tenant = l.tenant{shown.kinds} and s.dims ->> 'feature' = l.feature{shown.read}"
+            " offset 0\n) s group by l.tenant"
+        )
+    return (
         "select s.tenant, array_agg(s.id) as ids from series s\n"
-        f"where s.tenant in (select w.tenant from wins w){shown.kinds}{shown.read} group by s.tenant"
+        f"where s.tenant in (select w.tenant from wins w){shown.kinds}{shown.features}{shown.read} group by s.tenant"
     )
-    return f"with chosen as materialized (\n{chosen}\n)\n" + "\nunion all\n".join(branches)
 
 
 def before_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> str:
@@ -62,7 +81,7 @@ def before_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> s
     shown, columns = _shown(head, by, filtered), ", ".join(f"m.{name}" for name in _NEWEST_COLUMNS)
     branches = [
         f"select {shown.columns}, {columns}\nfrom wins p{shown.groups}"
-        f" join series s on s.tenant = p.tenant{shown.kinds}{shown.read}{shown.of_groups}{shown.labels}\n"
+        f" join series s on s.tenant = p.tenant{shown.kinds}{shown.features}{shown.read}{shown.of_groups}{shown.labels}\n"
         f"cross join lateral (select {', '.join(f'f.{name}' for name in _NEWEST_COLUMNS)} from {table} f"
         f" where f.series = s.id and {span} order by {order} desc limit 1) m\n"
         "where 'change' = any(:statistics)"
@@ -75,9 +94,15 @@ def before_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> s
 class _Shown:
     """What of series is shown and read; pieces of windows are `p`, series are `s`."""
 
+    kind: str
+    """Of the head."""
+    summed: bool
+    """Whether uses of all accounts together are read."""
     kinds: str
     """Conditions on the kind of series."""
     columns: str
+    features: str
+    """The condition that a series is of a feature that `labels` has, where only those are read."""
     read: str
     """Conditions on series by themselves."""
     groups: str
@@ -97,8 +122,11 @@ def _shown(head: Head, by: Sequence[str], filtered: Iterable[str]) -> _Shown:
     of_accounts = "".join(f" and {condition}" for condition in met)
     labelled = "feature" in by and "feature" in asked.filtered
     return _Shown(
-        kinds=_kinds(head.facts.kind, asked),
+        kind=head.facts.kind,
+        summed=not asked.of_accounts,
+        kinds=_kinds(head, head.facts, asked),
         columns=f"s.tenant, p.win, {_dims(accounts, labelled=labelled)} as dims, s.dims as d, s.account, {counted} as counted",
+        features=f" and {_LABELLED}" if head.facts.of_labels or "feature" in asked.filtered else "",
         read=read if asked.groups else read + of_accounts,
         groups=accounts.join("p"),
         of_groups=of_accounts if asked.groups else "",
@@ -106,11 +134,22 @@ def _shown(head: Head, by: Sequence[str], filtered: Iterable[str]) -> _Shown:
     )
 
 
-def _kinds(kind: str, asked: Asked) -> str:
-    """Uses of all accounts are kept together, too: beside those series only the ones that name no account are read then."""
-    if kind == "usage" and not asked.of_accounts:
+def _kinds(head: Head, facts: Facts, asked: Asked) -> str:
+    """Uses are kept of all accounts together, too, and of each account whatever the feature: the fewest series that tell it."""
+    if facts.kind == "usage" and not asked.of_accounts:
+        # Beside those series the ones that name no account.
         return f" and s.kind in ('usage', '{NAMED}') and s.account = ''"
-    return f" and s.kind = '{kind}'"
+    if facts.kind == "usage" and _needs_no_feature(head, facts, asked):
+        return f" and s.kind = '{OF_ACCOUNT}'"
+    return f" and s.kind = '{facts.kind}'"
+
+
+def _needs_no_feature(head: Head, facts: Facts, asked: Asked) -> bool:
+    """Whether of what tells uses apart only the account, which they all name, and `ok` are asked for and read."""
+    all_named = asked.by_accounts or (asked.groups and not head.platform_wide)
+    if not all_named or facts.reads is None or facts.where or facts.of_labels:
+        return False
+    return all(name in {"account", "ok", *asked.groups} for name in (*facts.reads, *asked.by, *asked.filtered))
 
 
 def _conditions(facts: Facts, accounts: Accounts) -> tuple[str, str]:
@@ -119,11 +158,9 @@ def _conditions(facts: Facts, accounts: Accounts) -> tuple[str, str]:
     for number, name in enumerate(accounts.asked.filtered):
         # What has no value of a dimension shows under "" in a split, so it is found by it too.
         allowed = f"coalesce(s.dims ->> :filter_name_{number}, '') = any(:filter_value_{number})"
-        if name in accounts.columns:
+        if name in accounts.columns or name == "feature":
             continue
-        if name == "feature":
-            read += " and (s.tenant, s.dims ->> 'feature') in (select l.tenant, l.feature from labels l)"
-        elif name in facts.counted_by:
+        if name in facts.counted_by:
             counted.append(allowed)
         else:
             read += f" and {allowed}"

@@ -11,7 +11,7 @@ import asyncpg
 import numpy as np
 
 from service.clock import MINUTE, QUARTER, to_datetime
-from service.domain.families.usage import NAMED
+from service.domain.families.usage import NAMED, OF_ACCOUNT
 from service.domain.histogram import bin_of, pack
 from service.domain.localtime import day_of
 from service.store.engine import Connection
@@ -63,12 +63,15 @@ async def store(
 ) -> None:
     """Write the observations to the fact tables at every grain, or without the minutes that are no longer kept.
 
-    Uses that name an account are written of all accounts together, too.
+    Uses that name an account are written of all accounts together, too, and of each account whatever the feature.
     """
     observed = list(seen)
     if kind == "usage":
-        named = [replace(one, account="") for one in observed if one.account]
-        await store(connection, tenant, NAMED, zone, named, distribution=distribution, minutes=minutes)
+        named = [one for one in observed if one.account]
+        of_all = [replace(one, account="") for one in named]
+        of_accounts = [replace(one, dims={key: one.dims[key] for key in ("ok",) if key in one.dims}) for one in named]
+        for of, uses in ((NAMED, of_all), (OF_ACCOUNT, of_accounts)):
+            await store(connection, tenant, of, zone, uses, distribution=distribution, minutes=minutes)
     groups: dict[tuple[str, str, str, int], list[Observation]] = defaultdict(list)
     for one in observed:
         dims = json.dumps(dict(sorted(one.dims.items())))

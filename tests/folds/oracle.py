@@ -127,7 +127,7 @@ class Folding:
             key = (row.tenant, kind, row.account if account is None else account, text, grain, bucket)
             fact = self.made.facts.setdefault(key, Fact())
             fact.add(count, total if value is None else value * count, value, moment)
-        if kind not in {"slo", "usage_named"}:
+        if kind not in {"slo", "usage_named", "usage_account"}:
             self.slos(row, kind, dims, count, time_us=time_us, value=value)
 
     def slos(self, row: Row, kind: str, dims: Mapping[str, str], count: int, *, time_us: int, value: int | None) -> None:
@@ -157,6 +157,7 @@ class Folding:
         self.fact(row, "usage", dims, 1, time_us=time_us, total=quantity)
         if row.account:
             self.fact(row, "usage_named", dims, 1, time_us=time_us, total=quantity, account="")
+            self.fact(row, "usage_account", {"ok": dims["ok"]}, 1, time_us=time_us, total=quantity)
         day = local_day(time_us, config.timezone)
         self.made.activity.add((row.tenant, row.account, row.user, row.feature, day))
         if row.feature not in config.ignore_features:

@@ -1,4 +1,4 @@
-"""The migration that adds up uses of all accounts: what it writes of what there is, and what a flush writes, are the same."""
+"""Migrations that add up uses: what they write of what there is, and what a flush writes, are the same."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from alembic.script import ScriptDirectory
 
 from service.clock import DAY, to_us
-from service.domain.families.usage import NAMED
+from service.domain.families.usage import NAMED, OF_ACCOUNT
 from service.store.migrate import config
 from tests.catalog.rollups import Observation, make_partitions, make_tenant, store
 
@@ -35,29 +35,30 @@ async def tenants(connection: asyncpg.Connection) -> list[int]:
     return made
 
 
+@pytest.mark.parametrize(("revision", "kind"), [("0022", NAMED), ("0027", OF_ACCOUNT)])
 async def test_what_was_used_before_is_added_up_by_the_migration_as_flushes_do(
-    connection: asyncpg.Connection, tenants: list[int]
+    connection: asyncpg.Connection, tenants: list[int], revision: str, kind: str
 ) -> None:
-    migration = ScriptDirectory.from_config(config()).get_revision("0022").module
-    flushed = await _named(connection, tenants)
+    migration = ScriptDirectory.from_config(config()).get_revision(revision).module
+    flushed = await _kept(connection, tenants, kind)
     for table in TABLES:
         await connection.execute(migration.FORGET.format(table=table))
-    await connection.execute(f"delete from series where kind = '{NAMED}'")
+    await connection.execute(f"delete from series where kind = '{kind}'")
     await connection.execute(migration.SERIES)
     for table, key in migration.TABLES.items():
         await connection.execute(migration.FACTS.format(table=table, key=key))
     assert len(flushed) > len(TABLES)
-    assert await _named(connection, tenants) == flushed
+    assert await _kept(connection, tenants, kind) == flushed
 
 
-async def _named(connection: asyncpg.Connection, tenants: list[int]) -> list[tuple[Any, ...]]:
-    """Tenant, dimensions, table, bucket, count and sum of what is kept of all accounts together."""
+async def _kept(connection: asyncpg.Connection, tenants: list[int], kind: str) -> list[tuple[Any, ...]]:
+    """Tenant, account, dimensions, table, bucket, count and sum of what is kept of a kind."""
     rows = []
     for table, key in zip(TABLES, ("bucket", "bucket", "day"), strict=True):
         found = await connection.fetch(
             f"select s.tenant, s.account, s.dims::text, f.{key}, f.n, f.total from {table} f join series s on s.id = f.series"
-            " where s.kind = $1 and s.tenant = any($2) order by 1, 3, 4",
-            NAMED,
+            " where s.kind = $1 and s.tenant = any($2) order by 1, 2, 3, 4",
+            kind,
             tenants,
         )
         rows += [(table, *row) for row in found]

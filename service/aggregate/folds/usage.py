@@ -16,12 +16,14 @@ from service.aggregate.folds.sessions import open_sessions
 from service.aggregate.folds.slo import judged_facts
 from service.aggregate.folds.versions import Versions, versions
 from service.aggregate.grouping import codes, first_rows, some_rows
-from service.domain.families.usage import NAMED
+from service.domain.families.usage import NAMED, OF_ACCOUNT
 
 SESSION = "session"
 NANO = 1_000_000_000
 DIMS = ("feature", "ok", "property.*")
 OK = pl.when("ok").then(pl.lit("")).otherwise(pl.lit("false"))
+FAILED = '"ok":"false"'
+"""What the dimensions of a failed use hold, and no others': within a name or value a quotation mark has a backslash before it."""
 
 
 def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
@@ -38,7 +40,7 @@ def fold(events: pl.DataFrame, context: FoldContext) -> Deltas:
     judged = _uses(uses, valid, context)
     return replace(
         judged,
-        facts=pl.concat([judged.facts, _named(judged.facts), _sessions(sessions, context)]),
+        facts=pl.concat([judged.facts, _summed(judged.facts), _sessions(sessions, context)]),
         activity=_activity(uses, valid),
         users=sessions.filter(is_end).select(USERS.names()).unique(),
         milestones=first_uses(uses, valid),
@@ -61,12 +63,17 @@ def _uses(uses: pl.DataFrame, valid: Versions, context: FoldContext) -> Deltas:
     return judged_facts("usage", uses, observed, DIMS, context, texts={"ok": OK})
 
 
-def _named(facts: pl.DataFrame) -> pl.DataFrame:
-    """Uses that name an account, of all accounts together: a whole is read from few series, however many accounts there are."""
+def _summed(facts: pl.DataFrame) -> pl.DataFrame:
+    """Uses that name an account, of all accounts together, and of each account whatever the feature.
+
+    So a whole is read from few series, however many accounts there are, and a split by accounts from few, however many features.
+    """
     named = facts.filter((pl.col("kind") == "usage") & (pl.col("account") != ""))
     if named.is_empty():
         return named
-    return added_facts(named.with_columns(kind=pl.lit(NAMED), account=pl.lit("")))
+    ok = pl.when(pl.col("dims").str.contains(FAILED, literal=True)).then(pl.lit("{" + FAILED + "}")).otherwise(pl.lit("{}"))
+    of_all = named.with_columns(kind=pl.lit(NAMED), account=pl.lit(""))
+    return added_facts(pl.concat([of_all, named.with_columns(kind=pl.lit(OF_ACCOUNT), dims=ok)]))
 
 
 def _quantity(uses: pl.DataFrame) -> pl.Expr:

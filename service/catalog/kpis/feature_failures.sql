@@ -9,6 +9,7 @@
 -- adds_up = true
 -- [facts]
 -- kind = "usage"
+-- reads = ["ok"]
 -- [live]
 -- windows = ["24h", "7d"]
 -- by = [[], ["feature"]]

@@ -20,6 +20,8 @@
 -- default = "uses"
 -- [facts]
 -- kind = "usage"
+-- reads = ["feature"]
+-- of_labels = true
 with counts as (
   select f.tenant, f.win, f.dims, l.label, sum(f.total) * 0.000000001 as n
   from facts f

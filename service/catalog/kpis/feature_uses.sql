@@ -25,6 +25,7 @@
 -- of = "per_user"
 -- [facts]
 -- kind = "usage"
+-- reads = []
 -- [live]
 -- windows = ["1h", "24h", "7d"]
 -- by = [[], ["feature"]]

@@ -19,6 +19,7 @@
 -- kind = "mean"
 -- [facts]
 -- kind = "usage"
+-- reads = []
 -- [live]
 -- windows = ["7d", "28d"]
 -- by = [["feature"]]

@@ -18,6 +18,8 @@ SESSION = "session"
 """The feature that is a session itself."""
 NAMED: Final = "usage_named"
 """The kind of facts of the uses that name an account, of all accounts together; by account they are of the kind `usage`."""
+OF_ACCOUNT: Final = "usage_account"
+"""The kind of facts of the same uses by account, whatever the feature and the properties: they tell `ok` apart alone."""
 MAX_UNSPLIT = 9_000_000_000
 """Up to here a quantity's 10⁻⁹ units fit 64 bits."""
 

@@ -37,6 +37,13 @@ Index(
     func.sha256(func.jsonb_send(series.c.dims)),
     unique=True,
 )
+# Uses of named features, whatever the account.
+Index(
+    "series_feature",
+    series.c.tenant,
+    series.c.dims.op("->>")("feature"),
+    postgresql_where=series.c.kind == "usage",
+)
 
 
 def _measures() -> list[Column]:  # type: ignore[type-arg]
