@@ -13,12 +13,12 @@ from loadtests.results import Read
 from loadtests.site import Site
 from loadtests.year_data import USERS, make_year
 from loadtests.year_served import make_served
-from service.catalog import Catalog, Kpi, Question, Window, resolve_window, run
+from service.catalog import Catalog, Kpi, Question, Window, resolve_window
+from service.catalog.paging import read_page
 from service.clock import SystemClock
 from service.evaluate import values
 from service.evaluate.ground import Ground, Grounds
 from service.evaluate.rounds import ROUNDS, LiveRound
-from service.expose.windowed import page_of
 from service.lifecycle import spare_the_collector
 from service.reports.making import Maker, Wish
 from service.reports.rendering import render
@@ -162,12 +162,12 @@ def _splits(connection: asyncpg.pool.PoolConnectionProxy, catalog: Catalog, tena
         for by in [*own, *(["user.region"] if kpi.splits_by("user.region") else []), *(["band.mrr"] if "account" in own else [])]:
             if kpi.head.kind == "score" and by != "account":
                 continue
-            whole = Question(by=(by, *(each for each in kpi.head.required if each != by)))
-            question = page_of(kpi, whole, Settings().query_max_rows)
+            question = Question(by=(by, *(each for each in kpi.head.required if each != by)))
 
             async def once(kpi: Kpi = kpi, name: str = name, question: Question = question) -> int:
-                window = _window(tenant, name)
-                return len(await run(connection, kpi, [window], question, declared=ground.declared, kept=ground.kept))
+                window, limit = _window(tenant, name), Settings().query_max_rows
+                page = await read_page(connection, kpi, window, question, limit, declared=ground.declared, kept=ground.kept)
+                return sum(len(values) for _, values in page.rows)
 
             yield f"{kpi.id} of {name} by {', '.join(question.by)}", SPLIT_MS, once
 

@@ -12,6 +12,8 @@ from service.catalog.asked import Asked
 
 GROUPS: Final = "account_groups"
 _ALIAS: Final = "grouped"
+OF_BLOCKS: Final = "b.account"
+"""The account of a block of seats: where accounts are filtered by, no other's are read (`blocks`), so none is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,20 @@ class Accounts:
         met = [
             f"({column} = any({self.asked.values(name)}){none})"
             for name, column in self.columns.items()
-            if name in self.asked.filtered
+            if name in self.asked.filtered and not (name == "account" and (self.asked.slice or self.account == OF_BLOCKS))
         ]
+        met += in_slice(self.asked.slice, self.account) if self.account != OF_BLOCKS else []
         is_named = self.asked.by_accounts or (self.asked.groups and not none)
         return [*met, f"{self.account} <> ''"] if is_named else met
+
+
+def in_slice(ends: frozenset[str], account: str) -> list[str]:
+    """Conditions on an account's name, by the ends that a slice of accounts has.
+
+    They are cheap however many accounts it has: an array of names is searched from its beginning for every row.
+    """
+    told = {":from": f"{account} >= :slice_from", ":below": f"{account} < :slice_below"}
+    return [condition for end, condition in told.items() if end in ends]
 
 
 def column_of(asked: Asked, dimension: str) -> str:

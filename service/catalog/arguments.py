@@ -12,7 +12,7 @@ import msgspec
 from service.catalog.cut import cut
 from service.catalog.declared import Declared
 from service.catalog.kpi import Kpi
-from service.catalog.question import MAX_ROWS, Question
+from service.catalog.question import MAX_ROWS, Question, account_of
 from service.catalog.windows import Window, budget_windows, window_before
 from service.clock import to_datetime
 from service.domain.localtime import EPOCH, day_of
@@ -58,6 +58,9 @@ def arguments(
         "filters": msgspec.json.encode(filters).decode(),
         "statistics": list(question.statistics or kpi.statistics),
         "after": question.after,
+        "after_account": account_of(question.after) if "after_account" in names else None,
+        "slice_from": question.slice.first if question.slice else None,
+        "slice_below": question.slice.below if question.slice else None,
         "split_dropped": [""],
         "noted": True,
         "row_limit": MAX_ROWS + 1 if question.rows is None else question.rows,

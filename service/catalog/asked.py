@@ -1,12 +1,14 @@
 """What a question is split and filtered by, as the relations that are made for it name it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 _TRAIT, _BAND, _METER = "account.", "band.", "band.meter:"
 BANDS: Final = ("band.mrr", "band.size", "band.tenure_months")
 """Beside these `band.meter:NAME`."""
+SLICED: Final = frozenset({":from", ":below"})
+"""Among the names of filters: accounts are looked at from one on, and below another (paging.py)."""
 
 
 def is_of_account(dimension: str) -> bool:
@@ -21,11 +23,13 @@ class Asked:
 
     by: tuple[str, ...]
     filtered: tuple[str, ...]
+    slice: frozenset[str] = field(default=frozenset(), kw_only=True)
+    """Which ends a slice of accounts has, of `SLICED`; the filter by account then names them, and says no more than the ends."""
 
     @classmethod
     def of(cls, by: tuple[str, ...], filtered: frozenset[str]) -> "Asked":
         """Filters are numbered in the order of their names."""
-        return cls(by, tuple(sorted(filtered)))
+        return cls(by, tuple(sorted(filtered - SLICED)), slice=filtered & SLICED)
 
     @property
     def more(self) -> tuple[str, ...]:

@@ -4,11 +4,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+import msgspec
+
+from service.catalog.asked import is_of_account
 from service.catalog.kpi import Kpi
 from service.errors import InvalidQuery
 
+ACCOUNT = "account"
 MAX_ROWS = 200_000
 """Most rows that one statement may give: beyond it is an error, never a cut answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The accounts from one name on, below another, in the database's order of names."""
+
+    first: str = ""
+    below: str | None = None
+    """None: it has no end."""
+
+    @property
+    def ends(self) -> frozenset[str]:
+        """What a statement has to be made for, of `SLICED`."""
+        return frozenset({":from"} if self.below is None else {":from", ":below"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +45,35 @@ class Question:
     """The limit of `share_within`, in the KPI's unit."""
     after: str | None = None
     """Go on behind the row of these dimensions (canonical text of the jsonb)."""
+    slice: Slice | None = None
+    """Which accounts alone are looked at; the filter by account names those of them that have seats (paging.py)."""
     spread: bool = False
     """Whether means are wanted with their variance."""
     rows: int | None = None
     """Most rows of the statement, for a page; None: all of them, and an error past `MAX_ROWS`."""
+
+    @property
+    def filtered(self) -> frozenset[str]:
+        """What a statement is made for, beside the split."""
+        return frozenset(self.filters) | (self.slice.ends if self.slice else frozenset())
+
+
+def by_account_first(by: Sequence[str]) -> bool:
+    """Whether rows of a split are in the order of their account, then of their text.
+
+    By account alone, or with what groups accounts, an account has one row: nothing stands together that way.
+    """
+    return ACCOUNT in by and any(name != ACCOUNT and not is_of_account(name) for name in by)
+
+
+def account_of(after: str | None) -> str | None:
+    """The account of a row's text, "" where it names none; raises InvalidQuery for what is no row's text."""
+    if after is None:
+        return None
+    try:
+        return msgspec.json.decode(after, type=dict[str, str]).get(ACCOUNT, "")
+    except msgspec.MsgspecError as error:
+        raise InvalidQuery("cursor", "is of another split; leave it out to begin at the start") from error
 
 
 def check(kpi: Kpi, question: Question) -> None:

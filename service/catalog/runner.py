@@ -115,7 +115,7 @@ async def _records(
     """The rows of a KPI's statement; for several splits at once each with its number, of the dimensions that it has not."""
     by = (*asked.by, *(name for name in kpi.head.apart if name not in asked.by))
     given = await shared.active(connection, kpi, windows, asked, known) if shared else None
-    made = statement(kpi, by, frozenset(asked.filters), frozenset() if given is None else frozenset({"active"}))
+    made = statement(kpi, by, asked.filtered, frozenset() if given is None else frozenset({"active"}))
     bound = arguments(kpi, windows, asked, by, known, frozenset(made.parameters)) | {"given": given}
     if dropped is not None:
         bound["split_dropped"] = [",".join(names) for names in dropped]

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from service.catalog import relations
-from service.catalog.accounts import GROUPS
-from service.catalog.asked import Asked
+from service.catalog.accounts import GROUPS, in_slice
+from service.catalog.asked import SLICED, Asked
 from service.catalog.kpi import Head, Kpi
 from service.catalog.literals import split_literals
-from service.catalog.question import MAX_ROWS
+from service.catalog.question import MAX_ROWS, by_account_first
 
 REMEMBERED_STATEMENTS = 2_048
-_IN_ORDER = 'order by a.dims::text collate "C" '
+_ACCOUNT = "coalesce(a.dims ->> 'account', '')"
+_TEXT = 'a.dims::text collate "C"'
 _MAX_WHOLE = 9_000_000_000_000_000
 """Whole numbers below it are the same as bigint and as floats."""
 _PLACEHOLDER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
@@ -79,7 +80,7 @@ TYPES: dict[str, str] = {
     **dict.fromkeys(("label_feature", "label_name"), "text[]"),
     "filters": "jsonb",
     "given": "jsonb",
-    "after": "text",
+    **dict.fromkeys(("after", "after_account", "slice_from", "slice_below"), "text"),
     "row_limit": "bigint",
     "noted": "boolean",
 }
@@ -120,8 +121,12 @@ def statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str], given: fr
 
     The names of dimensions are parameters too: a text is made of how many there are, so few texts are prepared.
     """
+    place, after = (f"{_ACCOUNT}, {_TEXT}", ":after_account, :after") if by_account_first(by) else (_TEXT, ":after")
+    sliced = "".join(f" and {condition}" for condition in in_slice(filtered & SLICED, _ACCOUNT))
+    # Fenced where a slice is asked for: else its ends are guessed to leave nothing of what the answer is joined of.
+    answer = "(select * from answer offset 0)" if sliced else "answer"
     return _ending(
-        f'select * from answer a where (:after is null or a.dims::text collate "C" > :after)\n{_IN_ORDER}limit :row_limit',
+        f"select * from {answer} a where (:after is null or ({place}) > ({after})){sliced}\norder by {place} limit :row_limit",
         kpi,
         by,
         filtered,

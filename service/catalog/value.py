@@ -1,6 +1,6 @@
 """What a KPI comes out as: one figure of one tenant, window, split and statistic."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from json.encoder import encode_basestring
@@ -83,3 +83,11 @@ def row_text(dims: Mapping[str, str]) -> str:
     """The text of a row's dimensions as Postgres writes jsonb: by it rows are ordered and pages go on."""
     ordered = sorted(dims.items(), key=lambda item: (len(item[0].encode()), item[0]))
     return "{" + ", ".join(f"{encode_basestring(name)}: {encode_basestring(value)}" for name, value in ordered) + "}"
+
+
+def grouped(values: Iterable[Value]) -> dict[str, list[Value]]:
+    """Values by their row, in the order in which the rows came."""
+    rows: dict[str, list[Value]] = {}
+    for value in values:
+        rows.setdefault(value.row or row_text(value.dims), []).append(value)
+    return rows

@@ -1,11 +1,10 @@
 """Answers about KPIs: values with their target and status, as JSON bodies and as lines of a table."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from service.catalog import Kpi, Value, Window
-from service.catalog.value import row_text
 from service.domain.config import TenantConfig
 from service.domain.targets import judge
 from service.expose.moments import rfc3339
@@ -104,14 +103,6 @@ def with_statistics(figures: Mapping[str, Body], statistics: Sequence[str]) -> B
     if len(statistics) > 1:
         body["statistics"] = {name or PLAIN: figures[name] for name in statistics if name in figures}
     return body
-
-
-def grouped(values: Iterable[Value]) -> dict[str, list[Value]]:
-    """Values by their row, in the order in which the rows came."""
-    rows: dict[str, list[Value]] = {}
-    for value in values:
-        rows.setdefault(value.row or row_text(value.dims), []).append(value)
-    return rows
 
 
 def number(exact: int | Decimal | None) -> float | None:

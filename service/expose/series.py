@@ -1,4 +1,4 @@
-"""One KPI step by step: every step is a window, and all of them are asked for at once."""
+"""One KPI step by step: every step is a window, and all of one configuration are asked for at once."""
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
@@ -6,14 +6,15 @@ from typing import Any, get_args
 
 from starlette.datastructures import QueryParams
 
-from service.catalog import Kpi, Value, Window, run
+from service.catalog import Kpi, Value, Window
 from service.catalog.statistics import empty
-from service.catalog.value import EXPIRED, NO_DATA
+from service.catalog.value import EXPIRED, NO_DATA, grouped
 from service.clock import HOUR, MINUTE
 from service.domain.localtime import CalendarUnit, day_of, first_day, next_first_day, start_of_day_us
 from service.errors import InvalidQuery
-from service.expose.answers import PLAIN, Body, grouped, judged, with_statistics
+from service.expose.answers import PLAIN, Body, judged, with_statistics
 from service.expose.asking import Asked, Asker, read_question, read_window
+from service.expose.dated import run_dated
 from service.expose.ground import Ground
 from service.expose.moments import rfc3339
 from service.expose.tables import FIGURE_COLUMNS, column_of
@@ -70,7 +71,7 @@ async def answer(connection: Connection, of: AskedSeries, ground: Ground, *, max
     """The body of an answer: points in their order, or where it is split, rows of points."""
     asked, windows = of.asked, of.windows
     first, last = windows[0], windows[-1]
-    values = await run(connection, asked.kpi, windows, asked.question, declared=ground.declared(last), kept=ground.kept)
+    values = await run_dated(connection, asked.kpi, windows, asked.question, ground)
     body: Body = {
         "kpi": asked.kpi.id,
         "title": asked.kpi.head.title,

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from operator import itemgetter
 from typing import Any
 
-from service.catalog import Kpi, Question, Value, run
-from service.catalog.kpi import MAIN
-from service.catalog.value import row_text
-from service.expose.answers import PLAIN, Body, grouped, judged, window_body, with_statistics
+from service.catalog import Question, Value, run
+from service.catalog.paging import read_page
+from service.expose.answers import PLAIN, Body, judged, window_body, with_statistics
 from service.expose.asking import Asked
 from service.expose.comparing import CHANGE_COLUMNS, Compared, comparand_body, compared
 from service.expose.cursors import write_cursor
@@ -59,38 +57,21 @@ async def _whole(connection: Connection, asked: Asked, ground: Ground) -> Body:
     return with_statistics({name: _judged(asked, value, ground, other) for name, value in first.items()}, asked.statistics)
 
 
-def page_of(kpi: Kpi, question: Question, limit: int) -> Question:
-    """The question for so many rows and one more; the same one where they have to be taken whole.
-
-    Rows that a statement does not give, declared names without data and what is in several units, have their place among the
-    others, and those of a formula or a score are made: these are cut when all are there.
-    """
-    if kpi.head.declared or kpi.head.apart or not kpi.sql:
-        return question
-    rows_each = 1 if kpi.head.kind in {"distribution", "durations"} else len(_of_file(kpi))
-    return replace(question, rows=(limit + 1) * rows_each)
-
-
 async def _rows(connection: Connection, asked: Asked, ground: Ground) -> tuple[list[Body], str | None]:
-    """A page of rows in the order of their text, and the cursor to the next one."""
-    page = page_of(asked.kpi, asked.question, asked.limit)
-    if page.rows is None:
-        found = grouped(await _run(connection, asked, asked.question, ground)).values()
-        placed = sorted(((_place(asked, values), values) for values in found), key=itemgetter(0))
-        groups = [group for group in placed if asked.after is None or group[0] > asked.after]
-    else:
-        groups = list(grouped(await _run(connection, asked, replace(page, after=asked.after), ground)).items())
+    """A page of rows in their order, and the cursor to the next one."""
+    question = replace(asked.question, after=asked.after)
+    declared = ground.declared(asked.window)
+    page = await read_page(connection, asked.kpi, asked.window, question, asked.limit, declared=declared, kept=ground.kept)
     other = await _other(connection, asked, ground, by=asked.question.by)
     bodies = [
         {
             "dims": values[0].dims,
             **with_statistics({each.statistic: _judged(asked, each, ground, other) for each in values}, asked.statistics),
         }
-        for _, values in groups[: asked.limit]
+        for _, values in page.rows
         if values[0].dims  # without: the window is finer than what is kept, and the whole says so
     ]
-    more = len(groups) > asked.limit
-    return bodies, write_cursor(groups[asked.limit - 1][0]) if more else None
+    return bodies, write_cursor(page.rows[-1][0]) if page.more else None
 
 
 async def _other(connection: Connection, asked: Asked, ground: Ground, *, by: tuple[str, ...]) -> Compared | None:
@@ -102,13 +83,6 @@ async def _other(connection: Connection, asked: Asked, ground: Ground, *, by: tu
     return compared(asked.kpi, asked.window, asked.comparand, values)
 
 
-def _place(asked: Asked, values: Sequence[Value]) -> str:
-    """Where a row stands, once in an answer: by its dimensions, before its units what says that there are several."""
-    first = values[0]
-    apart = first.row if asked.kpi.head.apart else ""
-    return row_text({name: first.dims[name] for name in asked.question.by if name in first.dims}) + apart
-
-
 async def _run(connection: Connection, asked: Asked, question: Question, ground: Ground) -> list[Value]:
     return await run(connection, asked.kpi, [asked.window], question, declared=ground.declared(asked.window), kept=ground.kept)
 
@@ -116,8 +90,3 @@ async def _run(connection: Connection, asked: Asked, question: Question, ground:
 def _judged(asked: Asked, value: Value, ground: Ground, other: Compared | None) -> Body:
     body = judged(asked.kpi, ground.config(asked.window), asked.window, value, asked.question.filters)
     return body if other is None else body | {"change": other.body(value)}
-
-
-def _of_file(kpi: Kpi) -> tuple[str, ...]:
-    """The statistics that a file may give a row each; rates are made of them."""
-    return (MAIN, *(name for name, statistic in kpi.head.statistics.items() if not statistic.per))

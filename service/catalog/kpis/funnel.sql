@@ -26,31 +26,36 @@
 -- [live]
 -- windows = ["7d", "28d"]
 -- by = [["funnel", "step"]]
-with shown as (
-  select distinct tenant, win, funnel, dims from funnel_counts
-  union
-  select distinct w.tenant, w.win, s.funnel, '{}'::jsonb from wins w join funnel_steps s using (tenant)
-  where not exists (select from unnest(:by) as b(name) where b.name not in ('funnel', 'step'))
-), counts as (
-  select h.tenant, h.win, h.funnel, h.dims, s.place, s.step, s.steps, s.of_step, s.users is null as is_of_accounts,
-         coalesce(c.n, 0)::bigint as n
-  from shown h
-  join funnel_steps s on s.tenant = h.tenant and s.funnel = h.funnel
-  left join funnel_counts c on c.tenant = h.tenant and c.win = h.win and c.funnel = h.funnel and c.place = s.place and c.dims = h.dims
+with steps as (
+  select s.*, s.users is null as is_of_accounts, case when s.of_step is null then s.place else b.place end as base_place,
+         min(s.place) over (partition by s.tenant, s.funnel, s.users is null) as first_place
+  from funnel_steps s
+  left join funnel_steps b on b.tenant = s.tenant and b.funnel = s.funnel and b.step = s.of_step
+), found as (
+  -- What each row counted, by the step's place: steps look theirs up in it, so no plan makes a loop over rows of them.
+  select tenant, win, funnel, dims, jsonb_object_agg(place, n) as counted
+  from (
+    select tenant, win, funnel, dims, place, n from funnel_counts
+    union all
+    select distinct w.tenant, w.win, s.funnel, '{}'::jsonb, 0, 0 from wins w join funnel_steps s using (tenant)
+    where not exists (select from unnest(:by) as b(name) where b.name not in ('funnel', 'step'))
+  ) c group by tenant, win, funnel, dims
 ), compared as (
-  select c.*, case when c.of_step is null then c.n else b.n end as of_base,
-         first_value(c.n) over (partition by c.tenant, c.win, c.funnel, c.dims, c.is_of_accounts order by c.place) as of_first
-  from counts c
-  left join counts b on b.tenant = c.tenant and b.win = c.win and b.funnel = c.funnel and b.dims = c.dims and b.step = c.of_step
+  select f.tenant, f.win, s.place, s.steps, s.of_step, s.is_of_accounts,
+         f.dims || case when 'funnel' = any(:by) then jsonb_build_object('funnel', f.funnel) else '{}' end
+                || case when 'step' = any(:by) then jsonb_build_object('step', s.step) else '{}' end as dims,
+         coalesce((f.counted ->> s.place::text)::bigint, 0) as n,
+         case when s.base_place is not null then coalesce((f.counted ->> s.base_place::text)::bigint, 0) end as of_base,
+         coalesce((f.counted ->> s.first_place::text)::bigint, 0) as of_first
+  from found f
+  join steps s on s.tenant = f.tenant and s.funnel = f.funnel
+  where :only_step is null or s.step = any(:only_step)
+  offset 0
 )
-select c.tenant, c.win,
-       c.dims || case when 'funnel' = any(:by) then jsonb_build_object('funnel', c.funnel) else '{}' end
-              || case when 'step' = any(:by) then jsonb_build_object('step', c.step) else '{}' end as dims,
-       s.statistic, s.numerator, s.denominator,
+select c.tenant, c.win, c.dims, s.statistic, s.numerator, s.denominator,
        'step ' || c.place || ' of ' || c.steps || ', ' || case when c.is_of_accounts then 'accounts' else 'users' end
          || coalesce(', of ' || c.of_step, '') as note
 from compared c
 cross join lateral (
   values ('', c.n, null), ('share', c.n, c.of_base), ('of_first', c.n, c.of_first), ('drop', c.of_base - c.n, c.of_base)
 ) as s(statistic, numerator, denominator)
-where :only_step is null or c.step = any(:only_step)
