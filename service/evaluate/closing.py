@@ -1,7 +1,7 @@
 """History: the values of windows that have closed, written again where a late event touched them."""
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,6 +11,7 @@ import structlog
 from service.catalog import Catalog, Window, resolve_window
 from service.catalog.own import kpis_of
 from service.clock import DAY
+from service.domain.config import TenantConfig
 from service.domain.config.versions import TenantConfigs
 from service.errors import LeaseLost, TidegaugeError
 from service.evaluate.ground import Ground, Grounds
@@ -55,8 +56,8 @@ class Closing:
             due = [each for each in behind if windows[each.tenant]][:MAX_TENANTS]
             wanted = [window for each in due for window in windows[each.tenant]]
             for start in range(0, len(wanted), MAX_WINDOWS):
-                few = wanted[start : start + MAX_WINDOWS]
-                await self._write(connection, few, ground, owner, lease, watermark_us=watermark_us)
+                for few, configs, then in ground.by_version(wanted[start : start + MAX_WINDOWS]):
+                    await self._write(connection, few, configs, then, owner, lease)
             async with connection.transaction():
                 await live.fence(connection, owner, lease)
                 for each in due:
@@ -71,13 +72,12 @@ class Closing:
         self,
         connection: asyncpg.pool.PoolConnectionProxy,
         windows: Sequence[Window],
+        configs: Mapping[int, TenantConfig],
         ground: Ground,
         owner: UUID,
         lease: Lease,
-        *,
-        watermark_us: int,
     ) -> None:
-        configs = {window.tenant: ground.configs[window.tenant].at(watermark_us) for window in windows}
+        """Write the history of windows by what was declared at their ends; an own KPI has one for as long as it is declared."""
         for kpi, tenants in kpis_of(self.catalog, configs):
             ours = set(tenants)
             fitting = [w for w in windows if w.tenant in ours and kpi.head.live is not None and kpi.takes(w.name)]

@@ -1,9 +1,9 @@
 """What evaluations stand on: each tenant's configuration, read again when it has a new version."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from service.catalog import Declared, Kept, declared_of
+from service.catalog import Declared, Kept, Window, declared_of
 from service.domain.config import TenantConfig
 from service.domain.config.versions import TenantConfigs
 from service.store.config import load_configs
@@ -18,7 +18,29 @@ class Ground:
 
     configs: Mapping[int, TenantConfigs]
     declared: Mapping[int, Declared]
+    """At the instant that was asked for."""
     kept: Kept
+
+    def config(self, window: Window) -> TenantConfig:
+        """What a window is judged by: what was declared at its end, or is now while it is open."""
+        return self.configs[window.tenant].at(max(window.start_us, window.until_us - 1))
+
+    def by_version(self, windows: Sequence[Window]) -> Iterator[tuple[list[Window], dict[int, TenantConfig], "Ground"]]:
+        """Windows of tenants, each with what its tenant declared at its end and the ground of that.
+
+        As few groups as may be: each has one version of a tenant, and most tenants had one.
+        """
+        groups: list[tuple[list[Window], dict[int, TenantConfig]]] = []
+        for window in windows:
+            config = self.config(window)
+            for few, configs in groups:
+                if configs.setdefault(window.tenant, config) is config:
+                    few.append(window)
+                    break
+            else:
+                groups.append(([window], {window.tenant: config}))
+        for few, configs in groups:
+            yield few, configs, replace(self, declared={tenant: declared_of(config) for tenant, config in configs.items()})
 
 
 @dataclass(slots=True)

@@ -63,7 +63,7 @@ def _judged(kpi: Kpi, values: Iterable[Value], windows: Mapping[Hashable, Window
 
 def _judge_of(kpi: Kpi, statistic: str, window: Window, ground: Ground) -> TenantConfig | None:
     """What the tenant declared at a window's time; None where it declared no target of a statistic: nothing judges it."""
-    config = ground.configs[window.tenant].at(max(window.start_us, window.until_us - 1))
+    config = ground.config(window)
     return config if config.targets_by_kpi.get((kpi.id, statistic or None)) else None
 
 

@@ -8,13 +8,14 @@ import msgspec
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from service.catalog import Catalog, Kpi, Question, Window, catalog_of, resolve_window, run, window_before
+from service.catalog import Catalog, Kpi, Question, Window, catalog_of, resolve_window, window_before
 from service.clock import Clock
 from service.domain.config import Goal
 from service.domain.config.target import due_days
 from service.domain.goals import standing
 from service.domain.localtime import EPOCH, day_of, start_of_day_us
 from service.expose.answers import window_body
+from service.expose.dated import run_dated
 from service.expose.documents import answer
 from service.expose.ground import Ground, Grounds
 from service.expose.moments import rfc3339
@@ -109,10 +110,10 @@ def _windows(goal: Goal, ground: Ground, until_us: int) -> list[Window]:
 
 
 async def _values(connection: Connection, kpi: Kpi, goal: Goal, windows: list[Window], ground: Ground) -> list[float | None]:
-    """The figure of each window, with one statement."""
+    """The figure of each window, by what was declared then."""
     statistic = goal.selector.statistic or kpi.head.default_statistic
     question = Question(filters=goal.selector.where, statistics=(statistic,))
-    values = await run(connection, kpi, windows, question, declared=ground.declared(windows[0]), kept=ground.kept)
+    values = await run_dated(connection, kpi, windows, question, ground)
     of = [[each for each in values if each.window == number and each.statistic == statistic] for number in range(len(windows))]
     # Where units are kept apart and there is one, it speaks for the whole.
     return [next((each.value for each in found if not each.dims or len(found) == 1), None) for found in of]

@@ -29,9 +29,13 @@ class Ground:
         """The tenant's IANA time zone."""
         return self.configs.timezone
 
+    def version(self, window: Window) -> int:
+        """The place of what counts at the end of a window, or now while it is open: history is judged by what was valid then."""
+        return self.configs.place_at(max(window.start_us, window.until_us - 1))
+
     def config(self, window: Window) -> TenantConfig:
-        """What was declared at the end of a window, or is now while it is open: history is judged by what was valid then."""
-        return self.configs.at(max(window.start_us, window.until_us - 1))
+        """What was declared then."""
+        return self.configs.versions[self.version(window)]
 
     def declared(self, window: Window) -> dict[int, Declared]:
         """The same for the statements of the catalog."""

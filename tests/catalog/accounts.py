@@ -9,6 +9,7 @@ import asyncpg
 
 from service.catalog import Catalog, Question, Window, declared_of, run
 from service.domain.config import TenantConfig
+from service.store.engine import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Step:
     id: str = ""
 
 
-async def store_accounts(connection: asyncpg.Connection, tenant: int, said: Iterable[Said]) -> None:
+async def store_accounts(connection: Connection, tenant: int, said: Iterable[Said]) -> None:
     """Write the dated values, the traits and when each account was first heard of."""
     ordered = sorted(said, key=lambda one: one.at_us)
     dated = [

@@ -1,20 +1,36 @@
 """History has a row for every closed window, and a late event writes it again."""
 
 import asyncio
+import tomllib
 from dataclasses import replace
 
 import asyncpg
 import pytest
 
-from service.clock import DAY, HOUR, SECOND
+from service.catalog import Catalog
+from service.clock import DAY, HOUR, SECOND, to_datetime
+from service.domain.config import TenantConfig
 from service.evaluate.closing import MAX_TENANT_WINDOWS, WINDOWS
 from service.store import history
+from tests.catalog.accounts import Said, store_accounts
 from tests.catalog.rollups import make_tenant
 from tests.evaluate.stage import Stage, staged
 
 
 async def close(stage: Stage) -> int:
     return await stage.closing().once(stage.pool, stage.owner, stage.lease, watermark_us=stage.clock.now_us())
+
+
+async def declare(stage: Stage, text: str, *, from_us: int = 0) -> None:
+    """A version of what the tenant declares; the first one always reaches back for ever."""
+    config = TenantConfig.model_validate(tomllib.loads(text), by_alias=True).to_json()
+    async with stage.pool.acquire() as connection:
+        version = await connection.fetchval(
+            "update tenant set config_version = config_version + 1 where id = $1 returning config_version", stage.tenant
+        )
+        begins = to_datetime(from_us) if version > 1 else None
+        insert = "insert into config_version (tenant, version, valid_from, source, parsed) values ($1, $2, $3, '', $4)"
+        await connection.execute(insert, stage.tenant, version, begins, config)
 
 
 async def test_every_closed_day_has_its_row_and_the_open_one_has_none(database_url: str) -> None:
@@ -62,6 +78,32 @@ async def test_a_late_event_rewrites_its_own_windows_only(database_url: str) -> 
         again = await stage.values("kpi_history", "requests", window="day")
         assert [row["value"] for row in again[-3:]] == [3, 5, 0]
         assert [row["at"] for row in again if row["value"] == 3] == [row["at"] for row in first if row["value"] == 3]
+
+
+async def test_a_day_that_is_over_is_counted_by_what_was_declared_then(database_url: str) -> None:
+    """A late event writes the day again, and the first close of a backfill comes after all versions have begun."""
+    async with staged(database_url) as plain:
+        stage = replace(plain, catalog=Catalog({"customers": Catalog.load().kpis["customers"]}))
+        now = stage.clock.now_us()
+        async with stage.pool.acquire() as connection:
+            await store_accounts(connection, stage.tenant, [Said(now - 6 * DAY, "acme", {"status": "trial"})])
+            await stage.touch(connection, [now - 6 * DAY])
+        await declare(stage, "")
+        await declare(stage, "[activity]\ncustomer_statuses = ['active', 'trial']", from_us=now - 2 * DAY)
+        await close(stage)
+
+        async def customers() -> list[float]:
+            return [row["value"] for row in (await stage.values("kpi_history", "customers", window="day"))[-5:]]
+
+        assert await customers() == [0, 0, 0, 1, 1]
+        await declare(stage, "[activity]\ncustomer_statuses = ['active']", from_us=now)
+        async with stage.pool.acquire() as connection:
+            await stage.touch(connection, [now - 5 * DAY])
+        await close(stage)
+        assert await customers() == [0, 0, 0, 1, 1]
+        stage.clock.move(DAY / SECOND)
+        await close(stage)
+        assert await customers() == [0, 0, 1, 1, 0]
 
 
 async def test_the_history_of_decades_is_written_little_by_little(database_url: str) -> None:
