@@ -49,6 +49,7 @@ select account from named"""
 # Some of the accounts that are filtered by, in the same order.
 _CHOSEN: Final = "select distinct account from unnest($1::text[]) as a(account) where account >= $2 order by account limit $3"
 
+_ORDER: Final = itemgetter(0, 1)
 Ask = Callable[[Question], Awaitable[list[Value]]]
 
 
@@ -91,9 +92,12 @@ async def _whole(kpi: Kpi, question: Question, ask: Ask) -> list[tuple[str, list
     Rows that a statement does not give, declared names without data and what is in several units, have their place among the
     others, and those of a formula or a score are made.
     """
+    together = by_account_first(question.by)
     found = grouped(await ask(replace(question, after=None))).values()
-    rows = sorted(((_place(kpi, question, values), values) for values in found), key=itemgetter(0))
-    return [row for row in rows if question.after is None or row[0] > question.after]
+    rows = [(_place(kpi, question, values), values) for values in found]
+    placed = sorted(((values[0].dims.get(ACCOUNT, "") if together else "", text, values) for text, values in rows), key=_ORDER)
+    after = ((account_of(question.after) or "") if together else "", question.after)
+    return [(text, values) for account, text, values in placed if question.after is None or (account, text) > after]
 
 
 def _place(kpi: Kpi, question: Question, values: Sequence[Value]) -> str:
