@@ -15,6 +15,7 @@ from service.catalog.declared import Declared
 from service.catalog.expiry import by_expiry
 from service.catalog.figures import Figures, Place, read_figures
 from service.catalog.joining import joined, parts
+from service.catalog.joint import Ready, key_of, read_jointly
 from service.catalog.kpi import Formula, Kpi
 from service.catalog.question import MAX_ROWS, Question, check
 from service.catalog.scores import Scene
@@ -40,8 +41,11 @@ async def run(
     declared: Mapping[int, Declared] | None = None,
     kept: Kept | None = None,
     shared: Shared | None = None,
+    ready: Ready | None = None,
 ) -> list[Value]:
     """All values of a KPI for these windows, of any tenants, with one statement; what others read alike is `shared`.
+
+    Of what a formula is made of, rows may be `ready`.
 
     Without a split every window has a value of every statistic, if need be 0 or none with its reason; with
     one there are the rows that something happened in, and the names that are declared.
@@ -51,11 +55,13 @@ async def run(
     check(kpi, asked)
     known = declared if declared is not None else {}
     if kpi.formula is not None:
-        return await _derived(connection, kpi, kpi.formula, windows, asked, known, kept or Kept(), shared)
+        return await _derived(connection, kpi, kpi.formula, windows, asked, known, kept or Kept(), shared, ready)
     if kpi.head.kind == "score":
         return await _scored(connection, kpi, windows, asked, known, kept or Kept())
     gone, there = by_expiry(kpi, windows, kept or Kept())
-    records = await _records(connection, kpi, there, asked, known, shared) if there else []
+    records: Sequence[asyncpg.Record] | None = ready.get(key_of(kpi, there, asked)) if ready else None
+    if records is None:
+        records = await _records(connection, kpi, there, asked, known, shared) if there else []
     return _answers(kpi, there, records, asked, known) + [
         _nothing(window, name, EXPIRED) for window in gone for name in _wanted(kpi, asked)
     ]
@@ -153,14 +159,17 @@ async def _derived(
     known: Mapping[int, Declared],
     kept: Kept,
     shared: Shared | None,
+    ready: Ready | None,
 ) -> list[Value]:
-    """The values of a formula: one statement an operand, or none where another formula has asked for the same."""
+    """The values of a formula: one statement for KPIs that read alike, or none where another formula has asked for the same."""
+    if ready is None and shared is None:
+        ready = await read_jointly(connection, formula, windows, asked, known, kept)
     found = []
     for part in parts(formula, asked):
         values: list[Value] = []
         if not part.is_empty:
             of = part.windows(windows)
-            ask = partial(run, connection, part.kpi, of, part.question, declared=known, kept=kept, shared=shared)
+            ask = partial(run, connection, part.kpi, of, part.question, declared=known, kept=kept, shared=shared, ready=ready)
             values = await (ask() if shared is None else shared.figures(part.kpi, of, part.question, ask))
         found.append((part, values))
     answers = joined(kpi, formula, windows, asked, found)

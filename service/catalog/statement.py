@@ -12,6 +12,8 @@ from service.catalog.literals import split_literals
 from service.catalog.question import MAX_ROWS, by_account_first
 
 REMEMBERED_STATEMENTS = 2_048
+ANSWER = "answer"
+"""What a KPI's own text is called."""
 _ACCOUNT = "coalesce(a.dims ->> 'account', '')"
 _TEXT = 'a.dims::text collate "C"'
 _MAX_WHOLE = 9_000_000_000_000_000
@@ -97,11 +99,11 @@ class Statement:
 
 
 @dataclass(slots=True)
-class _Binder:
-    """Gives each name its number, in the order of their first use."""
+class Binder:
+    """Gives each name of a KPI's statement its number, in the order of their first use unless they have one."""
 
-    types: dict[str, str]
-    names: list[str] = field(default_factory=list)
+    head: Head
+    places: dict[str, int] = field(default_factory=dict)
 
     def bind(self, sql: str) -> str:
         """Put `$n::type` in the place of every `:name` outside of literals and comments."""
@@ -109,10 +111,12 @@ class _Binder:
 
     def _number(self, match: re.Match[str]) -> str:
         name = match[1]
-        if name not in self.names:
-            self.names.append(name)
-        kind = _NUMBERED.get(name.rstrip("0123456789")) or self.types.get(name, "int[]")
-        return f"${self.names.index(name) + 1}::{kind}"
+        return f"${self.places.setdefault(name, len(self.places) + 1)}::{kind_of(name, self.head)}"
+
+
+def kind_of(name: str, head: Head) -> str:
+    """The type of a placeholder in the statement of a KPI."""
+    return _NUMBERED.get(name.rstrip("0123456789")) or _own_types(head).get(name) or TYPES.get(name, "int[]")
 
 
 @lru_cache(maxsize=REMEMBERED_STATEMENTS)
@@ -121,7 +125,7 @@ def statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str], given: fr
 
     The names of dimensions are parameters too: a text is made of how many there are, so few texts are prepared.
     """
-    place, after = (f"{_ACCOUNT}, {_TEXT}", ":after_account, :after") if by_account_first(by) else (_TEXT, ":after")
+    place, after = place_of(by), ":after_account, :after" if by_account_first(by) else ":after"
     sliced = "".join(f" and {condition}" for condition in in_slice(filtered & SLICED, _ACCOUNT))
     # Fenced where a slice is asked for: else its ends are guessed to leave nothing of what the answer is joined of.
     answer = "(select * from answer offset 0)" if sliced else "answer"
@@ -132,6 +136,11 @@ def statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str], given: fr
         filtered,
         given,
     )
+
+
+def place_of(by: tuple[str, ...]) -> str:
+    """What rows `a` of a split are ordered by."""
+    return f"{_ACCOUNT}, {_TEXT}" if by_account_first(by) else _TEXT
 
 
 @lru_cache(maxsize=REMEMBERED_STATEMENTS)
@@ -169,18 +178,23 @@ def figures_statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str]) -
 
 def _ending(end: str, kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str], given: frozenset[str]) -> Statement:
     """The statement that makes `answer` of a KPI's file, and ends with what is selected from it."""
-    binder = _Binder(TYPES | _own_types(kpi.head))
-    used = _relations(kpi.sql, Asked.of(by, filtered), given)
+    binder = Binder(kpi.head)
     parts = [f"-- {kpi.id}: all tenants and windows asked for, at once"]
-    bodies = [
+    parts.append("with " + ",\n".join(f"{name} as (\n{body}\n)" for name, body in bodies(kpi, by, filtered, given)))
+    parts.append(end)
+    text = binder.bind("\n".join(parts))
+    return Statement(text, tuple(binder.places))
+
+
+def bodies(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str], given: frozenset[str] = frozenset()) -> list[tuple[str, str]]:
+    """The relations that a KPI reads, each behind those that it is made of, and at last its `answer`."""
+    used = _relations(kpi.sql, Asked.of(by, filtered), given)
+    made = [
         (name, GIVEN[name] if name in given else _made(kpi.head, name, by, filtered) or body)
         for name, body in RELATIONS.items()
         if name in used
     ]
-    parts.append("with " + ",\n".join(f"{name} as (\n{body}\n)" for name, body in [*bodies, ("answer", kpi.sql)]))
-    parts.append(end)
-    text = binder.bind("\n".join(parts))
-    return Statement(text, tuple(binder.names))
+    return [*made, (ANSWER, kpi.sql)]
 
 
 def reads(kpi: Kpi, by: tuple[str, ...], relation: str) -> bool:
