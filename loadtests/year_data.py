@@ -173,11 +173,14 @@ select s.id, current_date - d, 20, 20000000000, 1, 's', 'i', 1
 from series s cross join generate_series(0, $2::int - 1) d
 where s.tenant = $1 and s.kind = 'usage' and (hashint8(s.id * 31 + d) & 2147483647) % 25 = 0
 """
-# The same of all accounts together, as flushes keep it.
+# The same of all accounts together, and of each account whatever the feature, as flushes keep it.
 _NAMED_SERIES = """
 insert into series (tenant, kind, account, dims) select distinct tenant, 'usage_named', '', dims from series where tenant = $1 and kind = 'usage'
 """
-NAMED_FACTS = """
+_ACCOUNT_SERIES = """
+insert into series (tenant, kind, account, dims) select distinct tenant, 'usage_account', account, '{}'::jsonb from series where tenant = $1 and kind = 'usage'
+"""
+_NAMED_FACTS = """
 insert into {table} (series, {key}, n, total)
 select w.id, f.{key}, sum(f.n), sum(f.total)
 from series s
@@ -185,6 +188,16 @@ join series w on w.tenant = s.tenant and w.kind = 'usage_named' and w.dims = s.d
 join {table} f on f.series = s.id
 where s.tenant = $1 and s.kind = 'usage' group by 1, 2 order by 1, 2
 """
+_ACCOUNT_FACTS = """
+insert into {table} (series, {key}, n, total)
+select w.id, f.{key}, sum(f.n), sum(f.total)
+from series s
+join series w on w.tenant = s.tenant and w.kind = 'usage_account' and w.account = s.account
+join {table} f on f.series = s.id
+where s.tenant = $1 and s.kind = 'usage' group by 1, 2 order by 2, 1
+"""
+SUMS_OF_USES = (_NAMED_FACTS, _ACCOUNT_FACTS)
+"""To be formatted with a table and its key."""
 _SERVED_SERIES = """
 insert into series (tenant, kind, account, dims)
 select $1::int, 'request', '', jsonb_build_object('service', 'api', 'route', '/v1/things/' || r, 'method', 'GET', 'status', s)
@@ -207,7 +220,7 @@ cross join lateral (
     select sum(count) as n, array_agg(bin << 48 | count order by bin) as histogram
     from (select b::bigint as bin, (1 + 400 * exp(-((b - 1650 - s.id % 20 - d % 5) ^ 2) / 1500.0))::bigint as count
           from generate_series(1610, 1689) b) bins) h
-where s.tenant = $1 and s.kind not in ('usage', 'usage_named')
+where s.tenant = $1 and s.kind not in ('usage', 'usage_named', 'usage_account')
 """
 
 
@@ -244,7 +257,7 @@ async def make_year(connection: asyncpg.Connection, tenant: int) -> None:
     await connection.execute(_INCIDENTS, tenant, DAYS)
     await connection.execute(_USAGE_SERIES, tenant, ACCOUNTS, FEATURES)
     await connection.execute(_USAGE_DAYS, tenant, DAYS)
-    await connection.execute(_NAMED_SERIES, tenant)
-    await connection.execute(NAMED_FACTS.format(table="fact_day", key="day"), tenant)
+    for statement in (_NAMED_SERIES, _ACCOUNT_SERIES, *(sums.format(table="fact_day", key="day") for sums in SUMS_OF_USES)):
+        await connection.execute(statement, tenant, timeout=600)
     await connection.execute(_SERVED_SERIES, tenant)
     await connection.execute(_SERVED_DAYS, tenant, DAYS)

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from loadtests.year_data import NAMED_FACTS
+from loadtests.year_data import SUMS_OF_USES
 from service.settings import Settings
 from service.store.partitions import clock_us, ensure_partitions
 
@@ -106,7 +106,8 @@ async def make_served(connection: asyncpg.Connection, tenant: int) -> None:
     await connection.execute(_QUARTERS, tenant, QUARTER_DAYS, timeout=600)
     await connection.execute(_MINUTES, tenant, MINUTES, timeout=600)
     await connection.execute(_USAGE_QUARTERS, tenant, timeout=600)
-    await connection.execute(NAMED_FACTS.format(table="fact_quarter", key="bucket"), tenant, timeout=600)
+    for sums in SUMS_OF_USES:
+        await connection.execute(sums.format(table="fact_quarter", key="bucket"), tenant, timeout=600)
     await connection.execute(_SESSIONS, tenant, QUARTER_DAYS)
     await connection.execute(_SOURCES, tenant, QUARTER_DAYS, SOURCES)
     await connection.execute(_ITEMS, tenant)

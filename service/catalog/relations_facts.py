@@ -15,6 +15,7 @@ _MEASURES = (
     "sum(f.n) as n, sum(f.total) as total, min(f.least) as least, max(f.greatest) as greatest,"
     " string_agg(substr(array_send(f.histogram), 21), ''::bytea) as histogram"
 )
+_USES = "usage"
 _OF_USES = "sum(f.n) as n, sum(f.total) as total, null::numeric as least, null::numeric as greatest, null::bytea as histogram"
 """Uses have no values: nothing else is added up for everyone that reads them."""
 _LABELLED = "(s.tenant, s.dims ->> 'feature') in (select l.tenant, l.feature from labels l)"
@@ -34,7 +35,7 @@ def facts_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> st
     """
     shown = _shown(head, by, filtered)
     newest = _NEWEST_COLUMNS if shown.kind == "meter" else ()
-    measures = _OF_USES if shown.kind == "usage" else _MEASURES
+    measures = _OF_USES if shown.kind in {_USES, NAMED, OF_ACCOUNT} else _MEASURES
     measures += "".join(f", {_NEWEST.format(name)} as {name}" for name in newest)
     columns = "".join(f", m.{name}" for name in ("n", "total", "least", "greatest", "histogram", *newest))
     branches = [
@@ -50,10 +51,17 @@ def facts_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> st
 def _chosen(shown: "_Shown") -> str:
     """The series of each tenant that are read, as one array.
 
-    Uses of named features in any account are looked up feature by feature (the index `series_feature`), each by itself: what
-    Postgres expects of all at once is a guess, for it keeps no statistics of words.
+    Uses of accounts are looked up tenant by tenant, and uses of named features in any account feature by feature (the index
+    `series_feature`): what Postgres expects of all at once is a guess, for it keeps no statistics of words, and learns late of
+    a kind that few series have.
     """
-    if shown.kind == "usage" and shown.features and not shown.summed:
+    if shown.kind == OF_ACCOUNT:
+        return (
+            "select w.tenant, s.ids from (select distinct tenant from wins) w cross join lateral (\n"
+            f"  select array_agg(s.id) as ids from series s where s.tenant = w.tenant{shown.kinds}{shown.read}\n"
+            ") s where s.ids is not null"
+        )
+    if shown.kind == _USES and shown.features:
         return (
             "select l.tenant, array_agg(s.id) as ids\n"
             "from (select distinct tenant, feature from labels where tenant in (select w.tenant from wins w)) l\n"
@@ -95,11 +103,9 @@ class _Shown:
     """What of series is shown and read; pieces of windows are `p`, series are `s`."""
 
     kind: str
-    """Of the head."""
-    summed: bool
-    """Whether uses of all accounts together are read."""
+    """Of the series that are read."""
     kinds: str
-    """Conditions on the kind of series."""
+    """Conditions on it."""
     columns: str
     features: str
     """The condition that a series is of a feature that `labels` has, where only those are read."""
@@ -116,15 +122,15 @@ def _shown(head: Head, by: Sequence[str], filtered: Iterable[str]) -> _Shown:
     if head.facts is None:
         raise ValueError(f"{head.id} declares no facts")
     asked = Asked.of(tuple(by), frozenset(filtered))
-    accounts = Accounts(asked, "s.account")
+    kind, accounts = _kind(head, head.facts, asked), Accounts(asked, "s.account")
     read, counted = _conditions(head.facts, accounts)
     met = accounts.conditions(platform_wide=head.platform_wide)
     of_accounts = "".join(f" and {condition}" for condition in met)
     labelled = "feature" in by and "feature" in asked.filtered
     return _Shown(
-        kind=head.facts.kind,
-        summed=not asked.of_accounts,
-        kinds=_kinds(head, head.facts, asked),
+        kind=kind,
+        # Beside uses of all accounts together there are the ones that name no account.
+        kinds=f" and s.kind in ('{_USES}', '{NAMED}') and s.account = ''" if kind == NAMED else f" and s.kind = '{kind}'",
         columns=f"s.tenant, p.win, {_dims(accounts, labelled=labelled)} as dims, s.dims as d, s.account, {counted} as counted",
         features=f" and {_LABELLED}" if head.facts.of_labels or "feature" in asked.filtered else "",
         read=read if asked.groups else read + of_accounts,
@@ -134,22 +140,17 @@ def _shown(head: Head, by: Sequence[str], filtered: Iterable[str]) -> _Shown:
     )
 
 
-def _kinds(head: Head, facts: Facts, asked: Asked) -> str:
-    """Uses are kept of all accounts together, too, and of each account whatever the feature: the fewest series that tell it."""
-    if facts.kind == "usage" and not asked.of_accounts:
-        # Beside those series the ones that name no account.
-        return f" and s.kind in ('usage', '{NAMED}') and s.account = ''"
-    if facts.kind == "usage" and _needs_no_feature(head, facts, asked):
-        return f" and s.kind = '{OF_ACCOUNT}'"
-    return f" and s.kind = '{facts.kind}'"
-
-
-def _needs_no_feature(head: Head, facts: Facts, asked: Asked) -> bool:
-    """Whether of what tells uses apart only the account, which they all name, and `ok` are asked for and read."""
+def _kind(head: Head, facts: Facts, asked: Asked) -> str:
+    """The kind of series that tells what is asked for by the fewest: uses are kept in three ways (folds/usage.py)."""
+    if facts.kind != _USES:
+        return facts.kind
+    if not asked.of_accounts:
+        return NAMED
     all_named = asked.by_accounts or (asked.groups and not head.platform_wide)
     if not all_named or facts.reads is None or facts.where or facts.of_labels:
-        return False
-    return all(name in {"account", "ok", *asked.groups} for name in (*facts.reads, *asked.by, *asked.filtered))
+        return _USES
+    told = all(name in {"account", "ok", *asked.groups} for name in (*facts.reads, *asked.by, *asked.filtered))
+    return OF_ACCOUNT if told else _USES
 
 
 def _conditions(facts: Facts, accounts: Accounts) -> tuple[str, str]:

@@ -76,6 +76,17 @@ def test_a_mistake_is_refused_with_its_line(tmp_path: Path, was: str, becomes: s
     assert str(catalog.refused[0]).startswith(f"{tmp_path}/some.sql:{line}: ")
 
 
+def test_a_file_that_lists_what_it_reads_of_facts_lists_all_of_it(tmp_path: Path) -> None:
+    reading = GOOD.replace("from facts", "from facts where d->>'status' = '200' and not d ? 'excluded'")
+    listed = '-- kind = "request"\n-- reads = ["status"{}]\n'
+    few, all_of = (reading.replace('-- kind = "request"\n', listed.format(more)) for more in ("", ', "excluded"'))
+    catalog = load(tmp_path, few=few, full=all_of)
+    assert list(catalog.kpis) == ["full"]
+    assert [(each.line, each.message) for each in catalog.refused] == [
+        (11, "facts.reads: 'excluded' is missing, which the statement reads of d")
+    ]
+
+
 def test_of_two_files_of_one_id_the_first_stays(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

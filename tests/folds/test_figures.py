@@ -150,6 +150,15 @@ def test_only_declared_properties_split_uses() -> None:
     ]
 
 
+def test_uses_of_an_account_tell_apart_whether_they_failed_and_nothing_else() -> None:
+    said = {"ok": "false", "plan": '"ok":"false"'}
+    uses = [row(UsageRow, user="u", feature=feature, account="acme", properties=said) for feature in ("a", '"ok":"false"')]
+    failed = row(UsageRow, user="u", feature="a", account="acme", ok=False)
+    nobodys = row(UsageRow, user="u", feature="a")
+    made = days(fold("usage", *uses, failed, nobodys, context=declares(FoldConfig(properties={"ok": 20, "plan": 20}))))
+    assert {dims: fact["n"] for (kind, dims), fact in made.items() if kind == "usage_account"} == {"{}": 2, '{"ok":"false"}': 1}
+
+
 def test_quantities_add_up_past_64_bits() -> None:
     uses = [row(UsageRow, user="u", feature="export", quantity_whole=10**12, quantity_nano=1) for _ in range(20)]
     (fact,) = days(fold("usage", *uses)).values()

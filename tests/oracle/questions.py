@@ -39,6 +39,9 @@ OF_USES: tuple[Asked, ...] = (
     (("account", "feature"), {}),
     (("feature",), {"feature": ("export", "csv_export", "search")}),
     ((), {"feature": ("export",), "account": ("acme", "beta")}),
+    (("account",), {}),
+    (("account", "ok"), {}),
+    (("account",), {"feature": ("export", "search")}),
     (("ok",), {"account": ("beta",)}),
     (("property.plan",), {}),
 )
