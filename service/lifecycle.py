@@ -38,13 +38,13 @@ def stop_signals() -> Iterator[asyncio.Event]:
         release()
 
 
-async def cancel(tasks: Collection[asyncio.Task[None]]) -> None:
+async def cancel(tasks: Collection[asyncio.Task[Any]]) -> None:
     """Cancel tasks and wait until they have ended; what they raise has been said or does not matter any more.
 
     Again and again: a connection that breaks at that moment raises its own error in the place of the cancellation,
     and a task that waits for better times then goes on.
     """
-    left: Collection[asyncio.Task[None]] = tasks
+    left: Collection[asyncio.Task[Any]] = tasks
     while left:
         for task in left:
             task.cancel()
@@ -53,20 +53,34 @@ async def cancel(tasks: Collection[asyncio.Task[None]]) -> None:
 
 
 async def side_by_side(several: Iterable[Coroutine[Any, Any, _Result]]) -> list[_Result]:
-    """What each of them returns, in their order; the first error ends the others and is raised as itself."""
-    tasks: list[asyncio.Task[_Result]] = []
+    """What each of them returns, in their order; the first error ends the others and is raised as itself.
+
+    No task group: that of Python 3.11 leaves the task that waits for it counted as cancelled when one of them fails, and
+    whoever asks `being_cancelled` then would end for ever.
+    """
+    tasks = [asyncio.create_task(each) for each in several]
+    if not tasks:
+        return []
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks += [group.create_task(each) for each in several]
-    except ExceptionGroup as errors:
-        first = errors.with_traceback(None).exceptions[0]
-    else:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        errors = list(_errors(tasks))
+    finally:
+        await cancel(tasks)
+    if not errors:
         return [task.result() for task in tasks]
     try:
-        raise first
+        raise errors[0].with_traceback(None)
     finally:
         # An error that is raised knows this frame, and all that its tasks have read: it must not be known from here in turn.
-        del first, tasks
+        del errors, tasks
+
+
+def _errors(tasks: Collection[asyncio.Task[Any]]) -> Iterator[BaseException]:
+    """What tasks raised that have ended by themselves, in their order."""
+    for task in tasks:
+        error = task.exception() if task.done() and not task.cancelled() else None
+        if error is not None:
+            yield error
 
 
 def being_cancelled() -> bool:

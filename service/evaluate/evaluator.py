@@ -21,7 +21,7 @@ from service.evaluate.slos import EVERY_S as SLOS_EVERY_S
 from service.evaluate.slos import SloCounting
 from service.evaluate.task import Task
 from service.evaluate.upkeep import Upkeep
-from service.lifecycle import being_cancelled
+from service.lifecycle import being_cancelled, cancel
 from service.settings import Settings
 from service.store import leases
 from service.store.engine import FAILURES
@@ -148,14 +148,23 @@ class Evaluator:
             *self._upkeep.tasks(),
             *self._others,
         ]
+        await self._all(tasks, stop)
+
+    async def _all(self, tasks: Sequence[Task], stop: asyncio.Event) -> None:
+        """Do tasks until `stop`; raises LeaseLost when one of them says so, or has ended: then nobody would do its work."""
+        running = [asyncio.create_task(self._again(task, stop), name=task.name) for task in tasks]
+        stopping = asyncio.create_task(stop.wait(), name="stop")
         try:
-            async with asyncio.TaskGroup() as group:
-                running = [group.create_task(self._again(task, stop), name=task.name) for task in tasks]
-                await stop.wait()
-                for each in running:
-                    each.cancel()
-        except* LeaseLost as lost:
-            raise lost.exceptions[0] from None
+            ended, _ = await asyncio.wait([stopping, *running], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancel([stopping, *running])
+        for each in ended:
+            if not each.cancelled() and (error := each.exception()) is not None:
+                raise error
+        if not stop.is_set():
+            names = ", ".join(each.get_name() for each in ended)
+            log.error("task_ended", task=names)
+            raise LeaseLost(f"the task {names} has ended: all of them begin anew")
 
     async def _again(self, task: Task, stop: asyncio.Event) -> None:
         """Do a task for as long as the process lives; what fails is told, counted, and done again at its time."""

@@ -11,8 +11,10 @@ import pytest
 from service.catalog import Catalog
 from service.clock import SystemClock
 from service.evaluate.evaluator import Evaluator
+from service.evaluate.task import Task
 from service.evaluate.upkeep import Upkeep
 from service.eventlog.postgres import PostgresLog
+from service.lifecycle import side_by_side
 from service.settings import Settings
 from service.store.embedded import EmbeddedPostgres
 from service.store.engine import create_pool
@@ -37,7 +39,7 @@ async def server() -> AsyncIterator[EmbeddedPostgres]:
             await made.stop()
 
 
-async def evaluator(pool: asyncpg.Pool) -> Evaluator:
+async def evaluator(pool: asyncpg.Pool, *others: Task) -> Evaluator:
     async with pool.acquire() as connection:
         fixed = await ensure_installation(connection, SETTINGS, log_kind="postgres")
     clock = SystemClock()
@@ -45,7 +47,14 @@ async def evaluator(pool: asyncpg.Pool) -> Evaluator:
     upkeep = Upkeep(pool, log, clock, SETTINGS, fixed)
     catalog = Catalog.load()
     return Evaluator(
-        pool=pool, catalog=catalog, upkeep=upkeep, clock=clock, settings=SETTINGS, installation=fixed, telemetry=TELEMETRY
+        pool=pool,
+        catalog=catalog,
+        upkeep=upkeep,
+        clock=clock,
+        settings=SETTINGS,
+        installation=fixed,
+        telemetry=TELEMETRY,
+        others=others,
     )
 
 
@@ -76,3 +85,52 @@ async def test_a_postgres_that_was_away_is_evaluated_again_and_one_that_stays_aw
     finally:
         running.cancel()
         pool.terminate()
+
+
+async def test_a_task_that_fails_is_done_again_however_deep_its_error_lay(database_url: str) -> None:
+    pool, counted, enough = await create_pool(database_url, max_size=8), 0, asyncio.Event()
+
+    async def divide(by: int) -> None:
+        await pool.fetchval("select 1 / $1::int", by)
+
+    async def fails() -> None:
+        nonlocal counted
+        counted += 1
+        if counted == 3:
+            enough.set()
+        await side_by_side([side_by_side([divide(0), divide(1)]), divide(1)])
+
+    made, stop = await evaluator(pool, Task("fails", 0.01, fails)), asyncio.Event()
+    running = asyncio.create_task(made.run(stop))
+    try:
+        async with asyncio.timeout(180):
+            await enough.wait()
+            assert made.holds_lease
+            stop.set()
+            await running
+    finally:
+        running.cancel()
+        await pool.close()
+
+
+async def test_a_task_that_ended_is_begun_anew_with_all_others(database_url: str) -> None:
+    """Whatever ended it: nobody would do its work, and nobody would say so."""
+    pool, begun, enough = await create_pool(database_url, max_size=8), 0, asyncio.Event()
+
+    async def ends() -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 2:
+            enough.set()
+        raise asyncio.CancelledError
+
+    made, stop = await evaluator(pool, Task("ends", 0.01, ends)), asyncio.Event()
+    running = asyncio.create_task(made.run(stop))
+    try:
+        async with asyncio.timeout(180):
+            await enough.wait()
+            stop.set()
+            await running
+    finally:
+        running.cancel()
+        await pool.close()
