@@ -56,7 +56,7 @@ Relations it may read (those that it names are built):
 - `active`, `active_daily`, `user_days`, `user_weekdays`, `anyone`, `counted_days`, `expected`, `feature_rows`, `eligible`: active
   users, split and filtered as asked (relations_users.py); `base`, `logged_in`, `provisioned_users`, `licensed_users`,
   `activated_users`: as of the window's end (relations_people.py);
-  `newcomers`, `turnover`, `repeat_visits`, `user_cohorts` (relations_sets.py)
+  `newcomers`, `turnover`, `repeat_visits` (relations_sets.py), `user_cohorts` (relations_retention.py)
 - `known_accounts`, `milestone_times` (relations_activation.py), `funnel_steps`, `funnel_counts` (relations_funnel.py)
 - `cases`, `incidents_asked`, `severities`: incidents (relations_cases.py)
 - `accounts_at_start`, `accounts_at_end`, `customers_moved`, `cohorts`, `first_customers`, `contracts`, `renewals`: accounts as of

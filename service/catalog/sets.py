@@ -9,9 +9,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
-from service.catalog.masks import BLOCK, CHUNK, NOBODY
+from service.catalog.masks import BLOCK, BLOCKS_A_CHUNK, NOBODY
 from service.catalog.population import Population, trait
+from service.catalog.weeks import active_rows
 from service.store.reached import DAY, FIRST_USE, GIVEN_STATUS, MONTH
 
 FIRST_USES: Final = str(FIRST_USE)
@@ -34,7 +36,7 @@ class Source:
 
 def active(first: str, last: str) -> Source:
     """Who was active between two days, expressions over `w`, both included."""
-    return Source(f"select chunk, bits from activity_day where {{read}} and feature = 0 and day between {first} and {last}")
+    return Source(active_rows(first, last, "0"))
 
 
 def up_to(what: str, day: str) -> Source:
@@ -77,13 +79,7 @@ class Sets(Population):
         return "\nunion all\n".join(self._one(label, source) for label, source in self.of.items())
 
     def _one(self, name: str, source: Source) -> str:
-        population = "seat" if self.with_account else "user"
-        read, joins = f"tenant = w.tenant and population = '{population}'", ""
-        if "account" in self.asked.filtered:
-            joins = (
-                " join (select tenant, array_agg(distinct part) as chunks from blocks group by tenant) c on c.tenant = w.tenant"
-            )
-            read += " and chunk = any(c.chunks)"
+        read, joins = self.reading()
         label = source.label or f"'{name}'"
         day, shown = (f"{source.day} as day, ", "a.day") if source.day else ("", "null::date as day")
         return (
@@ -92,6 +88,14 @@ class Sets(Population):
             f"  select {day}chunk as part, bit_or(bits) as bits from (\n  {source.body.replace('{read}', read)}\n  ) r\n"
             f"  group by {'1, 2' if day else '1'}\n) a"
         )
+
+    def reading(self) -> tuple[str, str]:
+        """The conditions on what is read for `w`, and what they join: the chunks of chosen accounts."""
+        read = f"tenant = w.tenant and population = '{'seat' if self.with_account else 'user'}'"
+        if "account" not in self.asked.filtered:
+            return read, ""
+        chunks = "select tenant, array_agg(distinct part) as chunks from blocks group by tenant"
+        return f"{read} and chunk = any(c.chunks)", f" join ({chunks}) c on c.tenant = w.tenant"
 
     @property
     def shown(self) -> list[str]:
@@ -115,22 +119,31 @@ class Sets(Population):
         """Whether each account's users are counted as the seats that they are, without becoming anything else."""
         return self.with_account and not self.expands
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether users are counted as they are read: neither traits nor accounts are asked for."""
+        return not (self.with_account or self.asked.traits)
+
     def in_blocks(self, made: str, counts: Collection[str], by: Collection[str] = ()) -> str:
         """`tenant, win[, by], what is split by` and a column a count: bits of seats in `made(…, part, counts)`, by account.
 
         Sets are cut with each other before they are cut into accounts: once for all of a chunk's 32 blocks.
         """
-        accounts = self._accounts
-        kept = ["m.tenant", "m.win", *(f"m.{name}" for name in by)]
+        accounts = Accounts(self.asked, "c.account")
+        kept = ["tenant", "win", *by]
         shown = "".join(f", {column} as {name}" for name, column in accounts.shown.items())
-        place = f"b.block % {CHUNK // BLOCK} * {BLOCK} + 1 for {BLOCK}"
-        numbers = ", ".join(f"sum(bit_count(substring(m.{name} from {place}))) as {name}" for name in counts)
-        conditions = "".join(f" and {condition}" for condition in accounts.conditions())
-        places = ", ".join(str(number) for number in range(1, 1 + len(kept) + len(accounts.shown)))
+        place = f"c.block % {BLOCKS_A_CHUNK} * {BLOCK} + 1 for {BLOCK}"
+        numbers = ", ".join(f"bit_count(substring(m.{name} from {place})) as {name}" for name in counts)
+        conditions = " and ".join(accounts.conditions())
+        keys = ", ".join([*kept, *accounts.shown])
         return (
-            f"select {', '.join(kept)}{shown}, {numbers}\n"
-            f"from {made} m{accounts.join('m')}\njoin blocks b on b.tenant = m.tenant and b.part = m.part{conditions}\n"
-            f"group by {places}"
+            f"select {keys}, {', '.join(f'sum({name}) as {name}' for name in counts)} from (\n"
+            f"  select {', '.join(f'm.{name}' for name in kept)}{shown}, {numbers}\n"
+            f"  from {made} m{accounts.join('m')}\n"
+            # Fenced twice: a chunk's blocks are looked up by their key, and what is sorted are numbers.
+            f"  cross join lateral (\n    select account, block from seat_block where tenant = m.tenant\n"
+            f"      and block between m.part * {BLOCKS_A_CHUNK} and m.part * {BLOCKS_A_CHUNK} + {BLOCKS_A_CHUNK - 1} offset 0\n"
+            f"  ) c where {conditions} offset 0\n) s group by {keys}"
         )
 
     def under_traits(self, made: str, counts: Collection[str], by: Collection[str] = ()) -> str:
@@ -157,7 +170,12 @@ class Sets(Population):
 
     def chunks(self) -> str:
         """The parts that come before what is cut into accounts: which blocks there are, and `seen`, the sets by chunk."""
-        return "blocks as (\n{}\n), seen as (\n{}\n)".format(*(body for _, body in self._parts()[:2]))
+        return ",\n".join(f"{name} as (\n{body}\n)" for name, body in self._parts() if name in self.parts_of_seats)
+
+    @property
+    def parts_of_seats(self) -> set[str]:
+        """Of the named parts those that seats are read by: blocks only where accounts are chosen."""
+        return {"seen", "blocks"} if "account" in self.asked.filtered else {"seen"}
 
 
 def counted_sets(asked: Asked, of: Mapping[str, Source], counts: Mapping[str, str], *, wins: str = "wins") -> str:

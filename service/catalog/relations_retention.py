@@ -1,0 +1,140 @@
+"""The relations of retention: which cohorts are looked at in which periods, and who of them was active there."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from service.catalog.asked import Asked
+from service.catalog.kpi import Head
+from service.catalog.lanes import Lanes, number_of, start_of
+from service.catalog.masks import NOBODY
+
+MAX_AGES: Final[Mapping[str, int]] = {"day": 60, "week": 104, "month": 60}
+"""How old cohorts are shown to be at the most, in their own units."""
+_UNITS: Final = {"d": "day", "w": "week", "m": "month"}
+_EARLIER: Final = "rows between unbounded preceding and 1 preceding"
+
+
+def cohort_ages(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
+    """`cohort_ages(statistic, unit, n)`: how many units after their first use users are looked at, for which statistic."""
+    plain = "select '' as statistic, :unit as unit, {n} as n"
+    if _is_by_age(by, filtered):
+        most = " ".join(f"when '{unit}' then {count}" for unit, count in MAX_AGES.items())
+        series = f"generate_series(0, case :unit {most} end) as g(age) where :only_age is null or g.age::text = any(:only_age)"
+        wanted = plain.format(n="g.age") + f" from {series}"
+    else:
+        fixed = ", ".join(f"('{name}', '{_UNITS[name[0]]}', {name[1:]})" for name in head.statistics)
+        wanted = f"{plain.format(n=':n::int')}\n  union all select * from (values {fixed}) as f(statistic, unit, n)"
+    return f"select * from ({wanted}) a where statistic = any(:statistics) and n >= 0"
+
+
+def cohort_lanes(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
+    """`cohort_lanes(tenant, win, unit, first, last, low, high, ages, months[, chosen])`: which periods and cohorts a window has.
+
+    Periods are numbered, and belong to the window that they end in; cohorts were born (`low` to `high`) as many units before as
+    one of the `ages` says. Split by `age`, the cohorts are those that begin in the window, at each age. `months`: the periods
+    again, where they are months.
+    """
+    first, last, end = (number_of(f"w.{day}", "u.unit") for day in ("first_day", "last_day", "end_day"))
+    low = f"{number_of('(w.first_day - 1)', 'u.unit')} + 1" if _is_by_age(by, filtered) else "s.first - u.greatest"
+    chosen = f"array(select p from generate_series(c.low, c.high) p where ({start_of('p', 'u.unit')})::text = any(:only_cohort))"
+    return (
+        "select w.tenant, w.win, u.unit, s.first, s.last, c.low, c.high,\n"
+        "  array(select distinct n from cohort_ages a where a.unit = u.unit and n <= s.last - c.low) as ages,\n"
+        "  array(select p from generate_series(s.first, s.last) p where u.unit = 'month') as months"
+        f"{f',{chr(10)}  {chosen} as chosen' if 'cohort' in filtered else ''}\n"
+        "from wins w cross join (select unit, min(n) as least, max(n) as greatest from cohort_ages group by unit) u\n"
+        f"cross join lateral (select {first} as first, least({last}, {end} - 1) as last) s\n"
+        f"cross join lateral (select {low} as low, s.last - u.least as high) c\n"
+        # Fenced: what is made here is not made again for every chunk.
+        "where s.first <= s.last and c.low <= c.high offset 0"
+    )
+
+
+def _is_by_age(by: tuple[str, ...], filtered: frozenset[str]) -> bool:
+    return "age" in by or "age" in filtered
+
+
+def user_cohorts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
+    """`user_cohorts(tenant, win, dims, statistic, n, size)`: how large cohorts are, and how many of them are active at their age.
+
+    A cohort are the users whose first use, in the accounts asked for, lies in a period: what was reached in it, less what
+    had been before.
+    """
+    asked = Asked.of(by, filtered)
+    lanes = Lanes(asked)
+    cells = ["unit", "age", *(["born"] if "cohort" in by else [])]
+    dims = asked.dims(lanes.columns() | {"cohort": f"({start_of('c.born', 'c.unit')})::text", "age": "c.age::text"})
+    named = ",\n".join(f"{name} as (\n{body}\n)" for name, body in [*lanes.laid(), ("met", _met(lanes, cells))])
+    found = (
+        # Made once, however many statistics look at the same age.
+        f"with {named}, counted as materialized (\n{_counted(lanes, cells)}\n)\n"
+        f"select c.tenant, c.win, {dims} as dims, a.statistic, coalesce(c.n, 0) as n, c.size\n"
+        "from counted c join cohort_ages a on a.unit = c.unit and a.n = c.age where c.size > 0"
+    )
+    if "age" not in filtered or "age" in by:
+        return found
+    return (
+        "select tenant, win, dims, statistic, sum(n) as n, sum(size) as size from (\n"
+        f"{found}\n) f group by tenant, win, dims, statistic"
+    )
+
+
+def _met(lanes: Lanes, cells: list[str]) -> str:
+    """Cohorts (`size`) and who of them was active (`n`), by age: of some users at a time, whose sets are small and few.
+
+    As bits; or counted, where neither a trait nor an account has to be told apart in them. No user is in two cohorts.
+    """
+    told = ["g.age", *(["b.at as born"] if "born" in cells else [])]
+    chosen = " and b.at = any(d.chosen)" if "cohort" in lanes.asked.filtered else ""
+    met = ("b.bits", "b.bits & a.bits")
+    size, n = (f"sum(bit_count({bits}))" if lanes.is_plain else f"bit_or({bits})" for bits in met)
+    return (
+        f"select {', '.join(f'd.{name}' for name in lanes.lane)}, m.*\n"
+        "from laid d cross join lateral (\n"
+        f"  select {', '.join(told)}, {size} as size, {n} as n from (\n"
+        f"    select at, bits & ~coalesce(bit_or(bits) over (order by at {_EARLIER}), bits # bits) as bits\n"
+        "    from unnest(d.at, d.bits) u(at, bits) where at >= 0\n"
+        "  ) b cross join unnest(d.ages) g(age)\n"
+        "  left join unnest(d.at, d.bits) a(at, bits) on a.at = -1 - b.at - g.age and a.at < 0\n"
+        f"  where b.at >= d.low and b.at + g.age between d.first and d.last{chosen}\n"
+        f"  group by {', '.join(str(place + 1) for place in range(len(told)))} offset 0\n"
+        # Fenced, or it would be made for each row that it is joined with.
+        ") m offset 0"
+    )
+
+
+def _counted(lanes: Lanes, cells: list[str]) -> str:
+    """`tenant, win`, the cells, what is split by, and how many users a cohort has (`size`) and how many are there (`n`)."""
+    counts = ("n", "size")
+    if lanes.is_of_seats:
+        return lanes.in_blocks("met", counts, cells)
+    made = "met"
+    if lanes.is_masked:
+        made = f"(\n{_under_masks(lanes, cells)}\n) m"
+    elif not lanes.is_plain:
+        made = f"(\n{lanes.under_traits('met', counts, cells)}\n) m"
+    keys = ", ".join(["tenant", "win", *cells, *lanes.shown])
+    return f"select {keys}, sum(n) as n, sum(size) as size from {made} group by {keys}"
+
+
+def _under_masks(lanes: Lanes, cells: list[str]) -> str:
+    """How many users of each row of `met` are in which group of accounts: of those with several seats it has been told."""
+    kept = ", ".join(f"m.{name}" for name in ("tenant", "win", *cells))
+    groups = "".join(f", coalesce(k.{name}, m.{name}) as {name}" for name in lanes.shown)
+    numbers = ", ".join(f"bit_count(m.{name} & coalesce(k.bits, ~{NOBODY})) as {name}" for name in ("n", "size"))
+    return (
+        f"select {kept}{groups}, {numbers} from met m\n"
+        "left join masks k on k.tenant = m.tenant and k.win = m.win and k.part = m.part\n"
+        "where m.part < 0 or k.part is not null offset 0"
+    )
+
+
+BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
+    "cohort_ages": cohort_ages,
+    "cohort_lanes": cohort_lanes,
+    "user_cohorts": user_cohorts,
+}
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "cohort_lanes": ("wins", "cohort_ages"),
+    "user_cohorts": ("wins", "cohort_ages", "cohort_lanes"),
+}
