@@ -14,7 +14,7 @@ from loadtests.site import Site
 from loadtests.year_data import USERS, make_year
 from loadtests.year_served import make_served
 from service.catalog import Catalog, Kpi, Question, Window, resolve_window
-from service.catalog.paging import read_page
+from service.catalog.paging import read_page, rows_of_a_page
 from service.clock import SystemClock
 from service.evaluate import values
 from service.evaluate.ground import Ground, Grounds
@@ -165,7 +165,8 @@ def _splits(connection: asyncpg.pool.PoolConnectionProxy, catalog: Catalog, tena
             question = Question(by=(by, *(each for each in kpi.head.required if each != by)))
 
             async def once(kpi: Kpi = kpi, name: str = name, question: Question = question) -> int:
-                window, limit = _window(tenant, name), Settings().query_max_rows
+                window = _window(tenant, name)
+                limit = rows_of_a_page(question, len(set(kpi.statistics) - {"share_within"}), Settings().query_max_rows)
                 page = await read_page(connection, kpi, window, question, limit, declared=ground.declared, kept=ground.kept)
                 return sum(len(values) for _, values in page.rows)
 

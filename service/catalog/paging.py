@@ -23,14 +23,16 @@ from service.catalog.value import Value, grouped, row_text
 from service.catalog.windows import Window
 from service.store.engine import Connection
 
-ROWS_AN_ACCOUNT: Final[Mapping[str, int]] = {"feature": 50, "step": 5, "milestone": 3, "funnel": 1}
+ROWS_AN_ACCOUNT: Final[Mapping[str, int]] = {"feature": 50, "step": 5, "milestone": 2, "funnel": 1}
 """How many rows an account is guessed to have by a dimension, until a slice has shown it."""
 ROWS_OF_OTHERS: Final = 4
 FEWEST_ACCOUNTS: Final = 32
 """In a slice: what a statement costs before its first row is worth as much."""
-MOST_ACCOUNTS: Final = 4_096
+MOST_ACCOUNTS: Final = 8_192
 GROWTH: Final = 8
 """A slice has at most so many times the accounts of the one before."""
+SHY: Final = 0.9
+"""What is expected of the next accounts, of what those before them had: to ask once more costs more than some rows too many."""
 
 SLICED: Final = frozenset({"active", "facts", "feature_rows", "funnel_counts", "milestone_times", "power", "user_cohorts"})
 """Relations that read less for fewer accounts; a KPI that stands on none of them is asked for all of its rows."""
@@ -60,6 +62,15 @@ class Page:
     rows: list[tuple[str, list[Value]]]
     more: bool
     """Whether there are others behind them."""
+
+
+def rows_of_a_page(question: Question, statistics: int, most: int) -> int:
+    """How many rows a page has where none are asked for: as many as it may have, `most`.
+
+    By account and something beside it, as many as have so many figures, for there are pages whatever they hold: what is waited
+    for is the figures.
+    """
+    return max(most // max(statistics, 1), 1) if by_account_first(question.by) else most
 
 
 async def read_page(
@@ -128,7 +139,8 @@ async def _by_slices(
     most, likely = MOST_ACCOUNTS, float(_guess(question))
     while True:
         wanted = limit + 1 - len(rows)
-        count = min(max(ceil(wanted / likely), FEWEST_ACCOUNTS), most)
+        # One more for the cursor's account, of which some rows or all have been shown.
+        count = min(max(ceil(wanted / likely) + bool(first), FEWEST_ACCOUNTS), most)
         names = await _accounts(connection, tenant, question, first, count + 1)
         below = names.pop() if len(names) > count else None
         part = question if below is None and not first else _sliced(question, Slice(first, below), names)
@@ -137,7 +149,7 @@ async def _by_slices(
         if below is None or len(rows) > limit:
             return rows
         first, most = below, min(count * GROWTH, MOST_ACCOUNTS)
-        likely = max(len(found), 1) / count
+        likely = max(len(found), 1) / count * SHY
 
 
 def _sliced(question: Question, within: Slice, names: list[str]) -> Question:

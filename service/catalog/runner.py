@@ -28,6 +28,7 @@ from service.catalog.windows import Window
 from service.errors import TooManyRows
 from service.store.engine import Connection
 
+_DIMS: Final = msgspec.json.Decoder(dict[str, str])
 GUEST_TIMEOUT_S: Final = 10.0
 """How long the statement of an operator's own KPI may take."""
 
@@ -211,26 +212,27 @@ def _wanted(kpi: Kpi, question: Question) -> tuple[str, ...]:
 
 
 def _values(kpi: Kpi, windows: Sequence[Window], records: Iterable[Row], question: Question) -> list[Value]:
-    wanted, rates = _wanted(kpi, question), derived(kpi)
+    """The values of rows: as many as a page has rows and a row has statistics, so the loops hold what is the same for all."""
+    rates, shown = derived(kpi), (*question.by, *kpi.head.apart)
+    names = _wanted(kpi, question)
+    wanted = [(name, *rates.get(name, (None, None))) for name in names]
     answers = []
     figures: dict[tuple[int, str], tuple[dict[str, Figure], str]] = {}
     for record in records:
-        found, note = figures.setdefault((record["win"], record["dims"]), ({}, record.get("note") or ""))
-        found.update(_figures(kpi, record, wanted, question))
+        place = record["win"], record["dims"]
+        if (row := figures.get(place)) is None:
+            row = figures[place] = {}, record.get("note") or ""
+        row[0].update(_figures(kpi, record, names, question))
     spans = {(n, per): elapsed(windows[n], per) for n in {n for n, _ in figures} for per in {per for _, per in rates.values()}}
     for (index, text), (found, note) in figures.items():
-        window, dims = windows[index], msgspec.json.decode(text, type=dict[str, str])
-        dims = {
-            name: dims[name] for name in (*question.by, *kpi.head.apart) if name in dims and (dims[name] or name in question.by)
-        }
-        for name in wanted:
-            if name in rates and rates[name][0] in found:
-                of, per = rates[name]
-                figure: Figure | None = rate(found[of], spans[index, per])
-            else:
-                figure = found.get(name)
+        tenant, key, told = windows[index].tenant, windows[index].key, _DIMS.decode(text)
+        dims = {name: told[name] for name in shown if name in told and (told[name] or name in question.by)}
+        for name, of, per in wanted:
+            figure = found.get(name) if per is None or of not in found else rate(found[of], spans[index, per])
             if figure is not None:
-                answers.append(_value(window, name, figure, dims, note, text))
+                value, reason = figure.value, NO_DATA if figure.value is None else ""
+                made_of = figure.numerator, figure.denominator
+                answers.append(Value(tenant, key, name, value, *made_of, dims, reason, note, text, figure.variance))
     return answers
 
 
@@ -245,10 +247,9 @@ def _figures(kpi: Kpi, record: Row, wanted: tuple[str, ...], question: Question)
             return [(name, plain(kpi.statistics[name].kind, record["numerator"], record["denominator"]))]
 
 
-def _value(window: Window, statistic: str, figure: Figure, dims: Mapping[str, str], note: str = "", row: str = "") -> Value:
+def _value(window: Window, statistic: str, figure: Figure, dims: Mapping[str, str]) -> Value:
     reason = NO_DATA if figure.value is None else ""
-    made_of = figure.numerator, figure.denominator
-    return Value(window.tenant, window.key, statistic, figure.value, *made_of, dims, reason, note, row, figure.variance)
+    return Value(window.tenant, window.key, statistic, figure.value, figure.numerator, figure.denominator, dims, reason)
 
 
 def _nothing(window: Window, statistic: str, reason: str) -> Value:

@@ -86,8 +86,13 @@ def row_text(dims: Mapping[str, str]) -> str:
 
 
 def grouped(values: Iterable[Value]) -> dict[str, list[Value]]:
-    """Values by their row, in the order in which the rows came."""
+    """Values by their row, in the order in which the rows came; those of a row come one after the other as a rule."""
     rows: dict[str, list[Value]] = {}
+    last: str | None = None
+    of_row: list[Value] = []
     for value in values:
-        rows.setdefault(value.row or row_text(value.dims), []).append(value)
+        row = value.row or row_text(value.dims)
+        if row != last:
+            last, of_row = row, rows.setdefault(row, [])
+        of_row.append(value)
     return rows

@@ -12,6 +12,7 @@ from starlette.datastructures import QueryParams
 from service.catalog import Kpi, Question, Window, resolve_window
 from service.catalog.declared import default_window
 from service.catalog.kpi import MAIN
+from service.catalog.paging import rows_of_a_page
 from service.catalog.question import check
 from service.clock import DAY
 from service.domain.config import TenantConfig
@@ -105,7 +106,8 @@ def read_question(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Set
         _check_length("compare", comparand.window, settings)
         question = replace(question, spread=True)
     after = read_cursor(parameters.get("cursor"), str)
-    return Asked(kpi, window, question, statistics, _limit(parameters, settings), after, comparand)
+    rows = rows_of_a_page(question, len(statistics), settings.query_max_rows)
+    return Asked(kpi, window, question, statistics, _limit(parameters, settings, rows), after, comparand)
 
 
 def _comparand(kpi: Kpi, parameters: QueryParams, window: Window, question: Question, asker: Asker) -> Comparand | None:
@@ -221,10 +223,10 @@ def _within(kpi: Kpi, parameters: Mapping[str, str]) -> Fraction | None:
     return limit / 1_000 if kpi.head.unit == "s" else limit
 
 
-def _limit(parameters: Mapping[str, str], settings: Settings) -> int:
+def _limit(parameters: Mapping[str, str], settings: Settings, rows: int) -> int:
     text = parameters.get("limit")
     if text is None:
-        return settings.query_max_rows
+        return rows
     if not _COUNT.fullmatch(text) or not 1 <= int(text) <= settings.query_max_rows:
         raise InvalidQuery("limit", f"{text!r} is no number of rows from 1 to {settings.query_max_rows}; a cursor leads on")
     return int(text)

@@ -1,11 +1,12 @@
 """One KPI for one window: the whole, and a page of the rows that it is split into."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
 from service.catalog import Question, Value, run
 from service.catalog.paging import read_page
+from service.catalog.question import ACCOUNT, by_account_first
 from service.expose.answers import PLAIN, Body, judged, window_body, with_statistics
 from service.expose.asking import Asked
 from service.expose.comparing import CHANGE_COLUMNS, Compared, comparand_body, compared
@@ -62,7 +63,8 @@ async def _rows(connection: Connection, asked: Asked, ground: Ground) -> tuple[l
     question = replace(asked.question, after=asked.after)
     declared = ground.declared(asked.window)
     page = await read_page(connection, asked.kpi, asked.window, question, asked.limit, declared=declared, kept=ground.kept)
-    other = await _other(connection, asked, ground, by=asked.question.by)
+    accounts = {values[0].dims.get(ACCOUNT, "") for _, values in page.rows}
+    other = await _other(connection, asked, ground, by=asked.question.by, accounts=accounts)
     bodies = [
         {
             "dims": values[0].dims,
@@ -74,11 +76,15 @@ async def _rows(connection: Connection, asked: Asked, ground: Ground) -> tuple[l
     return bodies, write_cursor(page.rows[-1][0]) if page.more else None
 
 
-async def _other(connection: Connection, asked: Asked, ground: Ground, *, by: tuple[str, ...]) -> Compared | None:
-    """The figures that those of the answer are compared with; None where nothing is compared."""
+async def _other(
+    connection: Connection, asked: Asked, ground: Ground, *, by: tuple[str, ...], accounts: Collection[str] = ()
+) -> Compared | None:
+    """The figures that those of the answer are compared with, of a page's accounts alone; None where nothing is compared."""
     if asked.comparand is None:
         return None
     window, question = asked.comparand.window, replace(asked.comparand.question, by=by)
+    if by_account_first(by) and ACCOUNT not in question.filters:
+        question = replace(question, filters={**question.filters, ACCOUNT: sorted(accounts)})
     values = await run(connection, asked.kpi, [window], question, declared=ground.declared(window), kept=ground.kept)
     return compared(asked.kpi, asked.window, asked.comparand, values)
 

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from service.catalog import Catalog, Declared, Kept, Question, Value, Window, run
-from service.catalog.paging import FEWEST_ACCOUNTS, read_page
+from service.catalog.paging import FEWEST_ACCOUNTS, read_page, rows_of_a_page
 from service.catalog.question import by_account_first
 from service.catalog.value import grouped
 from service.clock import HOUR
@@ -243,6 +243,14 @@ async def test_the_smallest_pages_show_each_row_once(connection: asyncpg.Connect
         rows = await paged(connection, catalog, filled, "feature_users", question, 1)
         whole = await paged(connection, catalog, filled, "feature_users", question, 10_000)
         assert rows == whole
+
+
+def test_a_page_by_account_and_something_has_as_many_rows_as_have_the_figures_of_an_answer() -> None:
+    assert rows_of_a_page(Question(by=("account", "step", "funnel")), 4, 10_000) == 2_500
+    assert rows_of_a_page(Question(by=("account", "feature")), 1, 10_000) == 10_000
+    assert rows_of_a_page(Question(by=("account", "band.size")), 9, 10_000) == 10_000
+    assert rows_of_a_page(Question(by=("step", "funnel")), 4, 10_000) == 10_000
+    assert rows_of_a_page(Question(by=("account", "milestone")), 9, 5) == 1
 
 
 async def test_the_cursor_of_another_split_is_refused(connection: asyncpg.Connection, catalog: Catalog, filled: Filled) -> None:

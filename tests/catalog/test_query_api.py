@@ -13,6 +13,7 @@ import pytest
 from service.catalog import Catalog
 from service.clock import DAY, HOUR, MINUTE, SECOND, SystemClock, to_datetime
 from service.expose import kpis
+from service.expose.cursors import write_cursor
 from service.http.app import create_app
 from service.http.auth import Keyring
 from service.settings import Settings
@@ -186,6 +187,24 @@ async def test_rows_go_on_behind_the_cursor_until_all_were_shown(api: Api) -> No
             break
         cursor = {"cursor": body["cursor"]}
     assert seen == [("api", 0.2), ("web", 0.0)]
+
+
+async def test_rows_of_an_account_go_on_behind_the_cursor_and_one_of_another_split_is_refused(api: Api) -> None:
+    seen: list[tuple[str, float]] = []
+    cursor: dict[str, Any] = {}
+    while True:
+        body = await api.get("/v1/kpis/feature_uses", window="day", by="feature,account", limit="1", **cursor)
+        seen += [(row["dims"]["feature"], row["value"]) for row in body["rows"]]
+        if body["cursor"] is None:
+            break
+        cursor = {"cursor": body["cursor"]}
+    whole = await api.get("/v1/kpis/feature_uses", window="day", by="feature,account")
+    assert seen == [(row["dims"]["feature"], row["value"]) for row in whole["rows"]]
+    assert [name for name, _ in seen] == ["csv_export", "dashboard", "pdf_export"]
+    page = await api.get("/v1/kpis/feature_uses", window="day", by="feature,account", limit="1", compare="before")
+    assert [row["change"]["absolute"] for row in page["rows"]] == [seen[0][1]]
+    other = write_cursor("csv_export")
+    assert "cursor" in str(await api.get("/v1/kpis/feature_uses", 400, window="day", by="feature,account", cursor=other))
 
 
 @pytest.mark.parametrize("limit", ["1", "2", "3"])

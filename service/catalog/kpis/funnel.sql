@@ -41,20 +41,20 @@ with steps as (
     where not exists (select from unnest(:by) as b(name) where b.name not in ('funnel', 'step'))
   ) c group by tenant, win, funnel, dims
 ), compared as (
-  select f.tenant, f.win, s.place, s.steps, s.of_step, s.is_of_accounts,
+  select f.tenant, f.win,
          f.dims || case when 'funnel' = any(:by) then jsonb_build_object('funnel', f.funnel) else '{}' end
                 || case when 'step' = any(:by) then jsonb_build_object('step', s.step) else '{}' end as dims,
          coalesce((f.counted ->> s.place::text)::bigint, 0) as n,
          case when s.base_place is not null then coalesce((f.counted ->> s.base_place::text)::bigint, 0) end as of_base,
-         coalesce((f.counted ->> s.first_place::text)::bigint, 0) as of_first
+         coalesce((f.counted ->> s.first_place::text)::bigint, 0) as of_first,
+         'step ' || s.place || ' of ' || s.steps || ', ' || case when s.is_of_accounts then 'accounts' else 'users' end
+           || coalesce(', of ' || s.of_step, '') as note
   from found f
   join steps s on s.tenant = f.tenant and s.funnel = f.funnel
   where :only_step is null or s.step = any(:only_step)
   offset 0
 )
-select c.tenant, c.win, c.dims, s.statistic, s.numerator, s.denominator,
-       'step ' || c.place || ' of ' || c.steps || ', ' || case when c.is_of_accounts then 'accounts' else 'users' end
-         || coalesce(', of ' || c.of_step, '') as note
+select c.tenant, c.win, c.dims, s.statistic, s.numerator, s.denominator, c.note
 from compared c
 cross join lateral (
   values ('', c.n, null), ('share', c.n, c.of_base), ('of_first', c.n, c.of_first), ('drop', c.of_base - c.n, c.of_base)
