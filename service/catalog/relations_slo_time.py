@@ -97,7 +97,7 @@ def _groups(asked: Asked) -> dict[str, str]:
 
 def _minutes(asked: Asked, slos: str) -> str:
     """Minutes fresh, and all, as `freshness` counts them for the sources that an SLO chooses."""
-    only = "f.key = any(coalesce(w.sources, array[f.key]))"
+    only = "f.key = any(coalesce(w.sources, array(select jsonb_object_keys(d.config -> 'freshness'))))"
     return (
         f"with wins as (\n  {_windows(slos, 'freshness')}\n), fresh as (\n  {fresh_minutes(Asked((), ()), only)}\n)\n"
         f"select w.tenant, w.of_win as win, w.slo, w.span, {asked.dims({'slo': 'w.slo'})} as dims, f.fresh as good,\n"

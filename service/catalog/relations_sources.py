@@ -22,11 +22,23 @@ _AT = "bucket + (u.place - 1) * interval '1 minute'"
 _US = "(extract(epoch from {}) * 1000000)::bigint"
 _OF_QUARTER = f"greatest({', '.join(f'newest[{place}]' for place in range(1, 16))})"
 
+_LIMITS = f"""
+    select l.key, l.value from jsonb_each(coalesce(d.config -> 'freshness', '{{}}')) l where l.key <> '*'
+    union all
+    select n.name, d.config #> '{{freshness,*}}'
+    from name n
+    where n.tenant = d.tenant and n.kind = 'source' and d.config -> 'freshness' ? '*' and not d.config -> 'freshness' ? n.name
+      and exists (
+        select from source_quarter q where q.tenant = n.tenant and q.source = n.name and q.bucket >= w.start_at - {KNOWN_FOR}
+          and q.bucket < w.ends_at
+      )""".strip("\n")
+
 
 def freshness_minutes(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
     """`freshness_minutes(tenant, win, dims, fresh, minutes)`: of the sources that declare a limit, received or not.
 
-    A minute is fresh when at its end the newest event is younger than the limit.
+    The limit of `*` is that of every other source that sent something in the 35 days before. A minute is fresh when at its
+    end the newest event is younger than the limit.
     """
     asked = Asked.of(by, filtered)
     return fresh_minutes(asked, f"f.key = any({asked.values('source')})" if "source" in filtered else "")
@@ -40,7 +52,7 @@ def fresh_minutes(asked: Asked, only: str) -> str:
         f"with {_BOUNDS},\nlimits as (\n"
         "  select w.tenant, w.win, w.start_at, w.ends_at, f.key as source, (f.value ->> 'limit_s')::numeric as limit_s\n"
         "  from bounds w join declared d on d.tenant = w.tenant\n"
-        f"  cross join lateral jsonb_each(coalesce(d.config -> 'freshness', '{{}}')) f{where}\n"
+        f"  cross join lateral (\n{_LIMITS}\n  ) f{where}\n"
         f"),\ntold as (\n  select l.*, t.at, t.newest from limits l cross join lateral (\n"
         f"    select {_AT} as at, u.newest\n"
         "    from source_quarter cross join lateral unnest(newest) with ordinality as u(newest, place)\n"

@@ -6,6 +6,7 @@ from functools import partial
 
 from service.catalog import Catalog, catalog_of
 from service.domain.config import TenantConfig
+from service.domain.config.quality import OTHERS
 from service.domain.selector import Selector
 from service.errors import NotLive
 from service.rules.declared import alert_of, limit_of
@@ -76,7 +77,10 @@ def _watched(tenant: Tenant) -> Iterator[Alerting]:
         for name, feature in config.features.items()
         if feature.adoption_target is not None
     ]
-    silent: list[_Make] = [partial(silence_of, tenant, source, each.limit_s) for source, each in config.freshness.items()]
+    # Of the others, which `*` stands for, those that always send are watched for everybody.
+    silent: list[_Make] = [
+        partial(silence_of, tenant, source, each.limit_s) for source, each in config.freshness.items() if source != OTHERS
+    ]
     worse: list[_Make] = [partial(worsening_of, tenant, selector) for selector in judged(tenant)]
     for make in (*adopted, *silent, *worse):
         try:

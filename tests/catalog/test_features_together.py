@@ -187,6 +187,29 @@ async def test_the_score_is_the_mean_adoption_of_what_is_declared(catalog: Catal
     assert none == {(): (None, None, None)}
 
 
+async def test_where_anything_is_declared_alone_each_feature_in_use_is_scored(
+    catalog: Catalog, connection: asyncpg.Connection
+) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    features = (
+        ("a", "export"),
+        ("b", "export"),
+        ("b", "search"),
+        ("c", "heartbeat"),
+        ("c", "ping"),
+        ("c", "session"),
+        ("d", "export"),
+    )
+    await store_people(connection, tenant, [Use(MONDAY, user, feature, "acme") for user, feature in features])
+    ask: dict[str, Any] = {"features": {"*": {}}, "feature_groups": {"beats": ["ping"]}}
+    ask["activity"] = {"ignore_features": ["heartbeat", "beats"]}
+    # Three of four used export, one of four search; what makes nobody active, and sessions, are none.
+    score = await figures(catalog, connection, "adoption_score", tenant, Question(), **ask)
+    assert score == {(): (0.5, 1, 2)}
+    ask["features"] = {"*": {}, "search": {}}
+    assert await figures(catalog, connection, "adoption_score", tenant, Question(), **ask) == {(): (0.25, 0.25, 1)}
+
+
 async def test_a_feature_is_compared_with_another_by_uses_or_by_users(catalog: Catalog, connection: asyncpg.Connection) -> None:
     tenant = await filled(connection)
     await make_partitions(connection)

@@ -123,6 +123,26 @@ async def test_without_a_limit_there_is_no_freshness(catalog: Catalog, connectio
     assert value.value is None
 
 
+async def test_every_other_source_has_the_limit_of_all_others(catalog: Catalog, connection: asyncpg.Connection) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    sent = {
+        "/billing": [(NOW - 5 * HOUR, NOW - 5 * HOUR)],
+        "/web": [(NOW - 2 * DAY, NOW - 2 * DAY)],
+        "/forgotten": [(NOW - 50 * DAY, NOW - 50 * DAY)],
+    }
+    await store_receipts(connection, tenant, sent)
+    limits = {"*": {"limit_s": 7_200}, "/billing": {"limit_s": 86_400}}
+    window = resolve_window(tenant, "UTC", now_us=NOW, name="1h")
+
+    async def shares(**declares: Any) -> dict[tuple[str, ...], float | None]:
+        known, question = {tenant: declared(**declares)}, Question(("source",), statistics=("",))
+        found = await run(connection, catalog.kpis["freshness"], [window], question, declared=known)
+        return {tuple(value.dims.values()): value.value for value in found}
+
+    assert await shares(freshness=limits) == {("/billing",): 1, ("/web",): 0}
+    assert await shares(freshness={"*": {"limit_s": 86_400 * 3}}) == {("/billing",): 1, ("/web",): 1}
+
+
 async def test_quality_is_what_was_accepted_doubled_complete_and_silent(catalog: Catalog, connection: asyncpg.Connection) -> None:
     tenant = await make_tenant(connection, "pilot")
     await make_partitions(connection)

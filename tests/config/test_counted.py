@@ -11,6 +11,7 @@ STEPS = "steps = [{ name = 'a', users = 'active' }, { name = 'b', users = 'featu
 TEXTS = {
     "nothing": "",
     "ignored": "[activity]\nignore_features = ['heartbeat']\n",
+    "a group ignored": "[activity]\nignore_features = ['beats']\n[feature_groups]\nbeats = ['heartbeat', 'ping']\n",
     "frequent": "[features.dashboard]\nfrequency = true\n",
     "limited": "[integrations.sap]\nlimit_ms = 500\n",
     "limited otherwise": "[integrations.sap]\nlimit_ms = 600\n",
@@ -43,6 +44,7 @@ def test_whatever_changes_for_folds_is_named() -> None:
     ("name", "keys"),
     [
         ("ignored", ("activity.ignore_features",)),
+        ("a group ignored", ("activity.ignore_features",)),
         ("frequent", ("features.NAME.frequency",)),
         ("limited", ("integrations.NAME.limit_ms",)),
         ("tracked", ("integrations.NAME.tracks_accepted",)),

@@ -64,6 +64,11 @@ def test_folds_get_what_decides_how_events_are_counted() -> None:
     assert fold.frequency_features == {"csv_export"}
 
 
+def test_a_group_that_is_ignored_stands_for_its_features() -> None:
+    fold = parse("[activity]\nignore_features = ['beats', 'ping']\n[feature_groups]\nbeats = ['heartbeat', 'alive']\n").to_fold()
+    assert fold.ignore_features == {"heartbeat", "alive", "ping"}
+
+
 def test_every_mistake_is_told_at_once_with_its_path_and_line() -> None:
     text = """valid_from = 3
 [tenant]

@@ -15,7 +15,7 @@ _FEATURE: Final = "feature"
 def counted_with(config: TenantConfig) -> dict[str, object]:
     """What decides how events are counted, by key of the file, so that it can be compared."""
     return {
-        "activity.ignore_features": frozenset(config.activity.ignore_features),
+        "activity.ignore_features": config.ignored_features,
         "features.NAME.frequency": frozenset(name for name, each in config.features.items() if each.frequency),
         "integrations.NAME.limit_ms": {name: each.limit_ms for name, each in config.integrations.items() if each.limit_ms},
         "integrations.NAME.tracks_accepted": {name for name, each in config.integrations.items() if each.tracks_accepted},

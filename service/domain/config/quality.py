@@ -15,6 +15,8 @@ from service.domain.families.registry import FAMILIES
 MAX_SOURCES: Final = 1_000
 MAX_SOURCE_CHARACTERS: Final = 512
 MAX_FIELDS: Final = 20
+OTHERS: Final = "*"
+"""In place of a source: every one that has no limit of its own."""
 DEFAULT_COMPLETENESS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({"usage": ("account",)})
 """Nearly every figure can be had per account, where the events of it name one."""
 

@@ -110,6 +110,11 @@ class TenantConfig(Table):
         """The features that a name stands for: those of a group, else itself."""
         return self.feature_groups.get(name, (name,))
 
+    @property
+    def ignored_features(self) -> frozenset[str]:
+        """Features whose use makes nobody active, those of groups among them."""
+        return frozenset(feature for name in self.activity.ignore_features for feature in self.features_of(name))
+
     def is_business_day(self, day: date) -> bool:
         """Whether a local day is one of Monday to Friday and no holiday."""
         return day.weekday() < 5 and day not in self._holidays  # noqa: PLR2004  # Saturday is 5
@@ -159,7 +164,7 @@ class TenantConfig(Table):
         """The part that decides how events are folded."""
         return FoldConfig(
             timezone=self.timezone,
-            ignore_features=frozenset(self.activity.ignore_features),
+            ignore_features=self.ignored_features,
             limit_ns={
                 name: round(each.limit_ms * _NS_PER_MS) for name, each in self.integrations.items() if each.limit_ms is not None
             },
