@@ -36,9 +36,16 @@ class Masks:
 
     def _sharing(self) -> str:
         """Seats of users who have several; of one account alone nobody has."""
-        several = ""
-        if "account" in self.asked.filtered and not self.asked.groups:
-            several = f"\nwhere cardinality({self.asked.values('account')}) > 1"
+        if "account" not in self.asked.filtered:
+            # All of the tenant's at once; blocks are not asked one by one, for mostly nobody shares any.
+            return (
+                "select b.tenant, b.account, b.part, s.ordinal, s.user_ordinal\n"
+                "from (select distinct tenant from wins) w\ncross join lateral (\n"
+                f"  select tenant, ordinal, user_ordinal, ordinal / {BLOCK} as block from shared_seat\n"
+                "  where tenant = w.tenant offset 0\n"
+                ") s join blocks b on b.tenant = s.tenant and b.block = s.block"
+            )
+        several = "" if self.asked.groups else f"\nwhere cardinality({self.asked.values('account')}) > 1"
         return (
             "select b.tenant, b.account, b.part, t.* from blocks b\ncross join lateral (\n"
             "  select ordinal, user_ordinal from shared_seat\n"
@@ -47,19 +54,26 @@ class Masks:
         )
 
     def _masks(self) -> str:
-        """The seats of each group of accounts by chunk, less those of `sharing`."""
+        """The seats of each group of accounts by chunk, less those of `sharing`.
+
+        A chunk's blocks are the bits of a number, which is cheap to make; then 64 bits each, by way of its text.
+        """
         accounts = self._accounts
         shown = "".join(f", {column} as {name}" for name, column in accounts.shown.items())
+        groups = "".join(f", g.{name}" for name in accounts.shown)
         places = "".join(f", {place + 4}" for place in range(len(accounts.shown)))
         conditions = "".join(f" and {condition}" for condition in accounts.conditions())
+        digits = f"g.blocks::bit({BLOCKS_A_CHUNK})::text"
+        for digit, block in (("0", "0"), ("1", "f")):
+            digits = f"replace({digits}, '{digit}', '{block * (BLOCK // 4)}')"
         return (
-            f"select w.tenant, w.win, b.part{shown},\n"
-            f"  bit_or((~0::bit({BLOCK}))::bit({CHUNK}) >> b.block % {BLOCKS_A_CHUNK} * {BLOCK})"
-            f" & ~coalesce(bit_or(s.bits), {NOBODY}) as bits\n"
-            f"from {self.wins} w{accounts.join('w')}\njoin blocks b on b.tenant = w.tenant{conditions}\n"
-            "left join (\n"
+            f"select g.tenant, g.win, g.part{groups}, ('x' || {digits})::bit({CHUNK}) & ~coalesce(s.bits, {NOBODY}) as bits\n"
+            f"from (\n  select w.tenant, w.win, b.part{shown},\n"
+            f"    bit_or(1 << {BLOCKS_A_CHUNK - 1} - b.block % {BLOCKS_A_CHUNK}) as blocks\n"
+            f"  from {self.wins} w{accounts.join('w')}\n  join blocks b on b.tenant = w.tenant{conditions}\n"
+            f"  group by 1, 2, 3{places}\n) g\nleft join (\n"
             f"  select tenant, part, bit_or(set_bit({NOBODY}, ordinal % {CHUNK}, 1)) as bits from sharing group by tenant, part\n"
-            f") s on s.tenant = b.tenant and s.part = b.part\ngroup by 1, 2, 3{places}"
+            ") s on s.tenant = g.tenant and s.part = g.part"
         )
 
     def _taken(self) -> str:

@@ -216,7 +216,10 @@ def counted(population: Population) -> str:
     day = "day, " if population.daily else ""
     return (
         f"select tenant, win, {day}{asked.dims(columns)} as dims, n from (\n"
-        f"  select {keys}, sum(bit_count(bits)) as n from (\n{population.sql()}\n) b group by {keys}\n) c where n > 0"
+        # Counted before they are sorted: of a split by features and accounts the bits are more than fit into memory.
+        f"  select {keys}, sum(n) as n from (\n"
+        f"    select {keys}, bit_count(bits) as n from (\n{population.sql()}\n) b offset 0\n"
+        f"  ) d group by {keys}\n) c where n > 0"
     )
 
 
