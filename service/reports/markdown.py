@@ -62,7 +62,7 @@ def _picture(block: Picture) -> str:
 
 
 def _plain(value: float | None) -> str:
-    return NO_VALUE if value is None else f"{value:g}"
+    return NO_VALUE if value is None else readable(value, "")
 
 
 def _texts(row: Sequence[Cell]) -> Sequence[str]:

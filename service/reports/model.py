@@ -70,6 +70,8 @@ class Picture(msgspec.Struct, frozen=True, tag="picture", omit_defaults=True):
     unit: str = ""
     target: float | None = None
     """A line at this height."""
+    total: str = ""
+    """Of a heat map: the x of the column that adds each row up; "": there is none."""
 
 
 class Prose(msgspec.Struct, frozen=True, tag="prose", omit_defaults=True):

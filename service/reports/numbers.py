@@ -2,12 +2,41 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 NO_VALUE = "–"
 _TIMES = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
 _ZERO_DECIMALS = frozenset({"JPY", "KRW", "CLP", "VND", "ISK", "XOF", "XAF"})
 _THREE_DECIMALS = frozenset({"BHD", "KWD", "OMR", "JOD", "TND"})
 _CURRENCY_CHARACTERS = 3
+_POINTS = "points"
+"""Of scores: they change by points, not by a part of themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How the axis of a picture shows values of a unit: divided by `size`, at most so many decimals, then the unit."""
+
+    size: float
+    decimals: int
+    unit: str
+    one: str
+    """The unit of exactly 1."""
+    is_counted: bool
+    """Things are counted: between two whole numbers there is nothing."""
+
+
+def scale_of(unit: str, most: float) -> Scale:
+    """The scale of an axis whose values reach as far as `most`, in the words of `readable`."""
+    if unit == "ratio":
+        return Scale(0.01, 6, "%", "%", is_counted=False)
+    if unit == "s":
+        size, name = _time_of(most)
+        return Scale(size, 3, name, name, is_counted=False)
+    if _is_currency(unit):
+        decimals = _decimals_of(unit)
+        return Scale(10.0**decimals, decimals, unit, unit, is_counted=False)
+    return Scale(1.0, 6, unit, unit if unit == "ms" else _of_one(unit), is_counted=unit not in {"", "ms", "score", _POINTS})
 
 
 def readable(value: float | None, unit: str) -> str:
@@ -20,10 +49,9 @@ def readable(value: float | None, unit: str) -> str:
         return _duration(value)
     if unit == "ms":
         return f"{_trimmed(value, 0 if abs(value) >= 10 else 2)} ms"  # noqa: PLR2004
-    if len(unit) == _CURRENCY_CHARACTERS and unit.isupper():
+    if _is_currency(unit):
         return _money(value, unit)
-    counted = unit.removesuffix("s") if value == 1 and len(unit) > _CURRENCY_CHARACTERS else unit
-    return f"{_trimmed(value, 2)} {counted}".strip()
+    return f"{_trimmed(value, 2)} {_of_one(unit) if value == 1 else unit}".strip()
 
 
 def target_text(op: str | None, target: float | Sequence[float] | None, unit: str) -> str:
@@ -37,24 +65,42 @@ def target_text(op: str | None, target: float | Sequence[float] | None, unit: st
 
 
 def change_text(value: float | None, before: float | None, unit: str) -> str:
-    """The change from the window before: percentage points of a ratio, else relative; from 0 the difference alone."""
+    """The change from the window before: points of a ratio or a score, else relative; from 0 the difference alone."""
     if value is None or before is None:
         return ""
     if unit == "ratio":
         return f"{(value - before) * 100:+.1f} pp"
+    if unit == _POINTS:
+        return f"{value - before:+.1f} points"
     if before == 0:
         return "±0" if value == 0 else f"{'+' if value > 0 else '−'}{readable(abs(value), unit)}"
     return f"{(value - before) / abs(before) * 100:+.1f} %"
 
 
 def _duration(value: float) -> str:
-    size, name = next(((size, name) for size, name in _TIMES if abs(value) >= size), (0.001, "ms"))
+    size, name = _time_of(value)
     return f"{_trimmed(value / size, 1)} {name}" if value else "0 s"
 
 
+def _time_of(value: float) -> tuple[float, str]:
+    return next(((size, name) for size, name in _TIMES if abs(value) >= size), (0.001, "ms"))
+
+
+def _is_currency(unit: str) -> bool:
+    return len(unit) == _CURRENCY_CHARACTERS and unit.isupper()
+
+
+def _decimals_of(currency: str) -> int:
+    return 0 if currency in _ZERO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
+
+
 def _money(value: float, currency: str) -> str:
-    decimals = 0 if currency in _ZERO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
+    decimals = _decimals_of(currency)
     return f"{value / 10**decimals:,.{decimals}f} {currency}"
+
+
+def _of_one(unit: str) -> str:
+    return unit.removesuffix("s") if len(unit) > _CURRENCY_CHARACTERS else unit
 
 
 def _share(percent: float) -> str:

@@ -41,6 +41,11 @@ def test_a_target_says_how_it_is_met() -> None:
     assert target_text(None, None, "users") == ""
 
 
+def test_a_score_changes_by_points() -> None:
+    assert change_text(12.5, 50.0, "points") == "-37.5 points"
+    assert change_text(50.0, 0.0, "points") == "+50.0 points"
+
+
 def test_a_change_is_relative_but_of_ratios_and_from_nothing() -> None:
     assert change_text(12.0, 10.0, "users") == "+20.0 %"
     assert change_text(0.7, 0.66, "ratio") == "+4.0 pp"

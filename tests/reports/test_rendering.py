@@ -3,6 +3,7 @@
 from html.parser import HTMLParser
 
 import pytest
+from msgspec import structs
 
 from service.reports.model import Cell, Figure, Figures, Grid, Picture, Point, Prose, Report, Section, decode, encode
 from service.reports.rendering import FORMATS, render
@@ -102,3 +103,9 @@ def test_an_empty_report_renders_too(form: str) -> None:
         sections=(),
     )
     assert render(empty, form)  # type: ignore[arg-type]
+
+
+def test_markdown_writes_great_counts_of_a_heat_map_in_full() -> None:
+    heat = Picture("heat", "Heat", (Point("Mon", 1_234_567.0, "export"), Point("Tue", None, "export")))
+    text = render(structs.replace(REPORT, sections=(Section("Dashboard", (heat,)),)), "md").decode()
+    assert "| export | 1,234,567 | – |" in text
