@@ -30,8 +30,11 @@ _DOCUMENTED = {
         description="What each figure is compared with: `before` (of an open window the same part of the one before), the same "
         "window a `day week month quarter year` earlier, a baseline as `2025-09-01/2025-10-01`, or a segment as `{account=acme}`"
     ),
-    "limit": Query(description="Most rows of the answer"),
-    "cursor": Query(description="Where the page before ended"),
+    "limit": Query(
+        description="Most rows of the answer; by account and something else, without it as many as have so many figures "
+        "as an answer may have rows"
+    ),
+    "cursor": Query(description="Where the page before ended: rows go on in the same order, an account's rows together"),
     "format": Query(description="`json` or `csv`; else the header Accept decides"),
     "step": Query(description="`5m`, `1h`, `1d`, `week`, `month`, `quarter` or `year`"),
 }
