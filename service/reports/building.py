@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from service.expose.moments import rfc3339
 from service.expose.portfolio import read_portfolio
 from service.expose.scorecards import scorecard_body
 from service.lifecycle import side_by_side
-from service.reports import layout, model, pictured, portfolio, tables
+from service.reports import funnels, layout, model, pictured, portfolio, tables
 from service.reports.layout import Ask, Layout
 from service.reports.model import Block, Cell, Figure, Figures, Grid, Prose, Report, Section
 from service.reports.numbers import change_text, readable, target_text
@@ -30,7 +30,6 @@ _READ: Mapping[type[Ask], Callable[[Reader, Any], Awaitable[Block]]] = {
     layout.Incidents: tables.opened_incidents,
     layout.Trend: pictured.trend,
     layout.HeatMap: pictured.heat,
-    layout.Funnels: pictured.funnels,
 }
 """What is made of the figures alone."""
 _WORST_FIRST: tuple[model.Status, ...] = ("red", "yellow", "green")
@@ -54,8 +53,10 @@ class Builder:
     async def report(self, made_of: Layout, *, made_at_us: int) -> Report:
         """The whole report, its blocks read side by side; raises NotFound for a KPI or scorecard that there is not."""
         window = self.reader.window
-        blocks = iter(await side_by_side(self._block(ask, made_of) for each in made_of.chapters for ask in each.asks))
-        sections = tuple([Section(each.title, tuple(islice(blocks, len(each.asks)))) for each in made_of.chapters])
+        made = iter(await side_by_side(self._blocks(ask, made_of) for each in made_of.chapters for ask in each.asks))
+        sections = tuple(
+            [Section(each.title, tuple(chain.from_iterable(islice(made, len(each.asks))))) for each in made_of.chapters]
+        )
         return Report(
             name=made_of.name,
             title=made_of.title,
@@ -71,6 +72,11 @@ class Builder:
             provisional=self.reader.ground.is_provisional(window),
             sections=sections,
         )
+
+    async def _blocks(self, ask: Ask, made_of: Layout) -> tuple[Block, ...]:
+        if isinstance(ask, layout.Funnels):
+            return await funnels.funnels(self.reader, ask)
+        return (await self._block(ask, made_of),)
 
     async def _block(self, ask: Ask, made_of: Layout) -> Block:
         match ask:

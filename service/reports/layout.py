@@ -52,7 +52,7 @@ class HeatMap:
 
 @dataclass(frozen=True, slots=True)
 class Funnels:
-    """Every declared funnel: its steps as bars and as a table."""
+    """Every declared funnel: its steps as bars, of accounts and of users apart, and as a table."""
 
     title: str
 

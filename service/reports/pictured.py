@@ -1,4 +1,4 @@
-"""A report's pictures as data: a KPI over time, users a day by feature, the steps of funnels."""
+"""A report's pictures as data: a KPI over time, users a day by feature."""
 
 from service.catalog import window_before
 from service.expose.answers import unit_of
@@ -7,6 +7,8 @@ from service.reports.model import Picture, Point
 from service.reports.reading import Reader, day_name, days_of
 
 MAX_FEATURES = 30
+TOTAL = "user-days"
+"""The column of a heat map that adds up each row."""
 
 
 async def trend(reader: Reader, ask: layout.Trend) -> Picture:
@@ -28,22 +30,10 @@ async def heat(reader: Reader, ask: layout.HeatMap) -> Picture:
     rows = await reader.rows(reader.named("feature_users"), "feature", days)
     totals = {name: sum(value.value or 0.0 for value in row.values()) for name, row in rows.items()}
     shown = sorted(totals, key=lambda name: (-totals[name], name))[:MAX_FEATURES]
-    points = tuple(
+    points = [
         Point(day_name(day), rows[name][place].value or 0.0 if place in rows[name] else 0.0, name)
         for name in shown
         for place, day in enumerate(days)
-    )
-    return Picture("heat", ask.title, points, "users")
-
-
-async def funnels(reader: Reader, ask: layout.Funnels) -> Picture:
-    """How many came to each step of the declared funnels, in the order in which they are declared."""
-    named = reader.named("funnel")
-    found = {(value.dims["funnel"], value.dims["step"]): value.value for value in await reader.split(named, ("funnel", "step"))}
-    declared = reader.ground.config(reader.window).funnels
-    points = tuple(
-        Point(f"{funnel.name}: {step.name}" if len(declared) > 1 else step.name, found.get((funnel.name, step.name)))
-        for funnel in declared
-        for step in funnel.steps
-    )
-    return Picture("bars", ask.title, points)
+    ]
+    points += [Point(TOTAL, totals[name], name) for name in shown]
+    return Picture("heat", ask.title, tuple(points), "users", total=TOTAL)

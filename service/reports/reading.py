@@ -76,9 +76,10 @@ class Reader:
             at[place] = value
         return rows
 
-    async def split(self, named: Named, by: tuple[str, ...]) -> list[Value]:
-        """Values of the report's window by several dimensions; those that lack one are left out."""
-        return [value for value in await self._run(named, [self.window], by) if set(by) <= value.dims.keys()]
+    async def split(self, named: Named, by: tuple[str, ...], statistics: tuple[str, ...]) -> list[Value]:
+        """Values of some statistics, of the report's window by several dimensions; those that lack one are left out."""
+        found = await self._run(named, [self.window], by, statistics)
+        return [value for value in found if set(by) <= value.dims.keys()]
 
     def judgement(self, named: Named, value: Value) -> Judgement:
         """How a value stands to what was declared for its window."""
@@ -98,9 +99,12 @@ class Reader:
         of_account = {"account": (self.account,)} if self.account and named.kpi.splits_by("account") else {}
         return {**named.selector.where, **of_account}
 
-    async def _run(self, named: Named, windows: Sequence[Window], by: tuple[str, ...]) -> list[Value]:
+    async def _run(
+        self, named: Named, windows: Sequence[Window], by: tuple[str, ...], statistics: tuple[str, ...] = ()
+    ) -> list[Value]:
         keyed = [replace(window, key=place) for place, window in enumerate(windows)]
-        question = Question(by=by, filters=self._filters(named), statistics=(named.statistic,), spread=True)
+        wanted = statistics or (named.statistic,)
+        question = Question(by=by, filters=self._filters(named), statistics=wanted, spread=True)
         return await self.desk.ask(named.kpi, keyed, question)
 
 

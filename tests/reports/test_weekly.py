@@ -76,16 +76,28 @@ async def test_the_week_reads_as_the_pilot_wrote_it(told: Told) -> None:
     assert missed == ["wau_share"]
 
 
-async def test_the_heat_map_and_the_scorecard_are_those_of_the_pilot(told: Told) -> None:
+async def test_the_heat_map_the_funnel_and_the_scorecard_are_those_of_the_pilot(told: Told) -> None:
     report = (await told.get("/v1/reports/weekly", format="json")).json()
     heat: dict[str, list[float]] = {}
     for point in block(report, "Users a day by feature")["points"]:
         heat.setdefault(point["series"], []).append(point["y"])
-    assert {feature: heat[feature] for feature in WANTED["heatmap"]} == WANTED["heatmap"]
+    with_totals = {feature: [*days, sum(days)] for feature, days in WANTED["heatmap"].items()}
+    assert {feature: heat[feature] for feature in WANTED["heatmap"]} == with_totals
     rows = block(report, "Scorecards")["rows"]
     assert [row[4]["text"] for row in rows[:-1]] == ["green"] * WANTED["sla_scorecard"]["of"]
-    funnel = [point["y"] for point in block(report, "Funnel")["points"]]
-    assert funnel == [step[0] for step in WANTED["funnel"].values()]
+    accounts, users = (block(report, f"Funnel pilot: {whose}")["points"] for whose in ("accounts", "users"))
+    assert [point["y"] for point in (*accounts, *users)] == [step[0] for step in WANTED["funnel"].values()]
+    assert [point["x"] for point in accounts] == ["accounts_invited", "accounts_activated"]
+    steps = {row[0]["text"]: [cell["text"] for cell in row[1:]] for row in block(report, "Funnel pilot: steps")["rows"]}
+    assert steps == {  # of its base, of the first step that counts accounts or users alike, and what was lost
+        "accounts_invited": ["", "5 accounts", "–", "100 %", "–"],
+        "accounts_activated": ["accounts_invited", "4 accounts", "80 %", "80 %", "20 %"],
+        "users_provisioned": ["", "18 users", "–", "100 %", "–"],
+        "users_logged_in": ["users_provisioned", "12 users", "66.7 %", "66.7 %", "33.3 %"],
+        "users_first_value": ["users_logged_in", "11 users", "91.7 %", "61.1 %", "8.3 %"],
+        "users_report": ["users_logged_in", "7 users", "58.3 %", "38.9 %", "41.7 %"],
+        "users_exported": ["users_logged_in", "3 users", "25 %", "16.7 %", "75 %"],
+    }
 
 
 async def test_a_note_fills_its_blank_in_its_week_alone(told: Told) -> None:
