@@ -70,6 +70,36 @@ select r.*, (r.time_us - s.time_us) * 1000
 from of_accounts r full join starts_of_accounts s using (tenant, place)
 where coalesce(r.time_us >= s.time_us, false)""".strip()
 
+# The milestones of accounts that no user reaches, and when each account's clock began: at the milestone that is configured, or
+# where users' clocks begin with one of their own, when it was first invited.
+_TIMES_OF_ACCOUNTS: Final = f"""
+select r.*, (r.time_us - s.time_us) * 1000 as duration
+from (
+  select w.tenant, w.win, c.of_account, m.milestone, m.account as place, m.time_us{{shown}}
+  from wins w
+  join clocks c on c.tenant = w.tenant{{joined}}
+  cross join lateral (
+    select milestone, who as account, time_us from milestone
+    where tenant = w.tenant and kind = 'account' and milestone not like '~%'
+      and time_us >= {_START} and time_us < {_END}{{chosen}}
+    offset 0
+  ) m{{where}}
+) r
+cross join lateral (
+  select min(time_us) as time_us from milestone
+  where tenant = r.tenant and kind = 'account' and milestone = r.of_account and who = r.place and r.of_account is not null
+  having r.of_account is not null
+  union all
+  select min(time_us) from state_history
+  where tenant = r.tenant and kind = 'account' and field = 'status' and who = r.place and account = r.place
+    and value = 'invited' and r.of_account is null
+  having r.of_account is null
+) s
+where s.time_us <= r.time_us and r.milestone is distinct from r.of_account and not exists (
+  select from name n join first_reached f on f.tenant = n.tenant and f.what = n.id
+  where n.tenant = r.tenant and n.kind = 'milestone' and n.name = r.milestone
+)""".strip()
+
 _KEPT: Final = {"clocks": "materialized "}
 """What is configured is picked out once, not anew for every user."""
 
@@ -77,7 +107,8 @@ _KEPT: Final = {"clocks": "materialized "}
 def milestone_times(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
     """`milestone_times(tenant, win, dims, durations)`: how long users took to milestones of the window, in nanoseconds.
 
-    They are grouped by what they are split by before dimensions are made of it: made a user, these cost as much as the reading.
+    And how long accounts took to those that no user reaches, but to the first value and under users' traits. Times are
+    grouped by what they are split by before dimensions are made of it: made a user, these cost as much as the reading.
     """
     asked = Asked.of(by, filtered)
     accounts = Accounts(asked, "m.account")
@@ -91,6 +122,7 @@ def milestone_times(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -
     )
     parts = {"clocks": _CLOCKS, "reached": reached, "starts": _STARTS, "of_accounts": _OF_ACCOUNTS}
     parts |= {"starts_of_accounts": _STARTS_OF_ACCOUNTS, "times": _TIMES}
+    of_accounts = "" if asked.traits or head.id == FIRST_VALUE else "\nunion all\n" + _of_accounts(asked, accounts)
     keys = ["tenant", "win", *shown]
     values = {name: f"value_{number}" for number, name in enumerate(asked.traits)}
     last = "times"
@@ -104,7 +136,24 @@ def milestone_times(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -
     made = ",\n".join(f"{name} as {_KEPT.get(name, '')}(\n{body}\n)" for name, body in parts.items())
     return (
         f"with {made}\nselect a.tenant, a.win, {asked.dims(columns)} as dims, a.durations from (\n"
-        f"  select {split}, array_agg(duration) as durations from {last} group by {split}\n) a{named}"
+        f"  select {split}, array_agg(duration) as durations from {last} group by {split}\n) a{named}{of_accounts}"
+    )
+
+
+def _of_accounts(asked: Asked, accounts: Accounts) -> str:
+    """The same rows of milestones of accounts."""
+    conditions = accounts.conditions()
+    body = _TIMES_OF_ACCOUNTS.format(
+        shown="".join(f", {column} as {name}" for name, column in accounts.shown.items()),
+        joined=accounts.join("w"),
+        chosen=f" and milestone = any({asked.values('milestone')})" if "milestone" in asked.filtered else "",
+        where=f"\n  where {' and '.join(conditions)}" if conditions else "",
+    )
+    split = ", ".join(["tenant", "win", *accounts.shown, *(["milestone"] if "milestone" in asked.by else [])])
+    columns = {name: plain_name(asked, name) for name in ("account", *asked.groups)} | {"milestone": "a.milestone"}
+    return (
+        f"select a.tenant, a.win, {asked.dims(columns)} as dims, a.durations from (\n"
+        f"  select {split}, array_agg(duration) as durations from (\n{body}\n  ) t group by {split}\n) a"
     )
 
 

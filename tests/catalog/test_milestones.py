@@ -3,14 +3,17 @@
 import random
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import asyncpg
 import pytest
 
 from service.catalog import Catalog, Question, run
-from service.clock import DAY, MINUTE
+from service.clock import DAY, HOUR, MINUTE
+from tests.catalog.accounts import Said, store_accounts
 from tests.catalog.people import Told, Use, store_milestones, store_people, store_statuses
 from tests.catalog.rollups import make_tenant
 from tests.catalog.test_users import ACCOUNTS, MONDAY, Oracle, at, declared, random_uses, window
@@ -225,3 +228,75 @@ async def test_percentiles_of_durations_are_interpolated(catalog: Catalog, conne
         "max": 15 * 60,
         "count": 5,
     }
+
+
+async def times(
+    catalog: Catalog, connection: asyncpg.Connection, kpi: str, tenant: int, question: Question, start: str
+) -> dict[tuple[str, ...], tuple[float | None, float | None]]:
+    """Mean hours, and how many, of the week."""
+    asked = [window(tenant, "7d", MONDAY + timedelta(days=7))]
+    known = {tenant: declared(activity={"time_to_first_value_from": start}, bands={"size": {"edges": [5], "names": ["s", "l"]}})}
+    question = replace(question, statistics=("mean", "count"))
+    found = await run(connection, catalog.kpis[kpi], asked, question, declared=known)
+    rows: dict[tuple[str, ...], dict[str, float | None]] = defaultdict(dict)
+    for value in found:
+        rows[tuple(value.dims[name] for name in question.by)][value.statistic] = value.value
+    return {dims: (row["mean"] and row["mean"] / 3_600, row["count"]) for dims, row in rows.items()}
+
+
+async def test_milestones_are_timed_by_user_and_those_of_accounts_by_account(
+    catalog: Catalog, connection: asyncpg.Connection
+) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    start = at(MONDAY)
+    users = {"a": "acme", "b": "acme", "c": "beta"}
+    hours = {"first_login": {"a": 1, "b": 2, "c": 3}, "power_user": {"a": 25, "b": 6, "c": 2}, "trained": {"a": 5}}
+    told = [Told(user, start + hour * HOUR, said, users[user], "/s") for said, by in hours.items() for user, hour in by.items()]
+    await store_milestones(connection, tenant, told)
+    of_accounts = {"go_live": {"acme": 10, "beta": 20}, "first_report": {"acme": 34, "beta": 12}, "power_user": {"acme": 1}}
+    accounts = [Told(who, start + hour * HOUR, said, who, "/s") for said, by in of_accounts.items() for who, hour in by.items()]
+    await store_milestones(connection, tenant, accounts, kind="account")
+    invited = [Said(start + hour * HOUR, who, {"status": "invited", "size": size})
+               for who, hour, size in (("acme", 4, "9"), ("acme", 6, "9"), ("beta", 0, "1"))]  # fmt: skip
+    await store_accounts(connection, tenant, invited)
+
+    async def ask(question: Question, start: str = "first_login") -> dict[tuple[str, ...], tuple[float | None, float | None]]:
+        return await times(catalog, connection, "time_to_milestone", tenant, question, start)
+
+    by_users = {("power_user",): (14, 2), ("trained",): (4, 1)}  # c was one before it logged in
+    by_invitation = {("go_live",): ((6 + 20) / 2, 2), ("first_report",): ((30 + 12) / 2, 2)}
+    assert await ask(Question(("milestone",))) == by_users | by_invitation
+    since_live = {("first_report",): (24, 1), ("power_user",): (15, 1)}  # beta reported before it went live
+    assert await ask(Question(("milestone",)), "account:go_live") == since_live
+    report = Question(filters={"milestone": ("first_report",)})
+    assert await ask(report) == {(): (21, 2)}
+    assert await ask(replace(report, by=("account",))) == {("acme",): (30, 1), ("beta",): (12, 1)}
+    assert await ask(replace(report, by=("band.size",))) == {("l",): (30, 1), ("s",): (12, 1)}
+    assert await ask(replace(report, filters={**report.filters, "account": ("beta",)})) == {(): (12, 1)}
+    by_account = await ask(Question(("account", "milestone")))
+    assert by_account == {
+        ("acme", "power_user"): (14, 2),
+        ("acme", "trained"): (4, 1),
+        ("acme", "go_live"): (6, 1),
+        ("acme", "first_report"): (30, 1),
+        ("beta", "go_live"): (20, 1),
+        ("beta", "first_report"): (12, 1),
+    }
+    assert await ask(Question(("milestone", "user.region"))) == {(*dims, ""): row for dims, row in by_users.items()}
+
+
+async def test_training_is_completed_by_those_who_logged_in(catalog: Catalog, connection: asyncpg.Connection) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    seats = {"a": "acme", "b": "acme", "c": "beta"}
+    uses = [Use(MONDAY, user, "search", account) for user, account in seats.items()]
+    await store_people(connection, tenant, uses, traits={"a": {"region": "eu"}})
+    logged_in = [Told(user, at(MONDAY), "first_login", account) for user, account in seats.items()]
+    trained = [
+        Told("a", at(MONDAY) + DAY, "training_completed", "acme"),
+        Told("c", at(MONDAY) + 8 * DAY, "training_completed", "beta"),  # after the week
+    ]
+    await store_milestones(connection, tenant, [*logged_in, *trained])
+    ask = partial(pairs, catalog, connection, "training_completion", tenant)
+    assert await ask(Question()) == {(): (1, 3)}
+    assert await ask(Question(("account",))) == {("acme",): (1, 2), ("beta",): (0, 1)}
+    assert await ask(Question(("user.region",))) == {("eu",): (1, 1), ("",): (0, 2)}

@@ -57,9 +57,9 @@ ELSEWHERE = {
     "slo": (AT_RANDOM, "catalog/test_slos.py"),
     "support_credits": (BY_HAND, "catalog/test_support_sla.py"),
     "time_to_activation": (BY_HAND, "catalog/test_pilot_sets.py"),
-    "time_to_milestone": (ALIKE, "e2e/test_pilot_week.py"),
+    "time_to_milestone": (BY_HAND, "catalog/test_milestones.py"),
     "timeliness": ("no replay gives it again", "catalog/test_sources.py"),
-    "training_completion": (ALIKE, "catalog/test_scores.py"),
+    "training_completion": (BY_HAND, "catalog/test_milestones.py"),
     "usage_frequency": (BY_HAND, "catalog/test_features_together.py"),
     "user_activation": (BY_HAND, "catalog/test_seats.py"),
 }

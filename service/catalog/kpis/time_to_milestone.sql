@@ -1,6 +1,6 @@
 -- id = "time_to_milestone"
 -- title = "Time to a milestone"
--- definition = "per user, a milestone less the configured start (activity.time_to_first_value_from), in the window of the milestone; a user without the start, or with a later one, has none"
+-- definition = "per user, a milestone less the configured start (activity.time_to_first_value_from), in the window of the milestone; per account where only accounts reach it, less the account's milestone that is configured there, else less its first status invited; who has no start, or a later one, has none"
 -- family = "Adoption and engagement"
 -- unit = "s"
 -- kind = "durations"
