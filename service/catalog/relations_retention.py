@@ -87,7 +87,7 @@ def _met(lanes: Lanes, cells: list[str]) -> str:
     told = ["g.age", *(["b.at as born"] if "born" in cells else [])]
     chosen = " and b.at = any(d.chosen)" if "cohort" in lanes.asked.filtered else ""
     met = ("b.bits", "b.bits & a.bits")
-    size, n = (f"sum(bit_count({bits}))" if lanes.is_plain else f"bit_or({bits})" for bits in met)
+    size, n = (f"sum(bit_count({bits})::int)::int" if lanes.is_plain else f"bit_or({bits})" for bits in met)
     return (
         f"select {', '.join(f'd.{name}' for name in lanes.lane)}, m.*\n"
         "from laid d cross join lateral (\n"
@@ -121,7 +121,7 @@ def _under_masks(lanes: Lanes, cells: list[str]) -> str:
     """How many users of each row of `met` are in which group of accounts: of those with several seats it has been told."""
     kept = ", ".join(f"m.{name}" for name in ("tenant", "win", *cells))
     groups = "".join(f", coalesce(k.{name}, m.{name}) as {name}" for name in lanes.shown)
-    numbers = ", ".join(f"bit_count(m.{name} & coalesce(k.bits, ~{NOBODY})) as {name}" for name in ("n", "size"))
+    numbers = ", ".join(f"bit_count(m.{name} & coalesce(k.bits, ~{NOBODY}))::int as {name}" for name in ("n", "size"))
     return (
         f"select {kept}{groups}, {numbers} from met m\n"
         "left join masks k on k.tenant = m.tenant and k.win = m.win and k.part = m.part\n"

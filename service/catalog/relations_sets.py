@@ -58,7 +58,7 @@ def repeat_visits(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> 
     return (
         f"with bits_of as (\n{sets.sql()}\n), made as materialized (\n{made}\n)\n"
         f"select tenant, win, {dims} as dims, n, again from (\n"
-        f"  select tenant, win{shown}, sum(bit_count(n)) as n, sum(bit_count(again)) as again from made\n"
+        f"  select tenant, win{shown}, sum(bit_count(n)::int) as n, sum(bit_count(again)::int) as again from made\n"
         f"  group by tenant, win{shown}\n) c where n > 0"
     )
 

@@ -133,7 +133,7 @@ class Sets(Population):
         kept = ["tenant", "win", *by]
         shown = "".join(f", {column} as {name}" for name, column in accounts.shown.items())
         place = f"c.block % {BLOCKS_A_CHUNK} * {BLOCK} + 1 for {BLOCK}"
-        numbers = ", ".join(f"bit_count(substring(m.{name} from {place})) as {name}" for name in counts)
+        numbers = ", ".join(f"bit_count(substring(m.{name} from {place}))::int as {name}" for name in counts)
         conditions = " and ".join(accounts.conditions())
         keys = ", ".join([*kept, *accounts.shown])
         return (
@@ -165,7 +165,7 @@ class Sets(Population):
             if name in self.asked.filtered
         ]
         where = f"\nwhere {' and '.join(conditions)}" if conditions else ""
-        numbers = ", ".join(f"bit_count(m.{name}{masks}) as {name}" for name in counts)
+        numbers = ", ".join(f"bit_count(m.{name}{masks})::int as {name}" for name in counts)
         return f"select {', '.join(columns)}, {numbers}\nfrom {made} m{joins}{where} offset 0"
 
     def chunks(self) -> str:
@@ -198,7 +198,7 @@ def counted_sets(asked: Asked, of: Mapping[str, Source], counts: Mapping[str, st
             f"select tenant, win, {dims} as dims, {', '.join(counts)} from (\n{sets.in_blocks('made', counts)}\n) c {wanted}"
         )
     whose = ", ".join(sets.whose)
-    numbers = ", ".join(f"sum(bit_count({expression})) as {name}" for name, expression in counts.items())
+    numbers = ", ".join(f"sum(bit_count({expression})::int) as {name}" for name, expression in counts.items())
     return (
         f"select tenant, win, {dims} as dims, {', '.join(counts)} from (\n"
         f"  select tenant, win{shown}, {numbers} from (\n"
