@@ -1,10 +1,17 @@
-"""A scorecard's arithmetic: the share of its rows that meet their targets, and its overall state."""
+"""A scorecard's arithmetic: the share of its rows that meet their targets, its overall state, and what health decides."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
 
+from service.domain.health import Band, band_of
 from service.domain.selector import parse_selector
 from service.domain.targets import Status
+
+Decision = Literal["go", "conditional_go", "no_go"]
+DECISIONS: Final[Mapping[Band, Decision]] = MappingProxyType({"green": "go", "yellow": "conditional_go", "red": "no_go"})
+"""By the band of the health score: from 80 on, from 60 on, below (kpis.md, *Scores and reports*)."""
 
 _WORST_FIRST = (Status.RED, Status.YELLOW, Status.GREEN)
 
@@ -47,3 +54,8 @@ def summarise(rows: Sequence[ScorecardRow], critical: Iterable[str] = ()) -> Sum
         state=next((status for status in _WORST_FIRST if status in statuses), Status.NONE),
         unjudged_critical=tuple(row.selector for row in deciding if row.status is Status.NONE),
     )
+
+
+def decide(health: float | None) -> Decision | None:
+    """What a health score decides; None where there is none."""
+    return None if health is None else DECISIONS[band_of(health)]

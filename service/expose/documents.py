@@ -51,9 +51,11 @@ def answer(description: str, example: dict[str, Any], table: str = "") -> Respon
 SCORECARDS = answer("Their names and how many rows they have", {"scorecards": [{"name": "sla", "rows": 6}]})
 SCORECARD = answer(
     "Every row with its figure, target and status; `before` is the figure of the window before (of an open one: of the same "
-    "part), `trend` and `verdict` what became of it",
+    "part), `trend` and `verdict` what became of it. `decision` is `go` from 80 points of `health` on, `conditional_go` from "
+    "60 on, `no_go` below, null without a score. With `account` all of it is of that account",
     {
         "name": "sla",
+        "account": "acme",
         "window": _WEEK,
         "before": _WEEK | {"start": "2025-11-10T05:00:00Z", "end": "2025-11-17T05:00:00Z"},
         "provisional": False,
@@ -62,6 +64,8 @@ SCORECARD = answer(
         "share_met": 1.0,
         "state": "green",
         "unjudged_critical": [],
+        "decision": "go",
+        "health": {"score": 84.0, "window": _WEEK},
         "rows": [
             {
                 "row": "error_rate",
@@ -87,7 +91,7 @@ SCORECARD = answer(
         ],
     },
     "row,title,value,…\r\nerror_rate,Error rate,0.004,…\r\n",
-) | {404: problem_response("There is no scorecard of that name; those that there are, are named")}
+) | {404: problem_response("There is no scorecard of that name (those that there are, are named), or no such account")}
 INCIDENTS = answer(
     "A page of incidents as they are known now",
     {

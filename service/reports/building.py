@@ -15,7 +15,7 @@ from service.domain.trend import Change
 from service.expose.answers import Body, unit_of
 from service.expose.moments import rfc3339
 from service.expose.portfolio import read_portfolio
-from service.expose.scorecards import scorecard_body
+from service.expose.scorecard_rows import scorecard_body
 from service.lifecycle import side_by_side
 from service.reports import funnels, layout, model, pictured, portfolio, tables
 from service.reports.layout import Ask, Layout

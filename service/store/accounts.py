@@ -60,6 +60,15 @@ from page k
 order by k.who
 """
 
+# Whether any event told of an account or named it: what is quick to look up first, steps only where nothing else does.
+_NAMED = f"""
+select exists (select from milestone where tenant = $1 and {KNOWN} and who = $2)
+  or exists (select from seat where tenant = $1 and account = $2)
+  or exists (select from series where tenant = $1 and account = $2)
+  or exists (select from probe_quarter where tenant = $1 and account = $2)
+  or exists (select from step where tenant = $1 and account = $2)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -100,6 +109,12 @@ async def page(connection: Connection, tenant: int, wanted: AccountSelection, *,
         )
         for row in rows
     ]
+
+
+async def is_named(connection: Connection, tenant: int, account: str) -> bool:
+    """Whether any event that is kept tells of this account or names it."""
+    found: bool = await connection.fetchval(_NAMED, tenant, account)
+    return found
 
 
 def _map(text: str | None, kind: Any) -> Any:

@@ -1,6 +1,8 @@
 """A scorecard says what share of its rows is met, and how its critical ones stand."""
 
-from service.domain.scorecard import ScorecardRow, summarise
+import pytest
+
+from service.domain.scorecard import ScorecardRow, decide, summarise
 from service.domain.targets import Status
 
 GREEN, YELLOW, RED, NONE = Status.GREEN, Status.YELLOW, Status.RED, Status.NONE
@@ -40,3 +42,11 @@ def test_a_scorecard_without_a_judged_row_has_no_share_and_no_state() -> None:
 def test_a_critical_row_is_found_whatever_the_order_of_its_values() -> None:
     rows = [ScorecardRow("incidents{severity=P0,P1}", RED), ScorecardRow("wau", GREEN)]
     assert summarise(rows, ["incidents{severity=P1,P0}"]).state is RED
+
+
+@pytest.mark.parametrize(
+    ("health", "decision"),
+    [(100, "go"), (80, "go"), (79, "conditional_go"), (60, "conditional_go"), (59, "no_go"), (0, "no_go"), (None, None)],
+)
+def test_the_health_score_decides(health: float | None, decision: str | None) -> None:
+    assert decide(health) == decision

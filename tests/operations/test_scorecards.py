@@ -84,6 +84,8 @@ async def test_a_closed_window_is_judged_and_compared_with_the_one_before(declar
     assert [average[name] for name in ("value", "target", "limit", "status")] == [2.0, [1, 3], [1, 6], "green"]
     assert rows["requests{service=api}"]["value"] == 8
     assert [card[name] for name in ("met", "judged", "share_met", "state")] == [1, 2, 0.5, "yellow"]
+    long_ago = await declared.get("/v1/scorecards/sla", window="week", end=instant(start_of_day_us(TODAY - 100, ZONE)))
+    assert (long_ago["decision"], long_ago["health"]["score"], long_ago["health"]["reason"]) == (None, None, "no_data")
 
 
 async def test_an_open_window_is_provisional(declared: Running) -> None:
@@ -106,12 +108,18 @@ async def test_bounds_of_one_s_own_may_be_dates(declared: Running) -> None:
     assert next(row["value"] for row in card["rows"] if row["row"] == "error_rate") == 0.25
 
 
-async def test_an_unknown_name_is_told_what_there_is(declared: Running) -> None:
+async def test_an_unknown_name_or_parameter_is_told_what_there_is(declared: Running) -> None:
     answer = await declared.get("/v1/scorecards/slo", 404)
     assert answer["detail"] == "there is no scorecard slo; there is sla, small"
     assert (await declared.get("/v1/scorecards/sla", 400, window="fortnight"))["parameter"] == "window"
     assert (await declared.get("/v1/scorecards/sla", 400, start="1980-01-01"))["parameter"] == "start"
     assert (await declared.get("/v1/scorecards/sla", 400, end="x"))["parameter"] == "end"
+    refused = await declared.get("/v1/scorecards/sla", 400, acount="acme")
+    assert (refused["parameter"], "it takes account, window, start, end, format" in refused["detail"]) == ("acount", True)
+    assert (await declared.get("/v1/scorecards", 400, window="week"))["parameter"] == "window"
+    assert (await declared.get("/v1/scorecards/sla", 400, account=""))["parameter"] == "account"
+    twice = await declared.client.get("/v1/scorecards/sla", params=[("account", "a"), ("account", "b")])
+    assert (twice.status_code, "given twice" in twice.json()["detail"]) == (400, True)
 
 
 async def test_a_planned_version_does_not_show_before_it_begins(declared: Running) -> None:
@@ -157,3 +165,86 @@ async def test_a_row_has_plain_numbers_and_the_unit_that_its_events_name(site: R
         (1.5, 1.5, "s"),
         (1, 1, ""),
     ]
+
+
+OF_ACCOUNTS = """
+[[target]]
+kpi = "error_rate"
+op = "<="
+target = "10%"
+[[target]]
+kpi = "error_rate"
+where = { account = "acme" }
+op = "<="
+target = "30%"
+[[target]]
+kpi = "feature_uses"
+op = ">="
+target = 100
+[[target]]
+kpi = "feature_uses"
+where = { account = "acme" }
+op = ">="
+target = 3
+[scorecard.card]
+critical = ["error_rate"]
+rows = ["error_rate", "feature_uses", "feature_uses{account=globex}", "timeliness.p95"]
+[health.adoption]
+feature_uses = 1
+[health.engagement]
+delivery_recovered = 1
+[health.reliability]
+error_rate = 1
+"""
+
+
+def _of(account: str, event: dict[str, object]) -> dict[str, object]:
+    return {**event, "account": account}
+
+
+async def test_a_scorecard_of_one_account_shows_its_own_figures_judged_by_its_own_targets_and_what_health_decides(
+    site: Running,
+) -> None:
+    await declare(site, OF_ACCOUNTS)
+    noon = start_of_day_us(TODAY - 1, ZONE) + 12 * HOUR
+    at = instant(noon)
+    events = [request(f"p{n}", status=500 if n < 2 else 200, time=at) for n in range(6)]
+    events += [_of("acme", request(f"a{n}", time=at)) for n in range(4)]
+    events += [_of("globex", request(f"g{n}", status=500, time=at)) for n in range(10)]
+    events += [_of("acme", usage(f"u{n}", subject="ann", time=at)) for n in range(3)]
+    events += [_of("globex", usage(f"v{n}", subject="bob", time=at)) for n in range(20)]
+    await site.send(events)
+    await site.consumed()
+    await _says_what_is_of_the_account(site)
+    await _says_what_is_of_the_tenant(site)
+    for account in ("no-such-customer", "ACME"):
+        missing = await site.get("/v1/scorecards/card", 404, account=account)
+        assert f"no event names an account '{account}': GET /v1/accounts" in missing["detail"]
+
+
+async def _says_what_is_of_the_account(site: Running) -> None:
+    """Service level takes what is platform-wide, uses are the account's own; both are judged by what is declared for it."""
+    card = await site.get("/v1/scorecards/card", account="acme", **yesterday())
+    rows = {row["row"]: row for row in card["rows"]}
+    assert card["account"] == "acme"
+    shown = [rows["error_rate"][name] for name in ("value", "denominator", "target", "status", "note")]
+    assert shown == [0.2, 10, 0.3, "green", "with what is platform-wide"]
+    assert [rows["feature_uses"][name] for name in ("value", "target", "status", "note")] == [3, 3, "green", None]
+    others = [
+        [rows[name][each] for each in ("value", "status", "reason")]
+        for name in ("feature_uses{account=globex}", "timeliness.p95")
+    ]
+    assert others == [[None, "none", "other_account"], [None, "none", "not_by_account"]]
+    assert (card["met"], card["judged"], card["state"]) == (2, 2, "green")
+    # A day is no window of health: it is of the 30 days that end with it.
+    assert (card["decision"], card["health"]["score"], card["health"]["window"]["name"]) == ("go", 100, "30d")
+    assert card["health"]["window"]["end"] == card["window"]["end"]
+
+
+async def _says_what_is_of_the_tenant(site: Running) -> None:
+    """Of 20 requests 12 failed, which scores 10 % ÷ 60 %; of 100 uses there were 23: of 40 points in two categories 8."""
+    card = await site.get("/v1/scorecards/card", **yesterday())
+    rows = {row["row"]: row for row in card["rows"]}
+    assert (card["account"], rows["error_rate"]["value"], rows["error_rate"]["status"]) == (None, 0.6, "red")
+    assert (rows["feature_uses"]["value"], rows["feature_uses{account=globex}"]["value"]) == (23, 20)
+    assert (card["decision"], card["health"]["score"], card["health"]["reason"]) == ("no_go", 20, None)
