@@ -6,7 +6,7 @@
 -- kind = "score"
 -- better = "lower"
 -- dimensions = ["account"]
--- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter"]
+-- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
 -- custom = false
 -- whole_days = true
 -- default_window = "1d"

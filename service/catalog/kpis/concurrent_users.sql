@@ -6,7 +6,7 @@
 -- kind = "count"
 -- better = "neither"
 -- dimensions = ["account"]
--- windows = ["5m", "1h", "24h", "1d", "7d", "28d", "30d", "day", "week", "month"]
+-- windows = ["5m", "1h", "24h", "1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
 -- default_window = "24h"
 -- of_quarters = true
 -- [statistics.peak]

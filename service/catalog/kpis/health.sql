@@ -6,7 +6,7 @@
 -- kind = "score"
 -- better = "higher"
 -- dimensions = ["account"]
--- windows = ["7d", "28d", "30d", "90d", "week", "month", "quarter"]
+-- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
 -- custom = false
 -- whole_days = true
 -- default_window = "30d"
