@@ -23,7 +23,7 @@ from service.catalog.value import Value, grouped, row_text
 from service.catalog.windows import Window
 from service.store.engine import Connection
 
-ROWS_AN_ACCOUNT: Final[Mapping[str, int]] = {"feature": 50, "step": 5, "milestone": 2, "funnel": 1}
+ROWS_AN_ACCOUNT: Final[Mapping[str, int]] = {"feature": 50, "step": 5, "milestone": 2, "funnel": 1, "weekday": 7}
 """How many rows an account is guessed to have by a dimension, until a slice has shown it."""
 ROWS_OF_OTHERS: Final = 4
 FEWEST_ACCOUNTS: Final = 32
@@ -34,7 +34,12 @@ GROWTH: Final = 8
 SHY: Final = 0.9
 """What is expected of the next accounts, of what those before them had: to ask once more costs more than some rows too many."""
 
-SLICED: Final = frozenset({"active", "facts", "feature_rows", "funnel_counts", "milestone_times", "power", "user_cohorts"})
+SLICED: Final = frozenset(
+    {
+        *("active", "active_daily", "user_days", "user_weekdays", "newcomers", "turnover", "repeat_visits", "user_cohorts"),
+        *("facts", "funnel_counts", "milestone_times", "power"),
+    }
+)
 """Relations that read less for fewer accounts; a KPI that stands on none of them is asked for all of its rows."""
 
 # Some accounts with seats from a name on, in order: one step through the index for each.
@@ -90,7 +95,7 @@ async def read_page(
 
     if kpi.head.declared or kpi.head.apart or not kpi.sql:
         rows = await _whole(kpi, question, ask)
-    elif _is_sliced(kpi, question):
+    elif is_sliced(kpi, question):
         rows = await _by_slices(connection, window.tenant, question, limit, ask, rows_each(kpi))
     else:
         rows = list(grouped(await ask(replace(question, rows=(limit + 1) * rows_each(kpi)))).items())
@@ -125,7 +130,7 @@ def rows_each(kpi: Kpi) -> int:
     return len([MAIN, *(name for name, statistic in kpi.head.statistics.items() if not statistic.per)])
 
 
-def _is_sliced(kpi: Kpi, question: Question) -> bool:
+def is_sliced(kpi: Kpi, question: Question) -> bool:
     """Whether fewer accounts cost less; an operator's own statement may read whatever it wants."""
     return by_account_first(question.by) and not kpi.is_guest and any(reads(kpi, question.by, name) for name in SLICED)
 

@@ -212,7 +212,6 @@ def _wanted(kpi: Kpi, question: Question) -> tuple[str, ...]:
 
 
 def _values(kpi: Kpi, windows: Sequence[Window], records: Iterable[Row], question: Question) -> list[Value]:
-    """The values of rows: as many as a page has rows and a row has statistics, so the loops hold what is the same for all."""
     rates, shown = derived(kpi), (*question.by, *kpi.head.apart)
     names = _wanted(kpi, question)
     wanted = [(name, *rates.get(name, (None, None))) for name in names]
@@ -220,9 +219,8 @@ def _values(kpi: Kpi, windows: Sequence[Window], records: Iterable[Row], questio
     figures: dict[tuple[int, str], tuple[dict[str, Figure], str]] = {}
     for record in records:
         place = record["win"], record["dims"]
-        if (row := figures.get(place)) is None:
-            row = figures[place] = {}, record.get("note") or ""
-        row[0].update(_figures(kpi, record, names, question))
+        found, _ = figures.get(place) or figures.setdefault(place, ({}, record.get("note") or ""))
+        found.update(_figures(kpi, record, names, question))
     spans = {(n, per): elapsed(windows[n], per) for n in {n for n, _ in figures} for per in {per for _, per in rates.values()}}
     for (index, text), (found, note) in figures.items():
         tenant, key, told = windows[index].tenant, windows[index].key, _DIMS.decode(text)
