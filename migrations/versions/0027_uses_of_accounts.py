@@ -10,21 +10,22 @@ depends_on = None
 TURN = 7_419_003
 """The turn of flushes: none commits between what is added up here and what the new ones add."""
 
-OUTCOME = "jsonb_strip_nulls(jsonb_build_object('ok', s.dims ->> 'ok'))"
-SERIES = f"""
+SERIES = """
 insert into series (tenant, kind, account, dims)
-select distinct s.tenant, 'usage_account', s.account, {OUTCOME} from series s where s.kind = 'usage' and s.account <> ''
+select distinct s.tenant, 'usage_account', s.account, jsonb_strip_nulls(jsonb_build_object('ok', s.dims ->> 'ok'))
+from series s where s.kind = 'usage' and s.account <> ''
 """
 
 # Of every account and outcome the sums of its features, in the order in which flushes write them.
-FACTS = f"""
-insert into {{table}} (series, {{key}}, n, total)
-select w.id, f.{{key}}, sum(f.n)::bigint, sum(f.total)
+FACTS = """
+insert into {table} (series, {key}, n, total)
+select w.id, f.{key}, sum(f.n)::bigint, sum(f.total)
 from series s
-join series w on w.tenant = s.tenant and w.kind = 'usage_account' and w.account = s.account and w.dims = {OUTCOME}
-join {{table}} f on f.series = s.id
+join series w on w.tenant = s.tenant and w.kind = 'usage_account' and w.account = s.account
+    and w.dims = jsonb_strip_nulls(jsonb_build_object('ok', s.dims ->> 'ok'))
+join {table} f on f.series = s.id
 where s.kind = 'usage' and s.account <> ''
-group by w.id, f.{{key}} order by f.{{key}}, w.id
+group by w.id, f.{key} order by f.{key}, w.id
 """
 FORGET = "delete from {table} f using series s where s.id = f.series and s.kind = 'usage_account'"
 TABLES = {"fact_day": "day", "fact_quarter": "bucket", "fact_minute": "bucket"}
