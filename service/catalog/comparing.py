@@ -31,11 +31,15 @@ def changed(kpi: Kpi, statistic: str, now: tuple[Value | None, Window], before: 
 def test_of(kpi: Kpi, statistic: str) -> Test:
     """The test for a statistic: what the head names, else by its kind.
 
-    Counts of what happened are Poisson, shares of what was counted two proportions, means of a distribution Welch's.
-    None tells changes of percentiles, of sums of money and time, of shares of time, and of what a formula gives.
+    Counts of what happened are Poisson, shares of what was counted two proportions, means of a distribution, and means of
+    scores whose squares the statement gives, Welch's. None tells changes of percentiles, of sums of money and time, of
+    shares of time, and of what a formula gives.
     """
     head, declared = kpi.head, kpi.statistics[statistic]
-    if head.test:
+    if head.test == "welch":
+        if declared.kind == "mean" and not declared.per:
+            return "welch"
+    elif head.test:
         return head.test
     if head.kind in {"distribution", "durations"}:
         return _OF_DISTRIBUTION.get(statistic, "none")

@@ -130,8 +130,9 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Dimensions by which its file gives several splits at once: it reads the relation `splits` (statement.py)."""
     live: Live | None = None
     suggestion: Suggestion | None = None
-    test: Literal["", "none", "two_proportions", "poisson"] = ""
-    """What tells a change from noise; "": by the kind of a statistic (comparing.py). none: what is counted is not independent."""
+    test: Literal["", "none", "two_proportions", "poisson", "welch"] = ""
+    """What tells a change from noise; "": by the kind of a statistic (comparing.py). none: what is counted is not independent.
+    welch: its means are of so many values, and the statement gives the sum of their `squares`; the others go by their kind."""
     formula: str = ""
     """With the kind `formula`, in place of a statement: how it is derived from other KPIs (service/domain/formula.py)."""
 
@@ -223,6 +224,8 @@ def mistakes(head: Head, sql: str) -> list[str]:
         said.append(f"default_window: {head.default_window!r} is not among its windows")
     if bool(head.together) != _mentions(sql, "splits"):
         said.append("together: names dimensions where the statement reads splits, and there alone")
+    if head.test == "welch" and "squares" not in re.findall(r"\w+", sql):
+        said.append("test: welch needs a statement that gives squares, the sum of the squares of what its means are of")
     if head.facts is None and (_mentions(sql, "facts") or _mentions(sql, "before")):
         said.append("facts: the statement reads them, so the head must say of which kind")
     if head.facts is not None and head.facts.reads is not None:

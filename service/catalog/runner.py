@@ -21,6 +21,7 @@ from service.catalog.question import MAX_ROWS, Question, check
 from service.catalog.scores import Scene
 from service.catalog.scoring import accounts_asked, score_values
 from service.catalog.shared import Shared
+from service.catalog.spread import with_variance
 from service.catalog.statement import Statement, statement
 from service.catalog.statistics import default_statistics, derived, elapsed, empty, of_durations, of_histogram, plain, rate
 from service.catalog.value import EXPIRED, MIXED, NO_DATA, Figure, Row, Value
@@ -242,7 +243,8 @@ def _figures(kpi: Kpi, record: Row, wanted: tuple[str, ...], question: Question)
             return of_durations(kpi, record["durations"] or (), wanted, question.within, spread=question.spread)
         case _:
             name = record["statistic"]
-            return [(name, plain(kpi.statistics[name].kind, record["numerator"], record["denominator"]))]
+            figure = plain(kpi.statistics[name].kind, record["numerator"], record["denominator"])
+            return [(name, with_variance(figure, record.get("squares")) if question.spread else figure)]
 
 
 def _value(window: Window, statistic: str, figure: Figure, dims: Mapping[str, str]) -> Value:

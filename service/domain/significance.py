@@ -9,7 +9,9 @@ from math import erfc, exp, inf, isfinite, lgamma, log, sqrt
 from typing import Final
 
 FEW: Final = 5
-"""Below so many expected in a cell (or observed values of a mean) the normal approximation is not trusted (Cochran's rule)."""
+"""Below so many expected in a cell the normal approximation is not trusted (Cochran's rule)."""
+FEW_VALUES: Final = 10
+"""A mean of fewer values is near a normal one only if the values are, and scores of a few steps are not."""
 EXACT_UP_TO: Final = 1_000
 """Terms of an exact sum: beyond them nothing is left where few are expected."""
 _SLACK: Final = 1 + 1e-7
@@ -62,13 +64,17 @@ def poisson_rates(count: int, exposure: float, count_before: int, exposure_befor
 
 
 def welch(now: Sample, before: Sample) -> Chance:
-    """Two means of unequal variances: Welch's t test with the degrees of freedom of Welch and Satterthwaite (1947)."""
-    few = min(now.n, before.n) < FEW
+    """Two means of unequal variances: Welch's t test with the degrees of freedom of Welch and Satterthwaite (1947).
+
+    Of values without any variance it is Fisher's exact test of their being two kinds.
+    """
+    few = min(now.n, before.n) < FEW_VALUES
     if min(now.n, before.n) <= 1:
         return Chance(1.0, few=True)
     parts = now.variance / now.n, before.variance / before.n
-    if not sum(parts):
-        return Chance(1.0 if now.mean == before.mean else 0.0, few=few)
+    if not sum(parts):  # all of a side are alike: the sides differ as much as they could, which of few chance does too
+        alike = now.mean == before.mean
+        return Chance(1.0 if alike else two_proportions(now.n, now.n, 0, before.n).p, few=few)
     t = (now.mean - before.mean) / sqrt(sum(parts))
     freedom = sum(parts) ** 2 / (parts[0] ** 2 / (now.n - 1) + parts[1] ** 2 / (before.n - 1))
     return Chance(student(t, freedom), few=few)

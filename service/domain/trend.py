@@ -118,6 +118,8 @@ def _count(of: Measured) -> int | None:
 
 
 def _sample(of: Measured) -> Sample | None:
-    if of.value is None or of.variance is None or of.denominator is None:
+    if of.value is None or of.denominator is None:
         return None
-    return Sample(int(of.denominator), of.value, of.variance)
+    n = int(of.denominator)
+    variance = 0.0 if n <= 1 else of.variance  # one value has none, and says next to nothing: the test knows
+    return None if variance is None else Sample(n, of.value, variance)

@@ -18,7 +18,7 @@ from service.errors import InvalidQuery, InvalidText
 from service.expose.answers import window_body
 
 BEFORE = "before"
-CHANGE_COLUMNS = ("before", "absolute", "points", "relative", "trend", "verdict", "test", "p")
+CHANGE_COLUMNS = ("before", "absolute", "points", "relative", "trend", "verdict", "test", "p", "few")
 """Of a change, as a table shows it."""
 _FORMS = f"write {BEFORE}, {', '.join(PERIODS)}, two dates as 2025-09-01/2025-10-01, or a segment as {{account=acme}}"
 

@@ -11,7 +11,6 @@ from service.catalog import Value, Window
 from service.catalog.comparing import changed, part_before
 from service.clock import to_datetime
 from service.domain.targets import Status
-from service.domain.trend import Change
 from service.expose.answers import Body, unit_of
 from service.expose.moments import rfc3339
 from service.expose.portfolio import read_portfolio
@@ -20,7 +19,7 @@ from service.lifecycle import side_by_side
 from service.reports import funnels, layout, model, pictured, portfolio, tables
 from service.reports.layout import Ask, Layout
 from service.reports.model import Block, Cell, Figure, Figures, Grid, Prose, Report, Section
-from service.reports.numbers import change_text, readable, target_text
+from service.reports.numbers import change_text, readable, target_text, trend_text
 from service.reports.reading import Named, Reader
 
 _READ: Mapping[type[Ask], Callable[[Reader, Any], Awaitable[Block]]] = {
@@ -122,7 +121,7 @@ class Builder:
             target=target_text(judgement.op, target, unit),
             before=named.text(before),
             change=change_text(now.value, before.value, unit),
-            trend=_trend(moved),
+            trend=trend_text(moved),
             note=now.note or now.reason.replace("_", " "),
         )
 
@@ -174,8 +173,3 @@ def _days(window: Window) -> str:
 def _title(named: Named) -> str:
     where = ", ".join(f"{key} {' '.join(values)}" for key, values in named.selector.where.items())
     return f"{named.title} ({where})" if where else named.title
-
-
-def _trend(moved: Change) -> str:
-    """`better`, `worse`; `stable` where a test cannot tell the change from noise."""
-    return moved.verdict or moved.trend or ""

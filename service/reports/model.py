@@ -15,6 +15,8 @@ class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
     status: Status | None = None
     """Shown as a badge with its word; None: the cell is not judged."""
     is_number: bool = False
+    note: str = ""
+    """What is said beside it, in small: why there is no value, how one is meant."""
 
 
 class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -32,8 +34,12 @@ class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
     before: str = ""
     change: str = ""
     trend: str = ""
-    """`better`, `worse`, `stable` …; "" where nothing can be said."""
+    """`better`, `worse`, `stable` …, and where few are counted that they are; "" where nothing can be said."""
     note: str = ""
+    limit: str = ""
+    """What a value that misses its target has to meet to be yellow; "" where there is no such limit."""
+    of: str = ""
+    """The day that it is of; "" where it is of the report's window."""
 
 
 class Figures(msgspec.Struct, frozen=True, tag="figures", omit_defaults=True):
@@ -42,6 +48,8 @@ class Figures(msgspec.Struct, frozen=True, tag="figures", omit_defaults=True):
     title: str
     rows: tuple[Figure, ...]
     empty: str = "Nothing to show."
+    note: str = ""
+    """Said below them."""
 
 
 class Grid(msgspec.Struct, frozen=True, tag="grid", omit_defaults=True):

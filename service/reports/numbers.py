@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from service.domain.trend import Change
+
 NO_VALUE = "–"
 _TIMES = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
 _ZERO_DECIMALS = frozenset({"JPY", "KRW", "CLP", "VND", "ISK", "XOF", "XAF"})
@@ -75,6 +77,14 @@ def change_text(value: float | None, before: float | None, unit: str) -> str:
     if before == 0:
         return "±0" if value == 0 else f"{'+' if value > 0 else '−'}{readable(abs(value), unit)}"
     return f"{(value - before) / abs(before) * 100:+.1f} %"
+
+
+def trend_text(moved: Change) -> str:
+    """`better`, `worse`, `up`, `down`, `stable`, and where few are counted that they are; "" where nothing can be said."""
+    word = moved.verdict or moved.trend or ""
+    if not moved.few:
+        return word
+    return "too few to tell" if word == "stable" else f"{word}, of few"
 
 
 def _duration(value: float) -> str:

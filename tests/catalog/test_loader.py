@@ -64,6 +64,7 @@ def test_a_sound_file_is_loaded_beside_a_bad_one(tmp_path: Path) -> None:
         ('-- [facts]\n-- kind = "request"\n', "", 1, "facts"),
         ("from facts", "from facts where :colour = 1", 11, "colour"),
         ("group by 1, 2, 3", "group by 1, 2, 3;", 11, "semicolon"),
+        ('-- unit = "ratio"', '-- unit = "ratio"\n-- test = "welch"', 6, "squares"),
         ('-- [facts]', '-- [live]\n-- windows = ["1h"]\n-- statistics = ["p95"]\n-- [facts]', 11, "p95"),
     ],
 )  # fmt: skip

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from service.catalog import Catalog, Question, Window, declared_of, resolve_window, run
+from service.catalog.comparing import changed, part_before
 from service.clock import DAY, HOUR, to_us
 from service.domain.config import TenantConfig
 from tests.catalog.accounts import Desk, Said, Step, store_accounts, store_family
@@ -118,6 +119,34 @@ async def notes(desk: Desk) -> set[str]:
     declared = {desk.window.tenant: declared_of(TenantConfig.model_validate(desk.config))}
     found = await run(desk.connection, CATALOG.kpis["nps"], [desk.window], declared=declared)
     return {value.note for value in found if value.note}
+
+
+async def test_scores_come_with_the_variance_of_their_answers(desk: Desk) -> None:
+    spread = Question(statistics=("",), spread=True)
+    [nps] = await run(desk.connection, CATALOG.kpis["nps"], [desk.window], spread)
+    # ann and dot 100, cem 0, bob -100: mean 25, squares of what they lie apart 5625, 5625, 625 and 15625, by 3.
+    assert (nps.value, nps.denominator) == (25, 4)
+    assert nps.variance == pytest.approx(27_500 / 3)
+    by_survey = Question(("survey",), statistics=("",), spread=True)
+    found = {value.dims["survey"]: value for value in await run(desk.connection, CATALOG.kpis["csat"], [desk.window], by_survey)}
+    assert found["csat"].variance == pytest.approx(7 / 3)  # 5, 2 and 4
+    assert found["support_csat"].variance is None  # 1 alone
+    alone = Question(filters={"survey": ("csat",)}, statistics=("",))
+    assert [value.variance for value in await run(desk.connection, CATALOG.kpis["csat"], [desk.window], alone)] == [None]
+
+
+async def test_a_change_of_a_handful_of_answers_is_noise_and_says_so(connection: asyncpg.Connection) -> None:
+    tenant = await make_tenant(connection, "quiet", ZONE)
+    told = [answer(at(10, day), f"u{day}", score, "csat") for day, score in ((5, 3), (6, 4))]
+    told += [answer(at(11, day), f"u{day}", score, "csat") for day, score in ((5, 1), (6, 2))]
+    told += [answer(at(10, day), f"u{day}", 9) for day in (5, 6, 7)] + [answer(at(11, day), f"u{day}", 5) for day in (5, 6, 7)]
+    await store_family(connection, tenant, "feedback", told)
+    november = window(tenant, "month", end=at(11, 30))
+    for name in ("nps", "csat"):
+        kpi, question = CATALOG.kpis[name], Question(statistics=("",), spread=True)
+        sides = [(await run(connection, kpi, [each], question), each) for each in (november, part_before(kpi, november))]
+        found = changed(kpi, "", *((values[0], each) for values, each in sides))
+        assert (found.test, found.trend, found.verdict, found.few) == ("welch", "stable", None, True)
 
 
 async def test_satisfaction_is_a_mean_of_all_answers_survey_by_survey(desk: Desk) -> None:

@@ -66,6 +66,21 @@ def test_means_are_compared_by_welch() -> None:
     assert welch(Sample(9, 2.0, 0.0), Sample(9, 2.0, 0.0)).p == 1.0
 
 
+@pytest.mark.parametrize(("n", "p"), [(2, 1 / 3), (3, 0.1), (4, 1 / 35)])
+def test_means_of_values_that_are_all_alike_are_told_apart_only_by_many(n: int, p: float) -> None:
+    # Of all ways to deal 2 n values to two sides two are as uneven as this one.
+    found = welch(Sample(n, 5.0, 0.0), Sample(n, 3.0, 0.0))
+    assert found.p == pytest.approx(p)
+    assert found.few
+    many = welch(Sample(12, 5.0, 0.0), Sample(12, 3.0, 0.0))
+    assert (many.p < 1e-5, many.few) == (True, False)
+
+
+def test_the_mean_of_one_value_says_that_it_is_of_few() -> None:
+    found = change(Measured(1.0, 1, 1), Measured(4.0, 160, 40, 0.5), test="welch", better="higher")
+    assert (found.trend, found.verdict, found.test, found.few) == ("stable", None, "welch", True)
+
+
 @pytest.mark.parametrize(
     ("t", "freedom", "p"), [(2.0, 10, 0.07339), (2.776445, 4, 0.05), (1.959964, 1e9, 0.05), (12.7062, 1, 0.05)]
 )
@@ -129,6 +144,14 @@ def test_a_percentile_has_no_test() -> None:
         ("stickiness_weekly", "", "none"),
         ("meter", "sum", "none"),
         ("average_dau", "", "none"),
+        ("freshness", "", "none"),
+        ("freshness", "age", "none"),
+        ("nps", "", "welch"),
+        ("nps", "promoters", "two_proportions"),
+        ("nps", "count", "poisson"),
+        ("csat", "", "welch"),
+        ("csat", "top2", "two_proportions"),
+        ("ces", "", "welch"),
     ],
 )
 def test_the_test_follows_from_what_a_statistic_counts(kpi: str, statistic: str, test: str) -> None:

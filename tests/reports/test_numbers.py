@@ -2,7 +2,8 @@
 
 import pytest
 
-from service.reports.numbers import change_text, readable, target_text
+from service.domain.trend import Change
+from service.reports.numbers import change_text, readable, target_text, trend_text
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,12 @@ def test_a_change_is_relative_but_of_ratios_and_from_nothing() -> None:
     assert change_text(3.0, 0.0, "incidents") == "+3 incidents"
     assert change_text(0.0, 0.0, "incidents") == "±0"
     assert change_text(None, 1.0, "users") == ""
+
+
+def test_a_change_of_few_says_so() -> None:
+    assert trend_text(Change(1.0, trend="up", verdict="better")) == "better"
+    assert trend_text(Change(1.0, trend="up")) == "up"
+    assert trend_text(Change(1.0, trend="stable")) == "stable"
+    assert trend_text(Change(None)) == ""
+    assert trend_text(Change(1.0, trend="stable", few=True)) == "too few to tell"
+    assert trend_text(Change(1.0, trend="down", verdict="worse", few=True)) == "worse, of few"

@@ -5,6 +5,7 @@
 -- unit = "score"
 -- kind = "mean"
 -- better = "higher"
+-- test = "welch"
 -- dimensions = ["account", "tier", "survey", "scale", "category", "about", "wave", "quarter"]
 -- apart = ["survey", "scale"]
 -- default_window = "month"
@@ -19,10 +20,12 @@
 -- better = "neither"
 -- [live]
 -- windows = ["28d"]
-select a.tenant, a.win, a.dims, s.statistic, s.numerator, s.denominator
+select a.tenant, a.win, a.dims, s.statistic, s.numerator, s.denominator, s.squares
 from (
-  select tenant, win, dims, count(*) as n, sum(score) as total, count(*) filter (where score >= scale::int - 1) as top
+  select tenant, win, dims, count(*) as n, sum(score) as total, sum(score::bigint * score) as squares,
+         count(*) filter (where score >= scale::int - 1) as top
   from answers
   group by tenant, win, dims
 ) a
-cross join lateral (values ('', a.total, a.n), ('top2', a.top, a.n), ('count', a.n, null)) as s(statistic, numerator, denominator)
+cross join lateral (values ('', a.total, a.n, a.squares), ('top2', a.top, a.n, null), ('count', a.n, null, null))
+  as s(statistic, numerator, denominator, squares)

@@ -5,6 +5,7 @@
 -- unit = "ratio"
 -- kind = "ratio"
 -- better = "higher"
+-- test = "none"
 -- dimensions = ["source"]
 -- default_window = "24h"
 -- of_quarters = true

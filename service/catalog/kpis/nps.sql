@@ -5,6 +5,7 @@
 -- unit = "points"
 -- kind = "mean"
 -- better = "higher"
+-- test = "welch"
 -- dimensions = ["account", "tier", "wave", "quarter", "category", "about"]
 -- together = ["tier"]
 -- default_window = "quarter"
@@ -46,14 +47,15 @@ with counted as materialized (
          ) as points_before
   from scores
 )
-select a.tenant, a.win, a.dims, a.split, s.statistic, s.numerator, s.denominator,
+select a.tenant, a.win, a.dims, a.split, s.statistic, s.numerator, s.denominator, s.squares,
        case when abs(c.change) > 20 then
          case when c.change > 0 then 'rose' else 'fell' end || ' by ' || round(abs(c.change), 1) || ' points against the window before'
        end as note
 from compared a
 cross join lateral (select 100.0 * (a.promoters - a.detractors) / a.n - a.points_before as change) c
 cross join lateral (values
-  ('', 100 * (a.promoters - a.detractors), a.n), ('promoters', a.promoters, a.n), ('passives', a.passives, a.n),
-  ('detractors', a.detractors, a.n), ('count', a.n, null)
-) as s(statistic, numerator, denominator)
+  -- An answer is worth 100, 0 or -100 points.
+  ('', 100 * (a.promoters - a.detractors), a.n, 10000 * (a.promoters + a.detractors)), ('promoters', a.promoters, a.n, null),
+  ('passives', a.passives, a.n, null), ('detractors', a.detractors, a.n, null), ('count', a.n, null, null)
+) as s(statistic, numerator, denominator, squares)
 where not a.is_earlier

@@ -1,0 +1,15 @@
+"""How far the values of a mean lie apart, where its statement gives the sum of their squares."""
+
+from fractions import Fraction
+
+from service.catalog.value import Exact, Figure, exact
+
+
+def with_variance(figure: Figure, squares: Exact | None) -> Figure:
+    """A mean, numerator ÷ denominator of so many values, with their sample variance (rounded once); none of fewer than two."""
+    total, n, of_squares = figure.numerator, figure.denominator, exact(squares)
+    if of_squares is None or total is None or n is None or n <= 1:
+        return figure
+    count, added = Fraction(n), Fraction(total)
+    variance = (count * Fraction(of_squares) - added * added) / (count * (count - 1))
+    return Figure(figure.value, total, n, float(variance))
