@@ -7,6 +7,7 @@ TidegaugeError
 │   ├── StoreUnavailable    Postgres does not answer
 │   ├── LeaseLost           another worker holds the partition now; drop what is held of it
 │   ├── BatchStale          what a batch was folded with has changed; fold it again
+│   ├── KpiFailed           the operator's own file of a KPI failed when it was asked (names it and Postgres's error)
 │   └── Overloaded          more is waiting than may wait; says after how many seconds to come back
 └── Permanent            never succeeds as it stands
     ├── InvalidSettings     the environment says something that cannot be
@@ -65,6 +66,18 @@ class LeaseLost(Transient):
 
 class BatchStale(Transient):
     """What a batch was decided and folded with has changed meanwhile."""
+
+
+class KpiFailed(Transient):
+    """An operator's own KPI gave no answer; others are not concerned, and with other data it may give one."""
+
+    def __init__(self, kpi: str, file: str, why: str) -> None:
+        super().__init__(
+            f"the KPI {kpi} is of the operator's own file {file}, which failed: {why}; whoever runs this installation mends the"
+            " file and starts it anew"
+        )
+        self.kpi = kpi
+        self.file = file
 
 
 class Overloaded(Transient):

@@ -193,6 +193,11 @@ def line_of_statement(path: Path) -> int:
     return next((number for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("--")), 1)
 
 
+def line_of_key(path: Path, *keys: str) -> int:
+    """The line of a file at which a key of its head stands."""
+    return Lines(_parts(path)[0]).of(keys)
+
+
 def _parts(path: Path) -> tuple[str, str, int]:
     """The head as TOML, the statement, and how many lines the head has."""
     lines = path.read_text(encoding="utf-8").splitlines()

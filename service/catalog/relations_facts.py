@@ -166,17 +166,18 @@ def _conditions(facts: Facts, accounts: Accounts) -> tuple[str, str]:
         else:
             read += f" and {allowed}"
     if facts.where:
-        read += f" and ({_of_series(facts.where)})"
+        read += f" and ({of_series(facts.where)})"
     return read, " and ".join(counted) or "true"
 
 
-def _of_series(condition: str) -> str:
+def of_series(condition: str) -> str:
+    """A condition of a head, over the dimensions `d`, as it is put to series."""
     return "".join(part if literal else re.sub(r"\bd\b", "s.dims", part) for literal, part in split_literals(condition))
 
 
 def _dims(accounts: Accounts, *, labelled: bool) -> str:
-    of_series = {name: f"coalesce(s.dims ->> :by_name_{number}, '')" for number, name in enumerate(accounts.asked.by)}
-    return accounts.asked.dims(of_series | ({"feature": "l.label"} if labelled else {}) | accounts.columns)
+    columns = {name: f"coalesce(s.dims ->> :by_name_{number}, '')" for number, name in enumerate(accounts.asked.by)}
+    return accounts.asked.dims(columns | ({"feature": "l.label"} if labelled else {}) | accounts.columns)
 
 
 BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {"facts": facts_relation, "before": before_relation}

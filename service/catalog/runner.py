@@ -14,6 +14,7 @@ from service.catalog.cut import Kept
 from service.catalog.declared import Declared
 from service.catalog.expiry import by_expiry
 from service.catalog.figures import Figures, Place, read_figures
+from service.catalog.guarded import answering, fetch_guest, unless_failed
 from service.catalog.joining import joined, parts
 from service.catalog.joint import Ready, key_of, read_jointly
 from service.catalog.kpi import Formula, Kpi
@@ -30,8 +31,6 @@ from service.errors import TooManyRows
 from service.store.engine import Connection
 
 _DIMS: Final = msgspec.json.Decoder(dict[str, str])
-GUEST_TIMEOUT_S: Final = 10.0
-"""How long the statement of an operator's own KPI may take."""
 
 
 async def run(
@@ -51,7 +50,7 @@ async def run(
 
     Without a split every window has a value of every statistic, if need be 0 or none with its reason; with
     one there are the rows that something happened in, and the names that are declared.
-    Raises InvalidQuery when the question does not fit the KPI.
+    Raises InvalidQuery when the question does not fit the KPI, and KpiFailed where an operator's own file gives no answer.
     """
     asked = question or Question()
     check(kpi, asked)
@@ -137,18 +136,17 @@ def _answers(
     kpi: Kpi, windows: Sequence[Window], records: Iterable[Row], asked: Question, known: Mapping[int, Declared]
 ) -> list[Value]:
     """The values of rows, and of what has none and is yet an answer."""
-    answers = _values(kpi, windows, records, asked)
+    with answering(kpi):
+        answers = _values(kpi, windows, records, asked)
     answers = _one_where_apart(answers, asked.by) if kpi.head.apart else answers
     return answers + _missing(kpi, windows, answers, asked, known)
 
 
 async def _fetch(connection: Connection, kpi: Kpi, made: Statement, bound: Mapping[str, Any]) -> list[asyncpg.Record]:
     in_order = [bound[name] for name in made.parameters]
-    if kpi.is_guest:
-        async with connection.transaction(readonly=True):
-            rows: list[asyncpg.Record] = await connection.fetch(made.text, *in_order, timeout=GUEST_TIMEOUT_S)
-    else:
-        rows = await connection.fetch(made.text, *in_order)
+    rows: list[asyncpg.Record] = (
+        await fetch_guest(connection, kpi, made.text, in_order) if kpi.is_guest else await connection.fetch(made.text, *in_order)
+    )
     return rows
 
 
@@ -196,7 +194,8 @@ def scene(
     """What scores of some windows stand on."""
 
     async def ask(kpi: Kpi, of: Sequence[Window], question: Question) -> list[Value]:
-        return await run(connection, kpi, of, question, declared=known, kept=kept) if of else []
+        asked = partial(run, connection, kpi, of, question, declared=known, kept=kept)
+        return await unless_failed(asked(), kpi, of, question) if of else []
 
     async def read(kpi: Kpi, of: Sequence[Window], question: Question) -> dict[Place, Figures]:
         _, there = by_expiry(kpi, of, kept)

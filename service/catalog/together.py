@@ -10,6 +10,7 @@ import msgspec
 
 from service.catalog.cut import Kept
 from service.catalog.declared import Declared
+from service.catalog.guarded import unless_failed
 from service.catalog.kpi import Kpi
 from service.catalog.question import Question
 from service.catalog.runner import run
@@ -56,7 +57,10 @@ class Desk:
     _waiting: list[_Asked] = field(default_factory=list)
 
     async def ask(self, kpi: Kpi, windows: Sequence[Window], question: Question) -> list[Value]:
-        """As `run`, of windows whose keys are unique; raises what it raises. `question` has neither a page nor a cursor."""
+        """As `run`, of windows whose keys are unique; raises what it raises, but for an own KPI that failed: it has no value.
+
+        `question` has neither a page nor a cursor.
+        """
         asked = _Asked(kpi, tuple(windows), question, asyncio.get_running_loop().create_future())
         self._waiting.append(asked)
         if len(self._waiting) == 1:
@@ -102,7 +106,8 @@ class Desk:
         question = replace(first.question, statistics=statistics if all(each.question.statistics for each in several) else ())
         windows = [replace(window, key=place) for window, place in places.items()]
         async with self.borrow() as connection:
-            values = await run(connection, first.kpi, windows, question, declared=self.declared, kept=self.kept)
+            answering = run(connection, first.kpi, windows, question, declared=self.declared, kept=self.kept)
+            values = await unless_failed(answering, first.kpi, windows, question)
         return [_of(each, values, places) for each in several]
 
 

@@ -8,7 +8,8 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from service.catalog import Catalog, Window, resolve_window
+from service.catalog import Catalog, Kpi, Window, resolve_window
+from service.catalog.guarded import rests_on_guests
 from service.catalog.own import kpis_of
 from service.clock import DAY
 from service.domain.config import TenantConfig
@@ -55,9 +56,10 @@ class Closing:
             behind.sort(key=lambda each: each.closed_until_us)
             due = [each for each in behind if windows[each.tenant]][:MAX_TENANTS]
             wanted = [window for each in due for window in windows[each.tenant]]
+            failing: set[Kpi] = set()
             for start in range(0, len(wanted), MAX_WINDOWS):
                 for few, configs, then in ground.by_version(wanted[start : start + MAX_WINDOWS]):
-                    await self._write(connection, few, configs, then, owner, lease)
+                    await self._write(connection, few, configs, then, owner, lease, failing)
             async with connection.transaction():
                 await live.fence(connection, owner, lease)
                 for each in due:
@@ -76,12 +78,17 @@ class Closing:
         ground: Ground,
         owner: UUID,
         lease: Lease,
+        failing: set[Kpi],
     ) -> None:
-        """Write the history of windows by what was declared at their ends; an own KPI has one for as long as it is declared."""
-        for kpi, tenants in kpis_of(self.catalog, configs):
+        """Write the history of windows by what was declared at their ends; an own KPI has one for as long as it is declared.
+
+        `failing`: those that rest on an operator's files and gave no answer this time; they are not asked for once more.
+        """
+        # Those that rest on an operator's files last: by then the history of all others is written.
+        for kpi, tenants in sorted(kpis_of(self.catalog, configs), key=lambda each: rests_on_guests(each[0])):
             ours = set(tenants)
             fitting = [w for w in windows if w.tenant in ours and kpi.head.live is not None and kpi.takes(w.name)]
-            if not fitting:
+            if not fitting or kpi in failing:
                 continue
             try:
                 values = await evaluate(connection, kpi, fitting, ground)
@@ -91,6 +98,7 @@ class Closing:
             except (LeaseLost, *PASSING):
                 raise
             except (TidegaugeError, asyncpg.PostgresError, TimeoutError) as error:
+                failing |= {kpi} if rests_on_guests(kpi) else set()
                 self.telemetry.evaluation_failures.labels(kpi=kpi.id).inc()
                 log.warning("kpi_history_not_written", kpi=kpi.id, error=str(error) or type(error).__name__)
 

@@ -16,6 +16,7 @@ from service.clock import SECOND, Clock
 from service.errors import LeaseLost, TidegaugeError
 from service.evaluate.closing import Closing
 from service.evaluate.ground import Grounds
+from service.evaluate.guests import GuestTurns
 from service.evaluate.rounds import ROUNDS, LiveRound
 from service.evaluate.slos import EVERY_S as SLOS_EVERY_S
 from service.evaluate.slos import SloCounting
@@ -60,6 +61,7 @@ class Evaluator:
         self._settings = settings
         self._installation = installation
         self._telemetry = telemetry
+        self.guests = GuestTurns()
         self._member = Member(uuid4(), EVALUATE_LEASE, socket.gethostname(), os.getpid())
         self._lease: Lease | None = None
         telemetry.evaluator_active.set_function(lambda: float(self.holds_lease))
@@ -112,7 +114,7 @@ class Evaluator:
         grounds = Grounds()
         closing = Closing(self._catalog, self._telemetry, grounds)
         counting = SloCounting(self._clock, grounds, self._telemetry, self._settings.slo_live_s * SECOND)
-        rounds = [LiveRound(each, self._catalog, self._clock, self._telemetry, grounds) for each in ROUNDS]
+        rounds = [LiveRound(each, self._catalog, self._clock, self._telemetry, grounds, self.guests) for each in ROUNDS]
 
         async def renew() -> None:
             await leases.beat(connection, self._member, lease_s=self._settings.lease_s)

@@ -1,5 +1,6 @@
 """Rounds: short windows every second, days every fifteen, longer ones every minute; only what is due."""
 
+import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -12,11 +13,13 @@ import asyncpg
 import structlog
 
 from service.catalog import Catalog, Kpi, Shared, Window, catalog_of, resolve_window
+from service.catalog.guarded import rests_on_guests
 from service.catalog.own import kpis_of
 from service.clock import Clock, to_datetime
 from service.domain.config import TenantConfig
 from service.errors import LeaseLost, TidegaugeError, TooManyRows
 from service.evaluate.ground import Ground, Grounds
+from service.evaluate.guests import GuestTurns, most_s
 from service.evaluate.values import evaluate
 from service.lifecycle import side_by_side
 from service.store import live
@@ -78,6 +81,8 @@ class _Work:
     shared: Shared = field(default_factory=Shared)
     holding: set[int] = field(default_factory=set)
     """Tenants that have some value."""
+    guests_until_s: float | None = None
+    """Until when those that rest on an operator's files are begun; None: none was yet."""
 
 
 @dataclass(slots=True)
@@ -89,9 +94,12 @@ class LiveRound:
     clock: Clock
     telemetry: Telemetry
     grounds: Grounds
+    turns: GuestTurns = field(default_factory=GuestTurns)
     seen: dict[int, Seen] = field(default_factory=dict)
     _took_s: dict[str, float] = field(default_factory=dict)
     """By KPI: how long it took the last time."""
+    _begun_s: dict[str, float] = field(default_factory=dict)
+    """By KPI that rests on an operator's files: when it was last begun."""
     _crowded: set[tuple[str, int]] = field(default_factory=set)
     """KPIs and tenants with more rows than one answer may have."""
     _together: dict[str, int] = field(default_factory=dict)
@@ -103,12 +111,18 @@ class LiveRound:
             tenants = await touched_tenants(connection)
             windows = {each.tenant: self._windows(each) for each in tenants}
             due = [each for each in tenants if self._is_due(each, windows[each.tenant])]
-            if not due:
+            owed = self.turns.owed(self.round.name, self.clock.now_us())
+            waiting = set[int]().union(*owed.values()).difference(each.tenant for each in due)
+            concerned = due + [each for each in tenants if each.tenant in waiting]
+            if not concerned:
                 return 0
-            ground = await self.grounds.now(connection, due, at_us=self.clock.now_us())
-        # The dearest first: what is left at the end, when one of several has nothing more to do, is short.
-        kpis = sorted(self._kpis(due, ground), key=lambda each: -self._took_s.get(each[0].id, 0.0))
-        work = _Work(deque(kpis), windows, ground, owner, lease)
+            ground = await self.grounds.now(connection, concerned, at_us=self.clock.now_us())
+        kpis = [
+            (kpi, wanted)
+            for kpi, of in self._kpis(concerned, ground)
+            if (wanted := [each for each in of if each not in waiting or each in owed.get(kpi.id, ())])
+        ]
+        work = _Work(deque(sorted(kpis, key=self._place)), windows, ground, owner, lease)
         async with AsyncExitStack() as stack:
             lanes: list[Connection] = [await stack.enter_async_context(pool.acquire())]
             while len(lanes) < LANES and (another := await spare_connection(stack, pool)) is not None:
@@ -116,7 +130,15 @@ class LiveRound:
             await side_by_side(self._evaluate(connection, work) for connection in lanes)
             await self._forget(lanes[0], due, ground, owner, lease)
         self._remember(due, windows, work.holding)
-        return len(due)
+        return len(concerned)
+
+    def _place(self, each: tuple[Kpi, list[int]]) -> tuple[bool, float]:
+        """The dearest first: what is left at the end, when one of several has nothing more to do, is short.
+
+        Those that rest on an operator's files last: by then all others are written. Of them the one that has waited the longest.
+        """
+        kpi = each[0]
+        return (True, self._begun_s.get(kpi.id, 0.0)) if rests_on_guests(kpi) else (False, -self._took_s.get(kpi.id, 0.0))
 
     async def _evaluate(self, connection: Connection, work: "_Work") -> None:
         """Evaluate what nobody has begun yet, one KPI after the other; one that fails keeps its last values."""
@@ -124,13 +146,38 @@ class LiveRound:
             kpi, tenants = work.left.popleft()
             began_s = perf_counter()
             try:
-                for few, values in await self._values(connection, kpi, tenants, work):
-                    await self._write(connection, kpi, few, values, work)
+                await (self._guest if rests_on_guests(kpi) else self._one)(connection, kpi, tenants, work)
             except (LeaseLost, *PASSING):
                 raise
             except (TidegaugeError, asyncpg.PostgresError, TimeoutError) as error:
                 self._failed(kpi, error)
             self._took_s[kpi.id] = perf_counter() - began_s
+
+    async def _one(self, connection: Connection, kpi: Kpi, tenants: list[int], work: "_Work") -> None:
+        for few, values in await self._values(connection, kpi, tenants, work):
+            await self._write(connection, kpi, few, values, work)
+
+    async def _guest(self, connection: Connection, kpi: Kpi, tenants: list[int], work: "_Work") -> None:
+        """Evaluate one that rests on an operator's files, where there is time; what fails shows no values, and rests."""
+        name, now_us = self.round.name, self.clock.now_us()
+        self.turns.owe(name, kpi, tenants)
+        work.guests_until_s = work.guests_until_s or perf_counter() + most_s(self.round.every_s)
+        if self.turns.is_due(name, kpi.id, now_us):
+            if perf_counter() >= work.guests_until_s:
+                return
+            self._begun_s[kpi.id] = perf_counter()
+            try:
+                async with asyncio.timeout(most_s(self.round.every_s)):
+                    await self._one(connection, kpi, tenants, work)
+            except LeaseLost:
+                raise
+            except (TidegaugeError, asyncpg.PostgresError, TimeoutError) as error:
+                why = str(error) or f"it takes longer than {most_s(self.round.every_s):g} s"
+                self._failed(kpi, why, rest_s=self.turns.failed(name, kpi, why, self.clock.now_us()))
+            else:
+                self.turns.went_well(name, kpi)
+                return
+        await self._write(connection, kpi, tenants, [], work)
 
     async def _values(
         self, connection: Connection, kpi: Kpi, tenants: list[int], work: "_Work"
@@ -163,9 +210,9 @@ class LiveRound:
             self._together[kpi.id] = max(len(few) for few, _ in found)
         return found
 
-    def _failed(self, kpi: Kpi, error: Exception) -> None:
+    def _failed(self, kpi: Kpi, error: Exception | str, **more: float) -> None:
         self.telemetry.evaluation_failures.labels(kpi=kpi.id).inc()
-        log.warning("kpi_not_evaluated", kpi=kpi.id, round=self.round.name, error=str(error) or type(error).__name__)
+        log.warning("kpi_not_evaluated", kpi=kpi.id, round=self.round.name, error=str(error) or type(error).__name__, **more)
 
     def _kpis(self, due: Sequence[Touched], ground: Ground) -> list[tuple[Kpi, list[int]]]:
         """The KPIs of this round with the tenants that are due and have them."""

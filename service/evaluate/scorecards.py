@@ -8,6 +8,7 @@ import asyncpg
 import structlog
 
 from service.catalog import Catalog, Kpi, Question, Value, Window, catalog_of, resolve_window, run
+from service.catalog.guarded import unless_failed
 from service.clock import Clock
 from service.domain.config import TenantConfig
 from service.domain.selector import Selector, parse_selector
@@ -101,7 +102,8 @@ class Scorecards:
             statistics = tuple(dict.fromkeys(row.statistic for row in several))
             question = Question(filters=first.selector.where, statistics=statistics)
             try:
-                values = await run(connection, first.kpi, wanted, question, declared=ground.declared, kept=ground.kept)
+                asked = run(connection, first.kpi, wanted, question, declared=ground.declared, kept=ground.kept)
+                values = await unless_failed(asked, first.kpi, wanted, question)
             except PASSING:
                 raise
             except (TidegaugeError, asyncpg.PostgresError, TimeoutError) as error:

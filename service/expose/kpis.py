@@ -73,6 +73,7 @@ def _responses(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
         304: {"description": "Nothing has changed since the ETag in If-None-Match"},
         400: problem_response("A parameter is wrong: the member `parameter` names it"),
         404: problem_response("There is no such KPI"),
+        503: problem_response("The operator's own file of this KPI failed: the members `file` and `detail` say which and how"),
     }
 
 

@@ -1,7 +1,7 @@
 """What /readyz asks: whether Postgres and the log answer, and how a role's own work stands."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import asyncpg
 
@@ -37,11 +37,11 @@ def event_log(log: EventLog) -> Check:
     return ask
 
 
-def kpis(refused: Sequence[object]) -> Check:
-    """Whether files of KPIs were refused: the others are served all the same."""
+def kpis(refused: Sequence[object], failing: Callable[[], Iterable[str]] = tuple) -> Check:
+    """Whether files of KPIs were refused, or are `failing`: the others are served all the same."""
 
     async def ask() -> Part:
-        return Part(ready=True, says="; ".join(f"refused {each}" for each in refused) or "ready")
+        return Part(ready=True, says="; ".join([*(f"refused {each}" for each in refused), *failing()]) or "ready")
 
     return ask
 

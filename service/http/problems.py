@@ -15,6 +15,7 @@ from service.errors import (
     InvalidConfiguration,
     InvalidQuery,
     InvalidText,
+    KpiFailed,
     NotFound,
     Overloaded,
     Transient,
@@ -23,6 +24,8 @@ from service.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
+FAILED_RETRY_AFTER_S = 60
+"""For an operator's own KPI that failed: with other data it may not, but hardly at once."""
 _URN = "urn:problem-type:tidegauge:"
 
 
@@ -46,6 +49,7 @@ class Kind(Enum):
     RATE_LIMITED = (429, "rate-limited", "Too many requests with this key")
     INTERNAL = (500, "internal", "Something went wrong here")
     UNAVAILABLE = (503, "unavailable", "Not possible at the moment: try again")
+    KPI_FAILED = (503, "kpi-failed", "The operator's own file of this KPI failed")
 
     @property
     def status(self) -> int:
@@ -113,6 +117,9 @@ def of(error: Exception) -> Problem | None:
         return error
     if isinstance(error, Overloaded):
         return unavailable(str(error), retry_after_s=error.retry_after_s)
+    if isinstance(error, KpiFailed):
+        members = {"kpi": error.kpi, "file": error.file}
+        return Problem(Kind.KPI_FAILED, str(error), headers={"Retry-After": str(FAILED_RETRY_AFTER_S)}, members=members)
     if isinstance(error, Transient):
         return unavailable(str(error))
     if isinstance(error, DATABASE_AWAY):

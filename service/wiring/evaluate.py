@@ -48,7 +48,7 @@ async def _evaluate_on(settings: Settings, url: str) -> Installation | None:
         )
         checks = {
             "evaluator": readiness.evaluator(made.pool, lambda: evaluator.holds_lease),
-            "kpis": readiness.kpis(catalog.refused),
+            "kpis": readiness.kpis(catalog.refused, evaluator.guests.resting),
         }
         async with operations(made, "evaluate", checks), until_stopped_or_moved(made.pool, made.installation) as ending:
             await evaluator.run(ending.stop)

@@ -1,0 +1,96 @@
+"""Statements of an operator's own KPIs at work: they read alone, for a bounded time, and what fails is theirs alone."""
+
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from math import isfinite
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from service.catalog.kpi import Kpi
+from service.catalog.question import Question
+from service.catalog.statistics import default_statistics
+from service.catalog.value import Value
+from service.catalog.windows import Window
+from service.errors import KpiFailed
+from service.store.engine import Connection
+
+TIMEOUT_S: Final = 10.0
+"""How long a statement may take."""
+FAILED: Final = "failed"
+"""The reason of a figure that there is none of because the operator's own file failed; the note says how."""
+_AWAY: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+)
+"""No fault of a statement."""
+_NUMBERS: Final[Mapping[str, tuple[str, ...]]] = {"distribution": ("n", "total", "least", "greatest")}
+_PLAIN: Final = ("numerator", "denominator")
+
+
+def rests_on_guests(kpi: Kpi) -> bool:
+    """Whether a KPI is of an operator's own file, or a formula that such a one is part of."""
+    return kpi.is_guest or (kpi.formula is not None and any(rests_on_guests(each) for each in kpi.formula.kpis.values()))
+
+
+async def fetch_guest(connection: Connection, kpi: Kpi, text: str, bound: Sequence[Any]) -> list[asyncpg.Record]:
+    """The rows of an operator's own statement, each as its kind needs it. Raises KpiFailed."""
+    try:
+        async with connection.transaction(readonly=True):
+            rows: list[asyncpg.Record] = await connection.fetch(text, *bound, timeout=TIMEOUT_S)
+    except _AWAY:
+        raise
+    except TimeoutError as error:
+        raise failed(kpi, f"it takes longer than {TIMEOUT_S:g} s") from error
+    except asyncpg.PostgresError as error:
+        raise failed(kpi, f"Postgres says {error}") from error
+    for row in rows:
+        if (wrong := _wrong(kpi, row)) is not None:
+            raise failed(kpi, wrong)
+    return rows
+
+
+@contextmanager
+def answering(kpi: Kpi) -> Iterator[None]:
+    """While rows become values: those of an operator's own statement may be of any kind. Raises KpiFailed."""
+    try:
+        yield
+    except (ArithmeticError, LookupError, TypeError, ValueError, msgspec.DecodeError) as error:
+        if not kpi.is_guest:
+            raise
+        raise failed(kpi, f"its rows are none of the kind {kpi.head.kind}: {error or type(error).__name__}") from error
+
+
+def failed(kpi: Kpi, why: str) -> KpiFailed:
+    """The error of an operator's own KPI."""
+    return KpiFailed(kpi.id, Path(kpi.file).name, why)
+
+
+async def unless_failed(answer: Awaitable[list[Value]], kpi: Kpi, windows: Sequence[Window], question: Question) -> list[Value]:
+    """The values of a KPI that others stand beside: where it fails, none with their reason, so that the others go on."""
+    names = question.statistics or default_statistics(kpi)
+    try:
+        return await answer
+    except KpiFailed as error:
+        return [Value(each.tenant, each.key, name, None, reason=FAILED, note=str(error)) for each in windows for name in names]
+
+
+def _wrong(kpi: Kpi, row: asyncpg.Record) -> str | None:
+    """What keeps a row from being one of this KPI; None for a sound one."""
+    if row["win"] is None or row["dims"] is None:
+        return f"a row has no {'win' if row['win'] is None else 'dims'}: take both from the relations that it reads"
+    if kpi.head.kind in {"count", "ratio", "mean"} and row["statistic"] not in kpi.statistics:
+        known = ", ".join(repr(name) for name in kpi.statistics)
+        return f"a row is of the statistic {row['statistic']!r}, which the head does not name: it has {known}"
+    if kpi.head.kind == "durations":
+        return None
+    for name in _NUMBERS.get(kpi.head.kind, _PLAIN):
+        number = row[name]
+        if number is not None and not (isinstance(number, int | float | Decimal) and isfinite(number)):
+            return f"a row's {name} is {number!r}: it must be a finite number, or null"
+    return None
