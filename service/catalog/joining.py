@@ -67,50 +67,51 @@ def joined(
     """The values of a formula, of what came of its parts; without a split every window has one."""
     dims = (*question.by, *(name for name in kpi.head.apart if name not in question.by))
     sheets = [_sheet(part, values, dims) for part, values in found]
-    of_operand = {operand: sheet for sheet in sheets for operand in sheet.part.operands}
     answers = []
     for window in windows:
         place = (window.tenant, window.key)
         if any(place in sheet.gone for sheet in sheets):
             answers.append(Value(window.tenant, window.key, MAIN, None, reason=EXPIRED))
             continue
+        columns = {id(operand): _column(sheet, place, operand) for sheet in sheets for operand in sheet.part.operands}
+        figures = _Figures(place, columns)
         rows = _distinct([row for sheet in sheets for row in sheet.happened.get(place, ())])
         for row in rows or ([] if question.by else [(None,) * len(dims)]):
             shown = {name: value or "" for name, value in zip(dims, row, strict=True) if value or name in question.by}
-            answers.append(_value(formula, window, shown, _Figures(of_operand, place, row), is_row=bool(rows)))
+            figures.begin(row)
+            answers.append(_value(formula, window, shown, figures, is_row=bool(rows)))
     return answers
 
 
 @dataclass(frozen=True, slots=True)
 class _Sheet:
-    """What came of a part: its values by window and row."""
+    """What came of a part: its values by window and statistic, and by row."""
 
     part: Part
     columns: tuple[int, ...]
     """Places among the formula's dimensions of those that the KPI has."""
-    values: dict[tuple[Place, Row, str], Value] = field(default_factory=dict)
+    is_whole: bool
+    """Whether it has all of them."""
+    values: dict[tuple[Place, str], dict[Row, Value]] = field(default_factory=dict)
     happened: dict[Place, dict[Row, None]] = field(default_factory=dict)
     """Rows in which something happened, or that are declared."""
     gone: set[Place] = field(default_factory=set)
     """Windows that are finer than what is kept."""
 
-    def at(self, place: Place, row: Row, statistic: str) -> Value | None:
-        if len(self.columns) == len(row) and None not in row:
-            return self.values.get((place, row, statistic))
-        return self.values.get((place, tuple(row[column] or "" for column in self.columns), statistic))
-
 
 def _sheet(part: Part, values: Iterable[Value], dims: Sequence[str]) -> _Sheet:
-    made = _Sheet(part, tuple(column for column, name in enumerate(dims) if part.kpi.splits_by(name)))
+    columns = tuple(column for column, name in enumerate(dims) if part.kpi.splits_by(name))
+    made = _Sheet(part, columns, len(columns) == len(dims))
+    names = [dims[column] for column in columns]
     for value in values:
-        place = (value.tenant, value.window)
+        place, told = (value.tenant, value.window), value.dims
         if value.reason == EXPIRED:
             made.gone.add(place)
         elif value.reason != MIXED:
-            row = tuple(value.dims.get(dims[column], "") for column in made.columns)
-            made.values[place, row, value.statistic] = value
-            if value.row or value.dims:
-                of_all = tuple(value.dims.get(name, "") if n in made.columns else None for n, name in enumerate(dims))
+            row: Row = tuple([told.get(name, "") for name in names])
+            made.values.setdefault((place, value.statistic), {})[row] = value
+            if value.row or told:
+                of_all = row if made.is_whole else tuple([told.get(name, "") if name in names else None for name in dims])
                 made.happened.setdefault(place, {})[of_all] = None
     return made
 
@@ -118,44 +119,74 @@ def _sheet(part: Part, values: Iterable[Value], dims: Sequence[str]) -> _Sheet:
 def _distinct(rows: Sequence[Row]) -> list[Row]:
     """Each row once; one that lacks a dimension is no row of its own where others say more of the same."""
     unlike = dict.fromkeys(rows)
-    lacking = {tuple(value is None for value in row) for row in unlike} - {(False,) * len(row) for row in unlike}
-    covered = {
-        pattern: {
-            tuple(value for value, lacks in zip(row, pattern, strict=True) if not lacks)
-            for row in unlike
-            if sum(value is None for value in row) < sum(pattern)
-        }
-        for pattern in lacking
-    }
-    return [
-        row
-        for row in unlike
-        if tuple(value for value in row if value is not None) not in covered.get(tuple(value is None for value in row), ())
-    ]
+    lacking = {_lacks(row) for row in unlike if None in row}
+    covered: dict[tuple[bool, ...], set[Row]] = {}
+    for pattern in lacking:
+        places = [place for place, lacks in enumerate(pattern) if not lacks]
+        covered[pattern] = {tuple([row[place] for place in places]) for row in unlike if row.count(None) < sum(pattern)}
+    return [row for row in unlike if None not in row or _told(row) not in covered[_lacks(row)]]
+
+
+def _told(row: Row) -> Row:
+    return tuple([value for value in row if value is not None])
+
+
+def _lacks(row: Row) -> tuple[bool, ...]:
+    return tuple([value is None for value in row])
 
 
 @dataclass(frozen=True, slots=True)
-class _Figures:
-    """The exact figures of one row."""
+class _Column:
+    """The values of an operand in one window, by row."""
 
-    sheets: Mapping[Operand, _Sheet]
+    operand: Operand
+    kpi: Kpi
+    kind: str
+    values: Mapping[Row, Value]
+    columns: tuple[int, ...] | None
+    """Places of the row's dimensions that its own rows have; None: all of them."""
+
+    def at(self, row: Row) -> Value | None:
+        if self.columns is not None:
+            row = tuple([row[column] or "" for column in self.columns])
+        elif None in row:
+            row = tuple([value or "" for value in row])
+        return self.values.get(row)
+
+
+def _column(sheet: _Sheet, place: Place, operand: Operand) -> _Column:
+    statistic, kpi = operand.selector.statistic or MAIN, sheet.part.kpi
+    columns = None if sheet.is_whole else sheet.columns
+    return _Column(operand, kpi, kpi.statistics[statistic].kind, sheet.values.get((place, statistic), {}), columns)
+
+
+@dataclass(slots=True)
+class _Figures:
+    """The exact figures of one row after the other."""
+
     place: Place
-    row: Row
+    columns: Mapping[int, _Column]
+    """By the operand of the expression: itself, for what it says takes longer to compare."""
+    row: Row = ()
     notes: dict[str, None] = field(default_factory=dict)
     """What their statements say of them."""
 
+    def begin(self, row: Row) -> None:
+        """Go on with another row."""
+        self.row, self.notes = row, {}
+
     def of(self, operand: Operand) -> Outcome:
-        sheet = self.sheets[operand]
-        statistic = operand.selector.statistic or MAIN
-        kpi, value = sheet.part.kpi, sheet.at(self.place, self.row, statistic)
+        column = self.columns[id(operand)]
+        value = column.at(self.row)
         if value is None:
-            figure = empty(kpi, statistic)
+            statistic = operand.selector.statistic or MAIN
+            figure = empty(column.kpi, statistic)
             value = Value(*self.place, statistic, figure.value, figure.numerator, figure.denominator, reason=NO_DATA)
         if value.note:
             self.notes[value.note] = None
         if value.value is None:
             return Absent(value.reason, f"{operand.selector} has no value")
-        return exact_of(value, kind=kpi.statistics[statistic].kind)
+        return exact_of(value, kind=column.kind)
 
 
 def exact_of(value: Value, *, kind: str) -> Fraction:

@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from service.catalog.kpi import MAIN, PERCENTILES, Kpi, Per
@@ -17,6 +19,7 @@ DAYS_A_MONTH = Fraction("30.4375")
 _DAY = timedelta(days=1)
 _NANOS = {"ms": 10**6, "s": 10**9}
 _NANO_UNITS = 10**9
+REMEMBERED_SPANS: Final = 1_024
 SHARES = {name: Fraction(str(share)).as_integer_ratio() for name, share in PERCENTILES.items()}
 """Numerator and denominator of the share that lies below a percentile."""
 
@@ -118,10 +121,16 @@ def rate(figure: Figure, span: Fraction) -> Figure:
     if over is None or span <= 0 or not under:
         return Figure(None, over, None)
     if isinstance(over, int) and isinstance(under, int):
-        divided = Fraction(span.numerator * under, span.denominator)
-        return Figure(over * divided.denominator / divided.numerator, over, decimal(divided))
+        by = span.numerator * under
+        return Figure(over * span.denominator / by, over, _divided(by, span.denominator))
     divided = span * Fraction(under)
     return Figure(float(Fraction(over) / divided), over, decimal(divided))
+
+
+@lru_cache(maxsize=REMEMBERED_SPANS)
+def _divided(over: int, under: int) -> Exact:
+    """As an exact number: the same for most rows of an answer."""
+    return decimal(Fraction(over, under))
 
 
 def elapsed(window: Window, per: Per) -> Fraction:
