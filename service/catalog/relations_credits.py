@@ -46,11 +46,11 @@ _MISSED: Final = f"""
          ) as number
   from (
     select c.tenant, c.account, c.subject, c.tier, m.measure, m.at_us
-    from ticket_dues c
+    from (select * from ticket_dues where account <> '' and not both_met offset 0) c
     cross join lateral (
       values ('response', c.response_us, c.response_met), ('resolution', c.resolution_us, c.resolution_met)
     ) as m(measure, at_us, is_met)
-    where c.account <> '' and m.at_us is not null and not m.is_met
+    where m.at_us is not null and not m.is_met
     offset 0
   ) c
   join (select d.tenant, {ZONE} as zone from declared d offset 0) d on d.tenant = c.tenant

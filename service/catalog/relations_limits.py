@@ -118,11 +118,12 @@ with steady as (
   ) c
   group by c.tenant
 )
-select c.*, case when s.tiers ? c.account then s.tiers ->> c.account else (select r.tier from ({TIER.strip()}) r) end as tier,
-       g.go_live_us
+select c.*, coalesce(
+         s.tiers ->> c.account, case when s.tiers ? c.account then null else (select r.tier from ({TIER.strip()}) r) end
+       ) as tier, g.go_live_us
 from found_tickets c
 left join steady s on s.tenant = c.tenant
-left join lateral ({GO_LIVE.strip()} and c.asks_go_live) g on true""".strip()
+left join lateral (select g.* from ({GO_LIVE.strip()} offset 0) g where c.asks_go_live offset 0) g on true""".strip()
 
 
 def limit_tables(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
@@ -180,7 +181,7 @@ def special(ticket: str, in_hours: str) -> str:
     return f"""
     select {least}
     from sla_limits l
-    where {ticket}.has_special and l.tenant = {ticket}.tenant and ({SPECIAL})
+    where l.tenant = {ticket}.tenant and ({SPECIAL})
       and (l.tier is null or l.tier = {ticket}.tier) and (l.priority is null or l.priority = {ticket}.priority)
       and (l.category is null or l.category = {ticket}.category) and (l.account is null or l.account = {ticket}.account)
       and (l.opened = '' or (l.opened = 'in_hours') = {in_hours})

@@ -56,8 +56,10 @@ with terms as materialized (
 ), limited as (
   select c.*, {limits}
   from (select c.*, {place("c", "c", "c.in_hours")} as place from begun c offset 0) c
-  cross join lateral ({special("c", "c.in_hours")}
-  ) s
+  left join lateral (
+    select s.* from ({special("c", "c.in_hours")}
+    offset 0) s where c.has_special offset 0
+  ) s on true
   offset 0
 ), timed as (
   select l.*, {has},
