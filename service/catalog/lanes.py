@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Final
 
-from service.catalog.masks import CHUNK, NOBODY
 from service.catalog.sets import FIRST_USES, Sets, up_to
 from service.catalog.weeks import active_rows
 from service.store.reached import DAY, MONTH
@@ -11,8 +10,6 @@ from service.store.reached import DAY, MONTH
 _MONDAY: Final = "date '0001-01-01'"
 """Periods are numbered from it on: the first day of a year, of a month and of a week."""
 _ARRAYS: Final = "array_agg(at) as at, array_agg(bits) as bits"
-_TAKEN: Final = "taken"
-"""The part that masks.py ends with: what is active under the masks."""
 
 
 def number_of(day: str, unit: str) -> str:
@@ -45,16 +42,10 @@ class Lanes(Sets):
         """What a row of all sets of some users is told apart by."""
         return [*self.whose_before_traits[:-1], "unit", "part"]
 
-    @property
-    def is_masked(self) -> bool:
-        """Whether seats are cut by groups of accounts, last of all; whoever has several is a user, whose part is below 0."""
-        return self._is_masked
-
     def laid(self) -> list[tuple[str, str]]:
         """Named parts, the last of which is `laid`: `lane, first, last, low, ages[, chosen]`, and the sets as `at` and `bits`."""
-        parts = self.before_traits()
+        parts = self.before_masks()
         if self.is_masked:
-            parts = [*(part for part in parts if part[0] != _TAKEN), ("shared", self._shared())]
             return [*parts, ("laid", f"{self._as_read()}\n  union all\n  {self._united('shared')}")]
         if self.expands:
             return [*parts, ("laid", self._united(parts[-1][0]))]
@@ -80,20 +71,6 @@ class Lanes(Sets):
         return (
             f"select {kept}, {self._known}, d.at, d.bits from (\n    select {whose}, {_ARRAYS} from {source} group by {whose}\n"
             "  ) d join cohort_lanes w on w.tenant = d.tenant and w.win = d.win and w.unit = d.unit"
-        )
-
-    def _shared(self) -> str:
-        """Seats of users who have several, as users, by what groups their accounts."""
-        accounts = self._accounts
-        kept = ", ".join(f"s.{key}" for key in self.keys if key not in accounts.shown)
-        shown = "".join(f", {column} as {name}" for name, column in accounts.shown.items())
-        conditions = "".join(f" and {condition}" for condition in accounts.conditions())
-        places = ", ".join(str(place) for place in range(1, 2 + len(self.keys)))
-        return (
-            f"select {kept}{shown}, -1 - b.user_ordinal / {CHUNK} as part,"
-            f" bit_or(set_bit({NOBODY}, b.user_ordinal % {CHUNK}, 1)) as bits\n"
-            f"from seen s{accounts.join('s')}\njoin sharing b on b.tenant = s.tenant and b.part = s.part"
-            f" and get_bit(s.bits, b.ordinal % {CHUNK}) = 1{conditions}\ngroup by {places}"
         )
 
     def _seen(self) -> str:

@@ -6,7 +6,6 @@ from typing import Final
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
 from service.catalog.lanes import Lanes, number_of, start_of
-from service.catalog.masks import NOBODY
 
 MAX_AGES: Final[Mapping[str, int]] = {"day": 60, "week": 104, "month": 60}
 """How old cohorts are shown to be at the most, in their own units."""
@@ -108,25 +107,9 @@ def _counted(lanes: Lanes, cells: list[str]) -> str:
     counts = ("n", "size")
     if lanes.is_of_seats:
         return lanes.in_blocks("met", counts, cells)
-    made = "met"
-    if lanes.is_masked:
-        made = f"(\n{_under_masks(lanes, cells)}\n) m"
-    elif not lanes.is_plain:
-        made = f"(\n{lanes.under_traits('met', counts, cells)}\n) m"
+    made = "met" if lanes.is_plain else f"(\n{lanes.told_apart('met', counts, cells)}\n) m"
     keys = ", ".join(["tenant", "win", *cells, *lanes.shown])
     return f"select {keys}, sum(n) as n, sum(size) as size from {made} group by {keys}"
-
-
-def _under_masks(lanes: Lanes, cells: list[str]) -> str:
-    """How many users of each row of `met` are in which group of accounts: of those with several seats it has been told."""
-    kept = ", ".join(f"m.{name}" for name in ("tenant", "win", *cells))
-    groups = "".join(f", coalesce(k.{name}, m.{name}) as {name}" for name in lanes.shown)
-    numbers = ", ".join(f"bit_count(m.{name} & coalesce(k.bits, ~{NOBODY}))::int as {name}" for name in ("n", "size"))
-    return (
-        f"select {kept}{groups}, {numbers} from met m\n"
-        "left join masks k on k.tenant = m.tenant and k.win = m.win and k.part = m.part\n"
-        "where m.part < 0 or k.part is not null offset 0"
-    )
 
 
 BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {

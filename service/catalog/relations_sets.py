@@ -40,26 +40,27 @@ def repeat_visits(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> 
     asked = Asked.of(by, filtered)
     uses = "select chunk, bits, day from activity_day where {read} and feature = 0 and day between w.first_day and w.last_day"
     sets = Sets(asked, of={"active": Source(uses, day="day")})
-    whose = ["tenant", "win", "part"] if sets.is_of_seats else sets.whose
-    keys, shown = ", ".join(whose), "".join(f", {column}" for column in sets.shown)
+    parts, rows = sets.rows()
+    keys = ", ".join(sets.whose_before_traits)
     earlier = f"bit_or(bits) over (partition by {keys} order by day {_EARLIER}) as earlier"
     made = (
         f"  select {keys}, bit_or(bits) as n, coalesce(bit_or(bits & earlier), bit_or(bits # bits)) as again from (\n"
-        f"    select b.*, {earlier} from {'seen' if sets.is_of_seats else 'bits_of'} b\n"
+        f"    select b.*, {earlier} from {rows} b\n"
         f"  ) d group by {keys}"
     )
-    dims = asked.dims(sets.columns())
+    dims, counts = asked.dims(sets.columns()), ("n", "again")
     if sets.is_of_seats:
-        counted = sets.in_blocks("made", ("n", "again"))
-        return (
-            f"with {sets.chunks()}, made as (\n{made}\n)\n"
-            f"select tenant, win, {dims} as dims, n, again from (\n{counted}\n) c where n > 0"
+        counted = sets.in_blocks("made", counts)
+    else:
+        kept = ", ".join(["tenant", "win", *sets.shown])
+        counted = (
+            f"select {kept}, sum(n) as n, sum(again) as again from (\n{sets.told_apart('made', counts)}\n) s group by {kept}"
         )
+    named = "".join(f"{name} as (\n{body}\n), " for name, body in parts)
     return (
-        f"with bits_of as (\n{sets.sql()}\n), made as materialized (\n{made}\n)\n"
-        f"select tenant, win, {dims} as dims, n, again from (\n"
-        f"  select tenant, win{shown}, sum(bit_count(n)::int) as n, sum(bit_count(again)::int) as again from made\n"
-        f"  group by tenant, win{shown}\n) c where n > 0"
+        # Made by itself: what is joined with it is not made again for each row.
+        f"with {named}made as materialized (\n{made}\n)\n"
+        f"select tenant, win, {dims} as dims, n, again from (\n{counted}\n) c where n > 0"
     )
 
 
