@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from service.catalog.comparing import part_before
 from service.catalog.cut import cut
 from service.catalog.declared import Declared
 from service.catalog.kpi import Kpi
@@ -71,6 +72,10 @@ def arguments(
         bound |= _windows(windows)
     if "win_before_first" in names:
         bound |= _windows_before(windows)
+    if "win_earlier_start" in names:
+        earlier = [part_before(kpi, window) for window in windows]
+        bound["win_earlier_start"] = [_at(each.start_us) for each in earlier]
+        bound["win_earlier_end"] = [_at(each.end_us) for each in earlier]
     if "budget_win" in names or "budget_day_win" in names:
         bound |= _budgets(windows)
     if "day_win" in names or "minute_win" in names or "quarter_win" in names:

@@ -41,30 +41,17 @@ def newest_answers(head: Head, by: tuple[str, ...], filtered: frozenset[str]) ->
 
 
 def earlier_answers(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
-    """`earlier_answers`: the same of the window before, under the window's number."""
+    """`earlier_answers`: the same of the window before (of an open one the same part of it), under the window's number."""
     asked = Asked.of(by, filtered)
     rows = _asked(head, asked, "s.fields ->> 'action' = 'responded' and s.fields ->> 'survey' = 'nps'", wins="earlier_wins")
     return _newest(asked, f"(\n{rows}\n)")
 
 
 def earlier_wins(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
-    """`earlier_wins(tenant, win, start_at, end_at, until_at)`: of each window the one before.
-
-    Of calendar months it is so many months, of local days so many days, else as much time.
-    """
+    """`earlier_wins(tenant, win, start_at, end_at, until_at)`: what each window is compared with, as `compare=before` does."""
     return (
-        "select w.tenant, w.win, case\n"
-        "    when w.start_at <> w.first_at or w.end_at <> w.end_day::timestamp at time zone w.zone\n"
-        "      then w.start_at - (w.end_at - w.start_at)\n"
-        "    when extract(day from w.first_day) = 1 and extract(day from w.end_day) = 1\n"
-        "      then (w.first_day::timestamp - age(w.end_day::timestamp, w.first_day::timestamp)) at time zone w.zone\n"
-        "    else (w.first_day - (w.end_day - w.first_day))::timestamp at time zone w.zone\n"
-        "  end as start_at, w.start_at as end_at, w.start_at as until_at\n"
-        "from (\n"
-        "  select w.*, z.zone, w.first_day::timestamp at time zone z.zone as first_at\n"
-        "  from wins w join declared d on d.tenant = w.tenant\n"
-        "  cross join lateral (select d.config #>> '{tenant,timezone}' as zone) z\n"
-        ") w"
+        "select e.tenant, e.win, e.start_at, e.end_at, e.end_at as until_at\n"
+        "from unnest(:win_tenant, :win_index, :win_earlier_start, :win_earlier_end) as e(tenant, win, start_at, end_at)"
     )
 
 
@@ -146,7 +133,7 @@ BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "answers": ("wins", "declared"),
     "newest_answers": ("answers",),
-    "earlier_wins": ("wins", "declared"),
+    "earlier_wins": (),
     "earlier_answers": ("earlier_wins", "declared"),
     "themed": ("wins", "declared"),
     "invitations": ("wins", "declared"),

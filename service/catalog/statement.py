@@ -69,7 +69,7 @@ GIVEN: dict[str, str] = {
 }
 """Relations that may be handed over as rows, where another statement made them before."""
 TYPES: dict[str, str] = {
-    **dict.fromkeys(("win_start", "win_end", "win_until"), "timestamptz[]"),
+    **dict.fromkeys(("win_start", "win_end", "win_until", "win_earlier_start", "win_earlier_end"), "timestamptz[]"),
     **dict.fromkeys(("minute_lo", "minute_hi", "quarter_lo", "quarter_hi"), "timestamptz[]"),
     **dict.fromkeys(("day_lo", "day_hi", "win_first_day", "win_last_day", "win_end_day", "holiday_day"), "date[]"),
     **dict.fromkeys(("budget_start", "budget_until"), "timestamptz[]"),

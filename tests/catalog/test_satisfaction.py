@@ -1,5 +1,6 @@
 """NPS, satisfaction, invitations, follow-ups and themes, computed by hand on a handful of answers."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -107,11 +108,23 @@ async def test_a_row_of_nps_is_what_its_filter_finds(connection: asyncpg.Connect
 
 async def test_a_change_of_more_than_20_points_is_noted(desk: Desk) -> None:
     # -100 in the third quarter, by Berlin's calendar, and 25 in the fourth.
+    desk.window = replace(desk.window, until_us=desk.window.end_us)
     assert await notes(desk) == {"rose by 125.0 points against the window before"}
     desk.window = window(desk.window.tenant, "month", end=at(11, 20))
     assert await notes(desk) == {"rose by 125.0 points against the window before"}
     desk.window = window(desk.window.tenant, "week", end=at(11, 16))
     assert await notes(desk) == set()
+
+
+async def test_an_open_window_is_noted_against_the_same_part_of_the_one_before(desk: Desk) -> None:
+    # Of the third quarter eva's answer came in its last hours: by now the fourth one has not come so far.
+    assert await notes(desk) == set()
+    early = [answer(at(7, day), f"early{day}", 9) for day in (3, 4)]
+    await store_family(desk.connection, desk.window.tenant, "feedback", early)
+    assert await notes(desk) == {"fell by 75.0 points against the window before"}
+    kpi, before = CATALOG.kpis["nps"], part_before(CATALOG.kpis["nps"], desk.window)
+    [compared] = await run(desk.connection, kpi, [before], Question(statistics=("",)))
+    assert compared.value == 100
 
 
 async def notes(desk: Desk) -> set[str]:

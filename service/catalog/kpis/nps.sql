@@ -1,6 +1,6 @@
 -- id = "nps"
 -- title = "Net promoter score"
--- definition = "100 × (promoters, 9–10, − detractors, 0–6) ÷ users who answered; of a user's answers in the window (the wave, account, quarter, category or thing that is asked for) the newest counts; a change of more than 20 points against the window before is noted"
+-- definition = "100 × (promoters, 9–10, − detractors, 0–6) ÷ users who answered; of a user's answers in the window (the wave, account, quarter, category or thing that is asked for) the newest counts; a change of more than 20 points against the window before (of an open window the same part of it) is noted, by quarter only where both windows lie in it"
 -- family = "Satisfaction"
 -- unit = "points"
 -- kind = "mean"
