@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from service.catalog.kpi import MAIN, Formula, Head, Kpi
+from service.catalog.kpi import MAIN, Formula, Head, Kpi, Live
 from service.domain.config import KpiShape
 from service.domain.config.formula_check import shape_of
 from service.domain.formula import Operand, adds_up, in_a_circle, in_order, operands, parse_formula
@@ -85,6 +85,18 @@ def derive(pending: Pending, known: Mapping[str, Kpi]) -> Kpi:
         file=pending.file,
         formula=Formula(expression, kpis, "count" if adds_up(expression, is_count) else other),
     )
+
+
+def live_where_its_kpis_are(kpi: Kpi) -> Live:
+    """What is kept current of a formula that does not say: the windows in which all that it is made of is, else its own."""
+    return Live(_live_windows(kpi) or (kpi.head.default_window,))
+
+
+def _live_windows(kpi: Kpi) -> tuple[str, ...]:
+    if kpi.head.live is not None or kpi.formula is None:
+        return kpi.head.live.windows if kpi.head.live else ()
+    each = [_live_windows(one) for one in kpi.formula.kpis.values()]
+    return tuple(name for name in each[0] if name in kpi.head.windows and all(name in windows for windows in each))
 
 
 def shape_of_kpi(kpi: Kpi) -> KpiShape:

@@ -32,14 +32,22 @@ _EXAMPLES: Mapping[str, str] = {"band.*": "band.mrr"}
 log = structlog.get_logger(__name__)
 
 
+def read_catalog(directory: Path | None) -> Catalog:
+    """The catalog that comes with tidegauge, and the files of the operator's directory as they are written, untried."""
+    return Catalog.load() if directory is None else Catalog.load(KPIS, directory)
+
+
 async def load_catalog(connection: Connection, directory: Path | None) -> Catalog:
-    """The catalog that comes with tidegauge, and the files of the operator's directory that Postgres takes; others are logged."""
-    catalog = Catalog.load() if directory is None else Catalog.load(KPIS, directory)
+    """The same without the files that Postgres does not take; what is refused, and what has no gauge, is logged."""
+    catalog = read_catalog(directory)
     refused = [refusal for kpi in catalog.kpis.values() if kpi.is_guest and (refusal := await _refusal(connection, kpi))]
     if directory is not None and refused:
         catalog = Catalog.load(KPIS, directory, refused=refused)
     for refusal in catalog.refused:
         log.error("kpi_refused", file=refusal.file, line=refusal.line, why=refusal.message)
+    for kpi in catalog.kpis.values():
+        if kpi.is_guest and kpi.head.live is None:
+            log.warning("kpi_without_gauge", file=kpi.file, why="its head has no [live]: it has no gauge and no history")
     return catalog
 
 

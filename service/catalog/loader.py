@@ -86,7 +86,7 @@ from typing import Any, Self
 import msgspec
 
 from service.catalog.declared import default_window
-from service.catalog.formulas import FORMULA, Pending, resolve, shape_of_kpi
+from service.catalog.formulas import FORMULA, Pending, live_where_its_kpis_are, resolve, shape_of_kpi
 from service.catalog.kpi import Head, Kpi, mistakes
 from service.catalog.scoring import READS
 from service.catalog.statement import RELATIONS, unknown_placeholders
@@ -146,12 +146,20 @@ class Catalog:
             else:
                 formulas[name] = read
         made, wrong = resolve(formulas, kpis)
+        for kpi in made.values():
+            if is_of_operator(kpi) and kpi.head.live is None:
+                kpi.head = msgspec.structs.replace(kpi.head, live=live_where_its_kpis_are(kpi))
         refused += [_refusal(formulas[name], message) for name, message in wrong.items()]
         return cls(with_scores(dict(sorted({**kpis, **made}.items()))), tuple(refused))
 
     def shapes(self) -> Mapping[str, KpiShape]:
         """What the check of a configuration needs to know of each KPI."""
         return {name: shape_of_kpi(kpi) for name, kpi in self.kpis.items()}
+
+
+def is_of_operator(kpi: Kpi) -> bool:
+    """Whether it is of a file of an operator's own: not of the common catalog, and of no tenant's configuration."""
+    return bool(kpi.file) and Path(kpi.file).parent != KPIS
 
 
 def with_scores(kpis: Mapping[str, Kpi]) -> Mapping[str, Kpi]:

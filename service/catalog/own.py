@@ -5,8 +5,8 @@ from functools import lru_cache
 
 import msgspec
 
-from service.catalog.formulas import FORMULA, Pending, resolve
-from service.catalog.kpi import Head, Kpi, Live
+from service.catalog.formulas import FORMULA, Pending, live_where_its_kpis_are, resolve
+from service.catalog.kpi import Head, Kpi
 from service.catalog.loader import Catalog, with_scores
 from service.domain.config import TenantConfig
 from service.domain.config.reports import Formula
@@ -40,7 +40,7 @@ def _with(catalog: Catalog, formulas: tuple[Formula, ...]) -> Catalog:
     pending = {each.id: Pending(_head(each), "") for each in formulas if each.id not in catalog.kpis}
     made, _ = resolve(pending, catalog.kpis)
     for kpi in made.values():
-        kpi.head = msgspec.structs.replace(kpi.head, live=Live(_live_windows(kpi) or (kpi.head.default_window,)))
+        kpi.head = msgspec.structs.replace(kpi.head, live=live_where_its_kpis_are(kpi))
     return Catalog(with_scores({**catalog.kpis, **made}), catalog.refused)
 
 
@@ -55,11 +55,3 @@ def _head(formula: Formula) -> Head:
         better=formula.better,
         formula=formula.expression,
     )
-
-
-def _live_windows(kpi: Kpi) -> tuple[str, ...]:
-    """The windows in which all that a KPI is made of is kept current."""
-    if kpi.head.live is not None or kpi.formula is None:
-        return kpi.head.live.windows if kpi.head.live else ()
-    each = [_live_windows(one) for one in kpi.formula.kpis.values()]
-    return tuple(name for name in each[0] if name in kpi.head.windows and all(name in windows for windows in each))

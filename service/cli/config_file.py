@@ -21,7 +21,7 @@ File = Annotated[Path, typer.Argument(help="The configuration, a TOML file", exi
 async def change(tenant: str, file: Path, *, dry_run: bool = False) -> Applied:
     """Store the file as the tenant's next version, or only check it; raises InvalidConfiguration, NotFound."""
     settings = environment.load()
-    text = _text(file)
+    text = text_of(file)
     async with database(settings) as connection:
         catalog = await load_catalog(connection, settings.kpi_directory)
         rules = Rules(SystemClock().now_us(), catalog.shapes(), settings.kafka_topic_prefix, settings.source_topics)
@@ -46,7 +46,8 @@ def warnings_told(applied: Applied) -> None:
         typer.echo(f"warning: {sentence}", err=True)
 
 
-def _text(file: Path) -> str:
+def text_of(file: Path) -> str:
+    """A file of a configuration as text; raises InvalidConfiguration."""
     content = file.read_bytes()
     try:
         return content.decode("utf-8-sig")

@@ -9,8 +9,8 @@ import typer
 
 from service import settings as environment
 from service.catalog import Catalog
-from service.catalog.guests import load_catalog
-from service.cli.config_file import mistakes_told
+from service.catalog.guests import load_catalog, read_catalog
+from service.cli.config_file import mistakes_told, text_of
 from service.cli.connect import database
 from service.clock import SystemClock
 from service.domain.config import TenantConfig, parse
@@ -94,7 +94,7 @@ def _of_nobody(output: Path, made: Made) -> list[Path]:
 def _declared(tenant: str | None, config: Path | None, *, no_tenants: bool) -> tuple[Catalog, Mapping[str, TenantConfig]]:
     """What the tenants asked for declare, and the catalog."""
     if no_tenants:
-        return Catalog.load(), {}
+        return read_catalog(environment.load().kpi_directory), {}
     if tenant is None or config is None:
         return asyncio.run(_of_database(tenant))
     with mistakes_told(config):
@@ -102,8 +102,8 @@ def _declared(tenant: str | None, config: Path | None, *, no_tenants: bool) -> t
 
 
 def _of_file(tenant: str, file: Path) -> tuple[Catalog, Mapping[str, TenantConfig]]:
-    catalog = Catalog.load()
-    return catalog, {tenant: parse(file.read_text(encoding="utf-8-sig"), known_kpis=catalog.shapes())}
+    catalog = read_catalog(environment.load().kpi_directory)
+    return catalog, {tenant: parse(text_of(file), known_kpis=catalog.shapes())}
 
 
 async def _of_database(tenant: str | None) -> tuple[Catalog, Mapping[str, TenantConfig]]:

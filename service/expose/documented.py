@@ -3,9 +3,11 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from service.catalog import Catalog, Kpi
 from service.catalog.kpi import MAIN
+from service.catalog.loader import is_of_operator
 from service.catalog.scoring import READS
 from service.catalog.statement import statement
 from service.domain.families.registry import FAMILIES
@@ -27,6 +29,8 @@ _OF_EVERY = frozenset({"receipt", "delay", "source_quarter"})
 """Facts and rollups that every event fills, whatever its family."""
 _OF_TABLES = (
     ("activity_day", "usage"),
+    ("active_count", "usage"),
+    ("activity_week", "usage"),
     ("app_user", "usage"),
     ("reached", "usage"),
     ("reached", "user"),
@@ -72,11 +76,12 @@ def page(kpi: Kpi) -> str:
         ("windows", _windows(kpi)),
         ("usual target", _target(kpi)),
         ("kept current", _live(kpi)),
+        *_origin(kpi),
         ("in Prometheus", ", ".join(f"`{name}`" for name in dict.fromkeys(metric_name(kpi, each)[0] for each in kpi.statistics))),
     ]
     parts = [
         f"# {head.title}",
-        f"{head.definition[:1].upper()}{head.definition[1:]}.",
+        f"`{head.formula}`." if head.definition == head.formula else f"{head.definition[:1].upper()}{head.definition[1:]}.",
         "| | |\n|---|---|\n" + "\n".join(f"| {name} | {_cell(text)} |" for name, text in rows),
         *_notes(kpi),
         "## Statistics\n" + "\n".join(_statistic(name, kpi) for name in kpi.statistics) if len(kpi.statistics) > 1 else "",
@@ -92,8 +97,9 @@ def _index(catalog: Catalog) -> str:
     chapters = dict.fromkeys((*CHAPTERS, *(kpi.head.family for kpi in catalog.kpis.values())))
     parts = [
         "# KPIs",
-        "What each means, what it is computed from, and how to ask for it. Made from the heads of the files in "
-        "`service/catalog/kpis` by `make kpi-docs`; [Reading KPIs](../reading-kpis.md) says what holds for all of them.",
+        "What each means, what it is computed from, and how to ask for it. Made by `tidegauge kpi-docs` of the heads of the "
+        "catalog's files, of the operator's own, and of a tenant's formulas; [Reading KPIs](../reading-kpis.md) says what holds "
+        "for all of them.",
     ]
     for chapter in chapters:
         ours = [kpi for kpi in catalog.kpis.values() if kpi.head.family == chapter]
@@ -118,6 +124,13 @@ def _needed(kpi: Kpi) -> set[str]:
     if words & _OF_EVERY:
         return {family.name for family in FAMILIES}
     return facts | {family for table, family in _OF_TABLES if table in words} | set(_SHARED.findall(text))
+
+
+def _origin(kpi: Kpi) -> list[tuple[str, str]]:
+    """Where a KPI is declared that does not come with tidegauge."""
+    if is_of_operator(kpi):
+        return [("declared in", f"the operator's own file `{Path(kpi.file).name}`")]
+    return [] if kpi.file else [("declared in", "the tenant's configuration, as `[[formula]]`")]
 
 
 def _is_of_every(kpi: Kpi) -> bool:
