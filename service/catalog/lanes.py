@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from service.catalog.sets import FIRST_USES, Sets, up_to
+from service.catalog.cut_last import CutLast
+from service.catalog.sets import FIRST_USES, up_to
 from service.catalog.weeks import active_rows
 from service.store.reached import DAY, MONTH
 
@@ -25,7 +26,7 @@ def start_of(number: str, unit: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Lanes(Sets):
+class Lanes(CutLast):
     """The sets of `cohort_lanes`: who used something for the first time in a period, and who was active in one.
 
     `at` says which set a row belongs to: the number of the period of first uses, or below 0, -1 less the number of the period of

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from service.catalog.asked import Asked
+from service.catalog.cut_last import CutLast
 from service.catalog.kpi import Head
-from service.catalog.sets import FIRST_USES, Sets, Source, active, counted_sets, up_to
+from service.catalog.sets import FIRST_USES, Source, active, counted_sets, up_to
 
 RESURRECTED: Final = "resurrected_users"
 """The one KPI that asks what was before the window before."""
@@ -39,7 +40,7 @@ def repeat_visits(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> 
     """`repeat_visits(tenant, win, dims, n, again)`: users of the window, and those of them who were active on two days of it."""
     asked = Asked.of(by, filtered)
     uses = "select chunk, bits, day from activity_day where {read} and feature = 0 and day between w.first_day and w.last_day"
-    sets = Sets(asked, of={"active": Source(uses, day="day")})
+    sets = CutLast(asked, of={"active": Source(uses, day="day")})
     parts, rows = sets.rows()
     keys = ", ".join(sets.whose_before_traits)
     earlier = f"bit_or(bits) over (partition by {keys} order by day {_EARLIER}) as earlier"
