@@ -1,36 +1,39 @@
-"""Making a report: each ask of its layout becomes a block, from one snapshot of one tenant."""
+"""Making a report: each ask of its layout becomes blocks, from one snapshot of one tenant; what misses its target comes last."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from service.catalog import Value, Window
-from service.catalog.comparing import changed, part_before
+from service.catalog import Window
 from service.clock import to_datetime
-from service.domain.targets import Status
-from service.expose.answers import Body, unit_of
+from service.expose.answers import Body
 from service.expose.moments import rfc3339
 from service.expose.portfolio import read_portfolio
-from service.expose.scorecard_rows import scorecard_body
 from service.lifecycle import side_by_side
-from service.reports import funnels, layout, model, pictured, portfolio, tables
+from service.reports import funnels, layout, model, pictured, portfolio, scorecards, standing, tables
+from service.reports.figures import Made, read_figure
 from service.reports.layout import Ask, Layout
-from service.reports.model import Block, Cell, Figure, Figures, Grid, Prose, Report, Section
-from service.reports.numbers import change_text, readable, target_text, trend_text
-from service.reports.reading import Named, Reader
+from service.reports.misses import misses
+from service.reports.model import Block, Figure, Figures, Prose, Report, Section
+from service.reports.reading import Reader
+from service.reports.standing import Standing
 
 _READ: Mapping[type[Ask], Callable[[Reader, Any], Awaitable[Block]]] = {
-    layout.Split: tables.split,
-    layout.Daily: tables.daily,
     layout.Items: tables.tracked,
     layout.Incidents: tables.opened_incidents,
     layout.Trend: pictured.trend,
     layout.HeatMap: pictured.heat,
 }
 """What is made of the figures alone."""
+_JUDGED: Mapping[type[Ask], Callable[[Reader, Any], Awaitable[Made]]] = {
+    layout.Split: tables.split,
+    layout.Daily: tables.daily,
+    layout.Scorecards: scorecards.scorecards,
+}
+"""What is judged as well."""
 _WORST_FIRST: tuple[model.Status, ...] = ("red", "yellow", "green")
 
 
@@ -44,18 +47,25 @@ class Builder:
     """Prose by the name of its blank."""
     _figures: dict[str, asyncio.Task[Figure]] = field(default_factory=dict)
     """By selector: each is asked for once."""
-    _states: list[model.Status] = field(default_factory=list)
-    """Of the scorecards."""
     _portfolio: asyncio.Task[Body] | None = None
     """Read once, whatever parts of it are shown."""
+    _standing: asyncio.Task[Standing] | None = None
+    """The same."""
 
     async def report(self, made_of: Layout, *, made_at_us: int) -> Report:
         """The whole report, its blocks read side by side; raises NotFound for a KPI or scorecard that there is not."""
-        window = self.reader.window
-        made = iter(await side_by_side(self._blocks(ask, made_of) for each in made_of.chapters for ask in each.asks))
-        sections = tuple(
-            [Section(each.title, tuple(chain.from_iterable(islice(made, len(each.asks))))) for each in made_of.chapters]
+        window, asks = self.reader.window, [ask for each in made_of.chapters for ask in each.asks]
+        made = await side_by_side(self._made(ask, made_of) for ask in asks)
+        # What was compared with the window before tells more than the same in a split.
+        judged = sorted((figure for each in made for figure in each.judged), key=lambda figure: not figure.before)
+        blocks = iter(
+            (misses(ask.title, judged),) if isinstance(ask, layout.Misses) else each.blocks
+            for ask, each in zip(asks, made, strict=True)
         )
+        sections = tuple(
+            [Section(each.title, tuple(chain.from_iterable(islice(blocks, len(each.asks))))) for each in made_of.chapters]
+        )
+        states = {state for each in made for state in each.states}
         return Report(
             name=made_of.name,
             title=made_of.title,
@@ -67,70 +77,50 @@ class Builder:
             end=rfc3339(window.end_us) or "",
             timezone=window.zone,
             made_at=rfc3339(made_at_us) or "",
-            state=next((status for status in _WORST_FIRST if status in self._states), "none"),
+            state=next((status for status in _WORST_FIRST if status in states), "none"),
             provisional=self.reader.ground.is_provisional(window),
             sections=sections,
         )
 
-    async def _blocks(self, ask: Ask, made_of: Layout) -> tuple[Block, ...]:
-        if isinstance(ask, layout.Funnels):
-            return await funnels.funnels(self.reader, ask)
-        return (await self._block(ask, made_of),)
+    async def _made(self, ask: Ask, made_of: Layout) -> Made:
+        match ask:
+            case layout.Misses():
+                return Made(())  # once all else is there
+            case layout.Kpis():
+                figures = tuple(await side_by_side(self._figure(each) for each in ask.selectors))
+                return Made((Figures(ask.title, figures),), figures)
+            case layout.Split() | layout.Daily() | layout.Scorecards():
+                return await _JUDGED[type(ask)](self.reader, ask)
+            case layout.Funnels():
+                return Made(await funnels.funnels(self.reader, ask))
+            case _:
+                return Made((await self._block(ask, made_of),))
 
     async def _block(self, ask: Ask, made_of: Layout) -> Block:
         match ask:
-            case layout.Kpis():
-                return Figures(ask.title, await self._figures_of(ask.selectors))
-            case layout.Scorecards():
-                return await self._scorecards(ask)
-            case layout.Misses():
-                return await self._misses(ask, made_of)
             case layout.Blank():
                 return Prose(ask.name, ask.prompt, self.notes.get(ask.name, ""))
             case layout.Portfolio():
                 return portfolio.block(ask, await self._risks())
+            case layout.Decision():
+                return standing.decision(ask, await self._stands(made_of))
+            case layout.Health():
+                return standing.health_grid(ask, await self._stands(made_of))
+            case layout.Risk():
+                return standing.risk_grid(ask, await self._stands(made_of), self.reader.account)
             case _:
                 return await _READ[type(ask)](self.reader, ask)
 
-    async def _figures_of(self, selectors: Iterable[str]) -> tuple[Figure, ...]:
-        return tuple(await side_by_side(self._figure(each) for each in selectors))
-
     async def _figure(self, selector: str) -> Figure:
         if selector not in self._figures:
-            self._figures[selector] = asyncio.create_task(self._read(selector))
+            self._figures[selector] = asyncio.create_task(read_figure(self.reader, self.reader.named(selector)))
         return await self._figures[selector]
 
-    async def _read(self, selector: str) -> Figure:
-        named = self.reader.named(selector)
-        before = part_before(named.kpi, self.reader.window)
-        values = await self.reader.values(named, (self.reader.window, before))
-        return self._made(named, (values[0], self.reader.window), (values[1], before))
-
-    def _made(self, named: Named, of_now: tuple[Value, Window], of_before: tuple[Value, Window]) -> Figure:
-        now, before = of_now[0], of_before[0]
-        moved = changed(named.kpi, named.statistic, of_now, of_before)
-        judgement, unit = self.reader.judgement(named, now), unit_of(named.kpi, now)
-        target = judgement.range if judgement.range is not None else judgement.target
-        return Figure(
-            selector=str(named.selector),
-            title=_title(named),
-            value=now.value,
-            unit=unit,
-            text=named.text(now),
-            status=judgement.status.value,
-            target=target_text(judgement.op, target, unit),
-            before=named.text(before),
-            change=change_text(now.value, before.value, unit),
-            trend=trend_text(moved),
-            note=now.note or now.reason.replace("_", " "),
-        )
-
-    async def _misses(self, ask: layout.Misses, made_of: Layout) -> Figures:
-        """Every KPI of the report that is judged and does not meet its target, red before yellow."""
-        asks = [each for chapter in made_of.chapters for each in chapter.asks if isinstance(each, layout.Kpis)]
-        found = await self._figures_of(dict.fromkeys(one for ask in asks for one in ask.selectors))
-        missed = [each for status in (Status.RED, Status.YELLOW) for each in found if each.status == status]
-        return Figures(ask.title, tuple(missed), "Everything that is judged meets its target.")
+    async def _stands(self, made_of: Layout) -> Standing:
+        if self._standing is None:
+            with_risk = any(isinstance(ask, layout.Risk) for each in made_of.chapters for ask in each.asks)
+            self._standing = asyncio.create_task(standing.read_standing(self.reader, with_risk=with_risk))
+        return await self._standing
 
     async def _risks(self) -> Body:
         if self._portfolio is None:
@@ -143,33 +133,9 @@ class Builder:
             read = await read_portfolio(connection, reader.catalog.kpis, reader.ground, reader.window)
         return read.body(limit=portfolio.MAX_CUSTOMERS)
 
-    async def _scorecards(self, ask: layout.Scorecards) -> Grid:
-        reader = self.reader
-        rows: list[tuple[Cell, ...]] = []
-        names = ask.names or tuple(reader.ground.config(reader.window).scorecards)
-        bodies = await side_by_side(
-            scorecard_body(reader.desk, reader.catalog, reader.ground, name, reader.window) for name in names
-        )
-        for name, body in zip(names, bodies, strict=True):
-            self._states.append(body["state"])
-            for row in body["rows"]:
-                value, before = (Cell(readable(row[key], row["unit"]), is_number=True) for key in ("value", "before"))
-                target = Cell(target_text(row["op"], row["target"], row["unit"]))
-                title = _title(reader.named(row["row"]))
-                rows.append((Cell(name), Cell(title), value, target, Cell(row["status"], row["status"]), before))
-            share = Cell(readable(body["share_met"], "ratio"), is_number=True)
-            rows.append((Cell(name), Cell("Targets met"), share, Cell(""), Cell(body["state"], body["state"]), Cell("")))
-        columns = ("scorecard", "row", "value", "target", "status", "before")
-        return Grid(ask.title, columns, tuple(rows), "No scorecard is declared: write one as [scorecard.NAME].")
-
 
 def _days(window: Window) -> str:
     """The local days of a window as people write them."""
     zone = ZoneInfo(window.zone)
     first, last = (to_datetime(each).astimezone(zone) for each in (window.start_us, window.end_us - 1))
     return f"{first:%-d %B %Y}" if first.date() == last.date() else f"{first:%-d %B %Y} – {last:%-d %B %Y}"
-
-
-def _title(named: Named) -> str:
-    where = ", ".join(f"{key} {' '.join(values)}" for key, values in named.selector.where.items())
-    return f"{named.title} ({where})" if where else named.title

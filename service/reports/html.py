@@ -1,15 +1,19 @@
 """A report as one HTML file that needs nothing else, on a screen and on paper; and as PDF, which is that file printed."""
 
+import re
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from service.errors import ReportUnavailable
 from service.reports.model import Picture, Report
 
 _TEMPLATE = "report.html.j2"
+_LONG_WORD = re.compile(r"\S{25,}")
+"""Longer than the words of a language: an id, a name that was put together."""
+_PIECE = re.compile(r".{1,12}")
 
 
 def to_html(report: Report) -> str:
@@ -39,6 +43,15 @@ def _picture(picture: Picture) -> Markup:
     return Markup(to_svg(picture))  # noqa: S704  # drawn by vl-convert, which escapes the texts in it
 
 
+def _breakable(text: str) -> Markup:
+    """A text whose words stay whole, but for such as would make a column wider than a page: these may break."""
+    pieces, end = [], 0
+    for word in _LONG_WORD.finditer(text):
+        pieces += [escape(text[end : word.start()]), Markup("<wbr>").join(_PIECE.findall(word[0]))]
+        end = word.end()
+    return Markup().join([*pieces, escape(text[end:])])
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
@@ -49,4 +62,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["svg"] = _picture
+    made.filters["breakable"] = _breakable
     return made

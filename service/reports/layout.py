@@ -66,8 +66,29 @@ class Scorecards:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """Go, conditional go or no go: what the health score of the account decides, or of the tenant as a whole."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The health score by category, with every point that is lost."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """The churn risk of the report's account, with every reason."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Misses:
-    """What misses its target: every red and yellow row of this report."""
+    """What misses its target: every red and yellow row of this report's figures, scorecards, splits and days."""
 
     title: str
 
@@ -104,7 +125,23 @@ class Blank:
     prompt: str
 
 
-Ask = Kpis | Split | Daily | Trend | HeatMap | Funnels | Scorecards | Misses | Items | Incidents | Portfolio | Blank
+Ask = (
+    Kpis
+    | Split
+    | Daily
+    | Trend
+    | HeatMap
+    | Funnels
+    | Scorecards
+    | Decision
+    | Health
+    | Risk
+    | Misses
+    | Items
+    | Incidents
+    | Portfolio
+    | Blank
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from service.reports.layout import (
     Blank,
     Chapter,
     Daily,
+    Decision,
     Funnels,
+    Health,
     HeatMap,
     Incidents,
     Items,
@@ -15,6 +17,7 @@ from service.reports.layout import (
     Layout,
     Misses,
     Portfolio,
+    Risk,
     Scorecards,
     Split,
     Trend,
@@ -80,7 +83,9 @@ WEEKLY = Layout(
             (Items("Open actions", ("action", "priority")), Blank("priorities", "What next week is for, by whom.")),
         ),
         Chapter("Asks", (Items("Open asks", ("ask",)), Blank("asks", "What is needed from whom."))),
-        Chapter("Dashboard", (Scorecards("Scorecards"), Funnels("Funnel"), HeatMap("Users a day by feature"))),
+        Chapter(
+            "Dashboard", (Decision("Decision"), Scorecards("Scorecards"), Funnels("Funnel"), HeatMap("Users a day by feature"))
+        ),
         Chapter(
             "Feedback",
             (
@@ -108,7 +113,16 @@ CUSTOMER = Layout(
     window="month",
     of_account=True,
     chapters=(
-        Chapter("Scorecard", (Scorecards("Scorecards"), Blank("decision", "What follows from it, and why."))),
+        Chapter(
+            "Scorecard",
+            (
+                Decision("Decision"),
+                Blank("decision", "What follows from it, and why."),
+                Scorecards("Scorecards"),
+                Misses("What misses its target"),
+            ),
+        ),
+        Chapter("Health and churn risk", (Health("Health by category"), Risk("Churn risk"))),
         Chapter(
             "Adoption",
             (
@@ -210,7 +224,7 @@ DAILY = Layout(
     title="Daily health",
     window="day",
     chapters=(
-        Chapter("Today", (Misses("What misses its target"), Kpis("Service", _SERVICE), Kpis("Delivery", _DELIVERY))),
+        Chapter("The day", (Misses("What misses its target"), Kpis("Service", _SERVICE), Kpis("Delivery", _DELIVERY))),
         Chapter("Use", (Kpis("Users", ("dau", "new_users", "feature_uses")), Trend("Users active in a day", "dau", 14))),
         Chapter("Incidents and tickets", (Kpis("Incidents", _INCIDENTS), Incidents("Opened"), Kpis("Support", _SUPPORT))),
     ),

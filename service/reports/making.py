@@ -9,6 +9,7 @@ from service.catalog.together import Desk
 from service.clock import Clock, to_datetime
 from service.errors import InvalidQuery, NotFound
 from service.expose.ground import Ground, Grounds
+from service.expose.named import check_account
 from service.reports.building import Builder
 from service.reports.layout import Layout
 from service.reports.layouts import LAYOUTS
@@ -16,8 +17,6 @@ from service.reports.model import Report
 from service.reports.reading import Reader
 from service.store import reports
 from service.store.snapshots import Snapshot, snapshot
-
-MAX_ACCOUNT_CHARACTERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +68,9 @@ class Maker:
             raise InvalidQuery(
                 "account", f"the report {layout.name} is {'of one account' if layout.of_account else 'of all'}: {way_out}"
             )
-        if len(wish.account) > MAX_ACCOUNT_CHARACTERS or "\0" in wish.account:
-            raise InvalidQuery("account", f"is no account: at most {MAX_ACCOUNT_CHARACTERS} characters, without NUL")
         async with seen.connection() as connection:
+            if wish.account:
+                await check_account(connection, ground.tenant, wish.account)
             notes = await reports.notes(connection, place_of(ground.tenant, wish, window))
         catalog = catalog_of(self.catalog, ground.config(window))
         desk = Desk(seen.connection, ground.declared(window), ground.kept)

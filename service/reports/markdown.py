@@ -40,13 +40,15 @@ def _block(block: Block) -> str:
 def _figures(block: Figures) -> str:
     if not block.rows:
         return f"### {block.title}\n\n{block.empty}\n"
-    columns = ("", "value", "target", "status", "before", "change")
-    return f"### {block.title}\n\n" + _table(columns, map(_figure, block.rows))
+    columns = ("", "value", "target", "limit", "status", "before", "change")
+    more = f"\n{block.note}\n" if block.note else ""
+    return f"### {block.title}\n\n" + _table(columns, map(_figure, block.rows)) + more
 
 
 def _figure(row: Figure) -> Sequence[str]:
     change = f"{row.change} ({row.trend})" if row.trend else row.change
-    return (row.title, row.text, row.target, _MARKS[row.status], row.before, change)
+    title = f"{row.title}, {row.of}" if row.of else row.title
+    return (_noted(title, row.note), row.text, row.target, row.limit, _MARKS[row.status], row.before, change)
 
 
 def _picture(block: Picture) -> str:
@@ -66,7 +68,18 @@ def _plain(value: float | None) -> str:
 
 
 def _texts(row: Sequence[Cell]) -> Sequence[str]:
-    return [f"{cell.text} ({cell.status})" if cell.status and cell.status != cell.text else cell.text for cell in row]
+    return [_noted(_judged(cell), cell.note) for cell in row]
+
+
+def _judged(cell: Cell) -> str:
+    if cell.status in {None, "none", cell.text}:
+        return cell.text
+    return f"{cell.text} ({cell.status})" if cell.text else str(cell.status)
+
+
+def _noted(text: str, note: str) -> str:
+    """A text and what is said beside it: why there is no value, how one is meant."""
+    return f"{text} ({note})" if note else text
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -81,19 +81,24 @@ class Reader:
         found = await self._run(named, [self.window], by, statistics)
         return [value for value in found if set(by) <= value.dims.keys()]
 
-    def judgement(self, named: Named, value: Value) -> Judgement:
-        """How a value stands to what was declared for its window."""
-        kpi = named.kpi
+    def judgement(self, named: Named, value: Value, *, window: Window | None = None) -> Judgement:
+        """How a value of the report's window, or of another one, stands to what was declared for that."""
+        kpi, window = named.kpi, window or self.window
         return judge(
-            self.ground.config(self.window),
+            self.ground.config(window),
             kpi=kpi.id,
             statistic=value.statistic or None,
             dims={**self._filters(named), **value.dims},
-            window=self.window.name or None,
+            window=window.name or None,
             value=value.value,
             adds_up=kpi.statistics[value.statistic].kind == "count",
             apart=kpi.head.apart,
         )
+
+    def has_target(self, named: Named) -> bool:
+        """Whether a target is declared of it, or of any part of it."""
+        kpi, statistic = named.kpi, named.statistic
+        return bool(self.ground.config(self.window).targets_by_kpi.get((kpi.id, statistic or None)))
 
     def _filters(self, named: Named) -> dict[str, tuple[str, ...]]:
         of_account = {"account": (self.account,)} if self.account and named.kpi.splits_by("account") else {}

@@ -1,10 +1,16 @@
 """A report's tables: KPIs by the values of a dimension, by day, tracked items, incidents."""
 
+from collections.abc import Mapping
+
+import msgspec
+
 from service.catalog import Value
+from service.catalog.value import NO_DATA
 from service.expose.moments import rfc3339
 from service.lifecycle import side_by_side
 from service.reports import layout
-from service.reports.model import Cell, Grid, Status
+from service.reports.figures import Made, part
+from service.reports.model import Cell, Figure, Grid
 from service.reports.numbers import NO_VALUE, readable
 from service.reports.reading import Named, Reader, day_name, days_of
 from service.store import incidents, items
@@ -12,31 +18,44 @@ from service.store import incidents, items
 MAX_LISTED = 50
 
 
-async def split(reader: Reader, ask: layout.Split) -> Grid:
+async def split(reader: Reader, ask: layout.Split) -> Made:
     """A line a value of the dimension, the greatest of the first column first."""
     named = [reader.named(each) for each in ask.selectors]
     columns = await side_by_side(reader.rows(each, ask.by, [reader.window]) for each in named)
     names = sorted({name for column in columns for name in column}, key=lambda name: (-_size(columns[0].get(name)), name))
-    rows = [
-        (
-            Cell(name or f"without {ask.by}"),
-            *(_cell(reader, each, column.get(name)) for each, column in zip(named, columns, strict=True)),
-        )
-        for name in names[: ask.top]
-    ]
+    judged: list[Figure] = []
+    rows: list[tuple[Cell, ...]] = []
+    for name in names[: ask.top]:
+        values = [_value(reader, each, {ask.by: name}, column.get(name)) for each, column in zip(named, columns, strict=True)]
+        figures = [part(reader, each, value, by=ask.by) for each, value in zip(named, values, strict=True)]
+        judged += figures
+        rows.append((Cell(name or f"without {ask.by}"), *map(cell, figures)))
     if len(names) > ask.top:
         rows.append((Cell(f"and {len(names) - ask.top} more"), *(Cell("") for _ in columns)))
+        # What is not shown may miss its target all the same.
+        for each, column in zip(named, columns, strict=True):
+            if reader.has_target(each):
+                judged += [
+                    part(reader, each, column[name][0], by=ask.by) for name in names[ask.top :] if 0 in column.get(name, ())
+                ]
     titles = [each.title for each in named]
-    return Grid(ask.title, (ask.by, *titles), tuple(rows), f"No {ask.by} has anything in this window.")
+    return Made((Grid(ask.title, (ask.by, *titles), tuple(rows), f"No {ask.by} has anything in this window."),), tuple(judged))
 
 
-async def daily(reader: Reader, ask: layout.Daily) -> Grid:
-    """A line a local day."""
+async def daily(reader: Reader, ask: layout.Daily) -> Made:
+    """A line a local day, each judged by what is declared of a day."""
     days, named = days_of(reader.window), [reader.named(each) for each in ask.selectors]
     found = await side_by_side(reader.values(each, days) for each in named)
-    columns = [[Cell(each.text(value), is_number=True) for value in values] for each, values in zip(named, found, strict=True)]
-    rows = [(Cell(day_name(day)), *(column[place] for column in columns)) for place, day in enumerate(days)]
-    return Grid(ask.title, ("day", *(each.title for each in named)), tuple(rows))
+    figures = [
+        [
+            msgspec.structs.replace(part(reader, each, values[place], window=day), of=day_name(day))
+            for each, values in zip(named, found, strict=True)
+        ]
+        for place, day in enumerate(days)
+    ]
+    rows = [(Cell(day_name(day)), *map(cell, several)) for day, several in zip(days, figures, strict=True)]
+    grid = Grid(ask.title, ("day", *(each.title for each in named)), tuple(rows))
+    return Made((grid,), tuple(figure for several in figures for figure in several))
 
 
 async def tracked(reader: Reader, ask: layout.Items) -> Grid:
@@ -86,12 +105,18 @@ def _lasted(incident: incidents.Incident) -> str:
     return readable((incident.resolved_us - incident.opened_us - incident.idle_us) / 1e6, "s")
 
 
-def _cell(reader: Reader, named: Named, found: dict[int, Value] | None) -> Cell:
-    value = found.get(0) if found else None
-    if value is None:
-        return Cell(NO_VALUE, is_number=True)
-    status: Status = reader.judgement(named, value).status.value
-    return Cell(named.text(value), None if status == "none" else status, is_number=True)
+def cell(figure: Figure) -> Cell:
+    """A figure as a field of a grid: its status where it is judged, why it has no value where it has none."""
+    status = None if figure.status == "none" else figure.status
+    return Cell(figure.text, status, is_number=True, note=figure.note if figure.value is None else "")
+
+
+def _value(reader: Reader, named: Named, dims: Mapping[str, str], found: Mapping[int, Value] | None) -> Value:
+    """What there is; a count of nothing is 0, and of all else there is no value."""
+    if found and 0 in found:
+        return found[0]
+    counted = 0.0 if named.kpi.statistics[named.statistic].kind == "count" else None
+    return Value(reader.ground.tenant, 0, named.statistic, counted, dims=dims, reason="" if counted == 0 else NO_DATA)
 
 
 def _size(found: dict[int, Value] | None) -> float:

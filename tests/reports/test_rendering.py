@@ -2,11 +2,12 @@
 
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 from msgspec import structs
 
 from service.reports.model import Cell, Figure, Figures, Grid, Picture, Point, Prose, Report, Section, decode, encode
-from service.reports.rendering import FORMATS, render
+from service.reports.rendering import FORMATS, Format, render
 
 EVIL = '<script>alert("x")</script> & | `co`'
 REPORT = Report(
@@ -83,9 +84,56 @@ def test_a_page_needs_nothing_else_and_no_text_becomes_markup() -> None:
 def test_markdown_keeps_every_cell_in_its_place() -> None:
     text = render(REPORT, "md").decode()
     rows = [line for line in text.splitlines() if line.startswith("| Active users")]
-    assert rows == ["| Active users | 12 users | ≥ 14 users | 🟡 yellow | 10 | +20 % |"]
+    assert rows == ["| Active users | 12 users | ≥ 14 users |  | 🟡 yellow | 10 | +20 % |"]
     assert "\\| `co` | 4 (red) |" in text
     assert "<script>" not in text
+
+
+NOTED = msgspec.structs.replace(
+    REPORT,
+    sections=(
+        Section(
+            "Noted",
+            (
+                Figures(
+                    "KPIs",
+                    (
+                        Figure("nps", "Net promoter score", None, "points", "–", "none", note="no data"),
+                        Figure(
+                            "wau", "Active users", 3.0, "users", "3 users", "red", "≥ 5 users", limit="≥ 4 users", of="Mon 17 Nov"
+                        ),
+                    ),
+                    note="and 2 more in the sections below",
+                ),
+                Grid("By account", ("account", "CSAT"), ((Cell("acme"), Cell("–", is_number=True, note="no data")),)),
+                Grid("Decision", ("decision",), ((Cell("conditional go", "yellow"),),)),
+            ),
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize("form", ["md", "html"])
+def test_no_format_drops_a_reason_a_limit_or_a_note(form: Format) -> None:
+    written = render(NOTED, form).decode()
+    text = Page(written).text if form == "html" else written
+    for said in ("and 2 more in the sections below", "≥ 4 users", "Active users, Mon 17 Nov", "conditional go"):
+        assert said in text
+    assert text.count("no data") == 2
+    if form == "md":
+        assert "| Net promoter score (no data) | – |" in text
+        assert "| acme | – (no data) |" in text
+        assert "| conditional go (yellow) |" in text
+
+
+def test_words_stay_whole_but_those_that_no_column_could_hold() -> None:
+    long = "customer" * 8
+    grid = Grid("Items", ("what", "due"), ((Cell("An opportunity"), Cell("2026-11-20")), (Cell(f"{long} {EVIL}"), Cell(""))))
+    page = render(msgspec.structs.replace(REPORT, sections=(Section("Open", (grid,)),)), "html").decode()
+    assert "anywhere" not in page
+    assert "<td>An opportunity</td><td>2026-11-20</td>" in page
+    assert long not in page
+    assert f"{long} {EVIL}" in Page(page).text
 
 
 def test_a_pdf_is_the_page_on_paper() -> None:

@@ -72,8 +72,15 @@ async def test_the_week_reads_as_the_pilot_wrote_it(told: Told) -> None:
     assert found["tickets"]["value"] == WANTED["tickets"]["count"]
     assert found["resolution_time.mean"]["value"] == pytest.approx(WANTED["tickets"]["resolution_hours_mean"] * 3_600)
     assert found["incidents"]["value"] == sum(WANTED["incidents"]["by_severity"].values())
-    missed = [row["selector"] for row in block(report, "What misses its target")["rows"]]
-    assert missed == ["wau_share"]
+    missed = [(row["selector"], row["status"], row.get("of")) for row in block(report, "What misses its target")["rows"]]
+    assert missed == [
+        ("feature_adoption{feature=csv_export}", "red", None),
+        ("availability", "red", "Wed 19 Nov"),
+        ("wau_share", "yellow", None),
+        ("feature_adoption{feature=vis}", "yellow", None),
+        ("feature_adoption{feature=audit_mode}", "yellow", None),
+    ]
+    assert (found["wau_share"]["target"], found["wau_share"]["limit"]) == ("≥ 70 %", "≥ 60 %")
 
 
 async def test_the_heat_map_the_funnel_and_the_scorecard_are_those_of_the_pilot(told: Told) -> None:
@@ -83,8 +90,11 @@ async def test_the_heat_map_the_funnel_and_the_scorecard_are_those_of_the_pilot(
         heat.setdefault(point["series"], []).append(point["y"])
     with_totals = {feature: [*days, sum(days)] for feature, days in WANTED["heatmap"].items()}
     assert {feature: heat[feature] for feature in WANTED["heatmap"]} == with_totals
-    rows = block(report, "Scorecards")["rows"]
-    assert [row[4]["text"] for row in rows[:-1]] == ["green"] * WANTED["sla_scorecard"]["of"]
+    card = block(report, "Scorecards")
+    place, n = card["columns"].index("status"), WANTED["sla_scorecard"]["of"]
+    *rows, met, state = card["rows"]
+    assert [row[place]["text"] for row in rows] == ["green"] * n
+    assert (met[2]["text"], met[place]["text"], state[place]["text"]) == (f"{n} of {n} (100 %)", "", "green")
     accounts, users = (block(report, f"Funnel pilot: {whose}")["points"] for whose in ("accounts", "users"))
     assert [point["y"] for point in (*accounts, *users)] == [step[0] for step in WANTED["funnel"].values()]
     assert [point["x"] for point in accounts] == ["accounts_invited", "accounts_activated"]
@@ -144,11 +154,11 @@ async def test_an_unknown_blank_and_a_note_that_is_no_text_are_refused(told: Tol
     assert (await told.client.put("/v1/reports/weekly/notes/summary", content=b"x" * 20_001)).status_code == 413
 
 
-async def test_a_report_says_the_same_however_many_connections_it_is_read_by(told: Told, database_url: str) -> None:
+async def test_a_report_says_the_same_however_many_connections_it_is_read_by(told: Told) -> None:
     named = [each for each, layout in LAYOUTS.items() if not layout.of_account]
     made = {}
     for connections in (1, SIDE_BY_SIDE + 1):
-        async with await create_pool(database_url, max_size=connections) as pool:
+        async with await create_pool(told.site.url, max_size=connections) as pool:
             maker = Maker(pool, told.maker.catalog, told.clock)
             made[connections] = [(await maker.make(told.tenant.id, "pilot", Wish(name)))[0] for name in named]
     assert made[1] == made[SIDE_BY_SIDE + 1]
