@@ -11,7 +11,7 @@ from service.reports.model import Cell, Figure, Grid
 from service.reports.numbers import NO_VALUE, readable, target_text
 from service.reports.reading import Reader
 
-_COLUMNS = ("scorecard", "row", "value", "target", "limit", "status", "before", "change", "benchmark")
+_COLUMNS = ("row", "value", "target", "limit", "status", "before", "change", "benchmark")
 
 
 async def scorecards(reader: Reader, ask: layout.Scorecards) -> Made:
@@ -20,20 +20,19 @@ async def scorecards(reader: Reader, ask: layout.Scorecards) -> Made:
     bodies = await side_by_side(
         scorecard_body(reader.desk, reader.catalog, reader.ground, name, reader.window, account=reader.account) for name in names
     )
-    rows: list[tuple[Cell, ...]] = []
+    blocks: list[Grid] = []
     judged: list[Figure] = []
     for body in bodies:
         figures = [of_row(row, reader.named(row["row"])) for row in body["rows"]]
+        rows = [_row(row, figure) for row, figure in zip(body["rows"], figures, strict=True)]
+        blocks.append(Grid(f"{ask.title}: {body['name']}", _COLUMNS, (*rows, *_sums(body))))
         judged += figures
-        rows += [_row(body["name"], row, figure) for row, figure in zip(body["rows"], figures, strict=True)]
-        rows += _sums(body)
-    grid = Grid(ask.title, _COLUMNS, tuple(rows), "No scorecard is declared: write one as [scorecard.NAME].")
-    return Made((grid,), tuple(judged), tuple(body["state"].value for body in bodies))
+    nothing = Grid(ask.title, _COLUMNS, (), "No scorecard is declared: write one as [scorecard.NAME].")
+    return Made(tuple(blocks) or (nothing,), tuple(judged), tuple(body["state"].value for body in bodies))
 
 
-def _row(name: str, row: Mapping[str, Any], figure: Figure) -> tuple[Cell, ...]:
+def _row(row: Mapping[str, Any], figure: Figure) -> tuple[Cell, ...]:
     return (
-        Cell(name),
         Cell(figure.title, note=figure.note),
         Cell(figure.text, is_number=True),
         Cell(figure.target, is_number=True),
@@ -51,10 +50,10 @@ def _sums(body: Mapping[str, Any]) -> list[tuple[Cell, ...]]:
     unjudged = len(body["unjudged_critical"])
     said = f"without {unjudged} that could not be judged" if unjudged else ""
     status = body["state"].value
-    state = Cell("none is judged" if status == "none" else status, status)
+    state = Cell("not judged" if status == "none" else status, status)
     return [
-        (Cell(body["name"]), Cell("Targets met, of the rows that are judged"), Cell(share, is_number=True), *_blank(6)),
-        (Cell(body["name"]), Cell("State: the worst of the critical rows", note=said), *_blank(3), state, *_blank(3)),
+        (Cell("Targets met, of the rows that are judged"), Cell(share, is_number=True), *_blank(6)),
+        (Cell("State: the worst of the critical rows", note=said), *_blank(3), state, *_blank(3)),
     ]
 
 

@@ -79,12 +79,12 @@ _HEALTH_COLUMNS = ("category", "points", "lost by")
 
 
 def _points(category: Category) -> Cell:
-    if category.points is None:
-        return Cell(NO_VALUE, note=_NO_KPI, is_number=True)
-    return Cell(f"{category.points} of {CATEGORY_POINTS}", is_number=True)
+    return Cell(NO_VALUE if category.points is None else f"{category.points} of {CATEGORY_POINTS}", is_number=True)
 
 
 def _lost(category: Category) -> str:
+    if category.points is None:
+        return _NO_KPI
     lost = sorted((each for each in category.kpis if each.lost), key=lambda each: (-each.lost, each.kpi))
     return "; ".join(f"{each.kpi} (−{each.lost})" for each in lost)
 

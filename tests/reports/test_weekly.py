@@ -90,11 +90,11 @@ async def test_the_heat_map_the_funnel_and_the_scorecard_are_those_of_the_pilot(
         heat.setdefault(point["series"], []).append(point["y"])
     with_totals = {feature: [*days, sum(days)] for feature, days in WANTED["heatmap"].items()}
     assert {feature: heat[feature] for feature in WANTED["heatmap"]} == with_totals
-    card = block(report, "Scorecards")
+    card = block(report, "Scorecards: sla")
     place, n = card["columns"].index("status"), WANTED["sla_scorecard"]["of"]
     *rows, met, state = card["rows"]
     assert [row[place]["text"] for row in rows] == ["green"] * n
-    assert (met[2]["text"], met[place]["text"], state[place]["text"]) == (f"{n} of {n} (100 %)", "", "green")
+    assert (met[1]["text"], met[place]["text"], state[place]["text"]) == (f"{n} of {n} (100 %)", "", "green")
     accounts, users = (block(report, f"Funnel pilot: {whose}")["points"] for whose in ("accounts", "users"))
     assert [point["y"] for point in (*accounts, *users)] == [step[0] for step in WANTED["funnel"].values()]
     assert [point["x"] for point in accounts] == ["accounts_invited", "accounts_activated"]
