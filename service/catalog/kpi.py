@@ -1,6 +1,5 @@
 """What a KPI declares of itself: the head of its file, checked."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +21,6 @@ PERCENTILES: Mapping[str, float] = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 
 OF_DISTRIBUTION: tuple[str, ...] = ("mean", *PERCENTILES, "min", "max", "count", "share_within")
 OF_ACCOUNTS: tuple[str, ...] = ("account.*", "band.*")
 """What every KPI takes that names `account`: traits of accounts, as they are now, and bands, as of the window's end."""
-_READ_OF_D = re.compile(r"\bd\s*(?:->>?|\?)\s*'([^']*)'")
 MAIN = ""
 """The name of the statistic that is the KPI's plain value."""
 
@@ -86,7 +84,11 @@ class Suggestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     op: Literal[">=", ">", "<=", "<"]
     target: float
     limit: float | None = None
+    up_to: float | None = None
+    """Of a range, with `>=`: its other end."""
     statistic: str = MAIN
+    example: bool = False
+    """It goes by the size or the trade of who is measured: it is told, but colours no panel and scores nothing."""
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,6 +132,8 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Dimensions by which its file gives several splits at once: it reads the relation `splits` (statement.py)."""
     live: Live | None = None
     suggestion: Suggestion | None = None
+    suggestions: dict[str, Suggestion] = {}
+    """Of further statistics, by their names."""
     test: Literal["", "none", "two_proportions", "poisson", "welch"] = ""
     """What tells a change from noise; "": by the kind of a statistic (comparing.py). none: what is counted is not independent.
     welch: its means are of so many values, and the statement gives the sum of their `squares`; the others go by their kind."""
@@ -179,6 +183,18 @@ class Kpi:
         kind = self.formula.kind if self.formula else _plain(head.kind)
         return {MAIN: Statistic(title=head.title, unit=head.unit, kind=kind, better=head.better)} | own
 
+    @cached_property
+    def suggestions(self) -> Mapping[str, Suggestion]:
+        """Targets that are usual, by statistic: first the one that the head calls its own."""
+        own, others = self.head.suggestion, self.head.suggestions.items()
+        named = {name: msgspec.structs.replace(each, statistic=name) for name, each in others}
+        return ({} if own is None else {own.statistic: own}) | named
+
+    def usual(self, statistic: str) -> Suggestion | None:
+        """The target that is usual for a statistic, whoever is measured; None: there is none, or an example alone."""
+        found = self.suggestions.get(statistic)
+        return None if found is None or found.example else found
+
     @property
     def dimensions(self) -> tuple[str, ...]:
         """What it can be split and filtered by: as the head says, and by what groups accounts where it names them."""
@@ -199,46 +215,6 @@ class Kpi:
         return (
             self.head.custom if window == "" else window in self.head.windows and (not self.head.whole_days or window in OF_DAYS)
         )
-
-
-def mistakes(head: Head, sql: str) -> list[str]:
-    """What a head says that cannot be; [] for a sound one."""
-    said = []
-    if (head.kind == "formula") != bool(head.formula):
-        said.append('kind: "formula" goes with a formula = "…", and no other kind does')
-    if head.kind in {"distribution", "durations"} and head.default_statistic == MAIN:
-        said.append('default_statistic: a distribution needs one, such as "p95" or "mean"')
-    names = {*head.statistics, *(OF_DISTRIBUTION if head.kind in {"distribution", "durations"} else (MAIN,))}
-    if head.default_statistic not in names:
-        said.append(f"default_statistic: {head.default_statistic!r} is no statistic of this KPI")
-    said += [
-        f"statistics: {name}.of: {s.of!r} is no statistic" for name, s in head.statistics.items() if s.per and s.of not in names
-    ]
-    said += [
-        f"statistics: {name}.below: goes with durations alone"
-        for name, s in head.statistics.items()
-        if s.below is not None and head.kind != "durations"
-    ]
-    said += [f"windows: {name!r} is no window: give some of {' '.join(NAMES)}" for name in head.windows if name not in NAMES]
-    if head.default_window not in head.windows:
-        said.append(f"default_window: {head.default_window!r} is not among its windows")
-    if bool(head.together) != _mentions(sql, "splits"):
-        said.append("together: names dimensions where the statement reads splits, and there alone")
-    if head.test == "welch" and "squares" not in re.findall(r"\w+", sql):
-        said.append("test: welch needs a statement that gives squares, the sum of the squares of what its means are of")
-    if head.facts is None and (_mentions(sql, "facts") or _mentions(sql, "before")):
-        said.append("facts: the statement reads them, so the head must say of which kind")
-    if head.facts is not None and head.facts.reads is not None:
-        missing = sorted(set(_READ_OF_D.findall(sql)).difference(head.facts.reads))
-        said += [f"facts.reads: {name!r} is missing, which the statement reads of d" for name in missing]
-    if head.live is not None:
-        said += [f"live.windows: {name!r} is not among its windows" for name in head.live.windows if name not in head.windows]
-        said += [f"live.statistics: {name!r} is no statistic" for name in head.live.statistics if name not in names]
-    return said
-
-
-def _mentions(sql: str, relation: str) -> bool:
-    return f" {relation} " in f" {' '.join(sql.split())} "
 
 
 def _plain(kind: Kind) -> Literal["", "count", "ratio", "mean"]:

@@ -87,7 +87,8 @@ import msgspec
 
 from service.catalog.declared import default_window
 from service.catalog.formulas import FORMULA, Pending, live_where_its_kpis_are, resolve, shape_of_kpi
-from service.catalog.kpi import Head, Kpi, mistakes
+from service.catalog.heads import mistakes
+from service.catalog.kpi import Head, Kpi
 from service.catalog.scoring import READS
 from service.catalog.statement import RELATIONS, unknown_placeholders
 from service.catalog.taken import taken_names

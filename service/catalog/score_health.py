@@ -174,7 +174,9 @@ def _goal(config: TenantConfig, kpi: Kpi, selector: Selector, window: Window, ac
     if found is not None:
         limit = found.limit if isinstance(found.limit, float) else None
         return Goal(found.target, found.op in {">=", ">"}, limit, found.range)
-    usual = kpi.head.suggestion
-    if usual is None or usual.statistic != (selector.statistic or MAIN):
+    usual = kpi.usual(selector.statistic or MAIN)
+    if usual is None:
         return None
+    if usual.up_to is not None:
+        return Goal(range=(usual.target, usual.up_to))
     return Goal(usual.target, usual.op in {">=", ">"}, usual.limit)

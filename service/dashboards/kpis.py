@@ -20,7 +20,6 @@ CHOSEN = "$window"
 def said_of(kpi: Kpi, statistic: str, *, of: str = "", width: int = THIRD, height: int = 8) -> Said:
     """What a panel tells of a statistic; `of` says of which window or split it is."""
     shape = kpi.statistics[statistic]
-    suggestion = kpi.head.suggestion if kpi.head.suggestion and kpi.head.suggestion.statistic == statistic else None
     money = " Money is in minor units of its currency." if "currency" in kpi.head.apart else ""
     definition = f"{kpi.head.definition[:1].upper()}{kpi.head.definition[1:]}."
     return Said(
@@ -29,7 +28,7 @@ def said_of(kpi: Kpi, statistic: str, *, of: str = "", width: int = THIRD, heigh
         unit=unit_of(shape.unit),
         width=width,
         height=height,
-        steps=steps_of(suggestion),
+        steps=steps_of(kpi.usual(statistic)),
         links=[links.to(links.KPI, "More of this KPI", kpi=kpi.id)],
     )
 

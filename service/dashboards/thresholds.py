@@ -30,6 +30,8 @@ def steps_of(suggestion: Suggestion | None) -> list[Threshold]:
     target, limit = suggestion.target, suggestion.limit
     up = {">=": False, "<": False, ">": True, "<=": True}[suggestion.op]
     at = _next if up else float
+    if suggestion.up_to is not None:
+        return [Threshold(color=RED), Threshold(value=target, color=GREEN), Threshold(value=_next(suggestion.up_to), color=RED)]
     if suggestion.op in {">=", ">"}:
         middle = [] if limit is None else [Threshold(value=at(limit), color=YELLOW)]
         return [Threshold(color=RED), *middle, Threshold(value=at(target), color=GREEN)]

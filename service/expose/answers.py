@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from service.catalog import Kpi, Value, Window
+from service.catalog.kpi import Suggestion
 from service.domain.config import TenantConfig
 from service.domain.targets import judge
 from service.expose.moments import rfc3339
@@ -17,7 +18,7 @@ PLAIN = "value"
 def described(kpi: Kpi) -> Body:
     """A KPI as the catalog lists it."""
     head = kpi.head
-    suggestion = head.suggestion
+    suggested = [_suggested(statistic, each) for statistic, each in kpi.suggestions.items()]
     return {
         "id": head.id,
         "title": head.title,
@@ -40,14 +41,19 @@ def described(kpi: Kpi) -> Body:
             {"name": name, "title": each.title, "values": each.values, "default": each.default or None}
             for name, each in head.parameters.items()
         ],
-        "suggested_target": None
-        if suggestion is None
-        else {
-            "statistic": suggestion.statistic or None,
-            "op": suggestion.op,
-            "target": suggestion.target,
-            "limit": suggestion.limit,
-        },
+        "suggested_target": suggested[0] if suggested else None,
+        "suggested_targets": suggested,
+    }
+
+
+def _suggested(statistic: str, suggestion: Suggestion) -> Body:
+    return {
+        "statistic": statistic or None,
+        "op": suggestion.op,
+        "target": suggestion.target,
+        "limit": suggestion.limit,
+        "up_to": suggestion.up_to,
+        "example": suggestion.example,
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from service.catalog import Catalog, Kpi
-from service.catalog.kpi import MAIN
+from service.catalog.kpi import MAIN, Suggestion
 from service.catalog.loader import is_of_operator
 from service.catalog.scoring import READS
 from service.catalog.statement import statement
@@ -186,12 +186,15 @@ def _windows(kpi: Kpi) -> str:
 
 
 def _target(kpi: Kpi) -> str:
-    said = kpi.head.suggestion
-    if said is None:
-        return ""
-    statistic = f"`{said.statistic}` " if said.statistic else ""
+    return "; ".join(_suggested(kpi, statistic, each) for statistic, each in kpi.suggestions.items()) or "none"
+
+
+def _suggested(kpi: Kpi, statistic: str, said: Suggestion) -> str:
+    of = f"`{statistic}` " if statistic else ""
+    to = f" and <= {said.up_to:g}" if said.up_to is not None else ""
     limit = f", at the least {said.op} {said.limit:g}" if said.limit is not None else ""
-    return f"{statistic}{said.op} {said.target:g}{limit}"
+    minor = " in minor units" if "currency" in kpi.head.apart and not kpi.statistics[statistic].unit else ""
+    return f"{'for example ' if said.example else ''}{of}{said.op} {said.target:.10g}{to}{limit}{minor}"
 
 
 def _live(kpi: Kpi) -> str:

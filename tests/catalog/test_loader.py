@@ -44,6 +44,18 @@ def test_every_shape_says_what_a_configuration_may_name() -> None:
     assert shapes["meter"].splits_by("attribute.page")
 
 
+def test_each_statistic_can_have_a_usual_target_and_an_example_is_none() -> None:
+    kpis = Catalog.load().kpis
+    latency = kpis["request_latency"].suggestions
+    assert {name: (each.op, each.target) for name, each in latency.items()} == {
+        "p95": ("<=", 500.0), "mean": ("<=", 200.0), "p99": ("<=", 1_000.0)
+    }  # fmt: skip
+    example = kpis["average_dau"].suggestions[""]
+    assert (example.target, example.up_to, kpis["average_dau"].usual("")) == (8.0, 10.0, None)
+    assert kpis["nps"].usual("") is not None
+    assert kpis["nps"].usual("promoters") is None
+
+
 def test_a_sound_file_is_loaded_beside_a_bad_one(tmp_path: Path) -> None:
     catalog = load(tmp_path, good=GOOD, bad=GOOD.replace('"ratio"\n-- better', '"fraction"\n-- better'))
     assert list(catalog.kpis) == ["good"]
@@ -65,6 +77,8 @@ def test_a_sound_file_is_loaded_beside_a_bad_one(tmp_path: Path) -> None:
         ("from facts", "from facts where :colour = 1", 11, "colour"),
         ("group by 1, 2, 3", "group by 1, 2, 3;", 11, "semicolon"),
         ('-- unit = "ratio"', '-- unit = "ratio"\n-- test = "welch"', 6, "squares"),
+        ('-- [facts]', '-- [suggestions.p95]\n-- op = ">="\n-- target = 1.0\n-- [facts]', 9, "p95"),
+        ('-- [facts]', '-- [suggestion]\n-- op = "<"\n-- target = 1.0\n-- up_to = 2.0\n-- [facts]', 9, "range"),
         ('-- [facts]', '-- [live]\n-- windows = ["1h"]\n-- statistics = ["p95"]\n-- [facts]', 11, "p95"),
     ],
 )  # fmt: skip

@@ -98,7 +98,8 @@ def configuration(timezone: str) -> str:
     text = pilot.configuration().replace('timezone = "UTC"', f'timezone = "{timezone}"\nsupport_timezone = "{timezone}"')
     own = text[: text.index("[[target]]")] + text[text.index("[scorecard.sla]") :]
     catalog = Catalog.load()
-    suggested = {kpi.id: kpi.head.suggestion for kpi in catalog.kpis.values() if kpi.head.suggestion and not kpi.head.required}
+    usual = {kpi.id: [kpi.usual(name) for name in kpi.suggestions] for kpi in catalog.kpis.values() if not kpi.head.required}
+    suggested = {kpi: each for kpi, of in usual.items() for each in of[:1] if each is not None and each.up_to is None}
     parts = [own, MORE]
     for kpi, each in suggested.items():
         limit = "" if each.limit is None else f"limit = {each.limit}\n"

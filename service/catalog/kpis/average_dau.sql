@@ -12,6 +12,11 @@
 -- [parameters.days]
 -- title = "Which days the mean is made of"
 -- values = ["all", "business"]
+-- [suggestion]
+-- op = ">="
+-- target = 8.0
+-- up_to = 10.0
+-- example = true
 -- [live]
 -- windows = ["7d", "week", "28d"]
 with counted as (

@@ -12,6 +12,10 @@
 -- [facts]
 -- kind = "meter"
 -- where = "d->>'meter' = 'cost.acquisition'"
+-- [suggestion]
+-- op = "<"
+-- target = 50000.0
+-- example = true
 -- [live]
 -- windows = ["month"]
 with spent as (

@@ -14,6 +14,10 @@
 -- [statistics.mean]
 -- title = "Mean of the window's minutes"
 -- kind = "mean"
+-- [suggestions.peak]
+-- op = ">="
+-- target = 10000.0
+-- example = true
 -- [live]
 -- windows = ["5m", "1h", "24h", "7d"]
 select o.tenant, o.win, o.dims, s.statistic, s.numerator, s.denominator

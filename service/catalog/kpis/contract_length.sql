@@ -12,6 +12,11 @@
 -- unit = "contracts"
 -- kind = "count"
 -- better = "neither"
+-- [suggestion]
+-- op = ">="
+-- target = 18.0
+-- up_to = 24.0
+-- example = true
 -- [live]
 -- windows = ["day"]
 select c.tenant, c.win, c.dims, s.statistic, s.numerator, s.denominator

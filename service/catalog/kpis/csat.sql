@@ -18,6 +18,9 @@
 -- unit = "answers"
 -- kind = "count"
 -- better = "neither"
+-- [suggestions.top2]
+-- op = ">="
+-- target = 0.8
 -- [live]
 -- windows = ["28d"]
 select a.tenant, a.win, a.dims, s.statistic, s.numerator, s.denominator, s.squares

@@ -22,6 +22,10 @@
 -- kind = "usage"
 -- reads = ["feature"]
 -- of_labels = true
+-- [suggestion]
+-- op = ">"
+-- target = 0.4
+-- example = true
 with counts as (
   select f.tenant, f.win, f.dims, l.label, sum(f.total) * 0.000000001 as n
   from facts f

@@ -26,6 +26,10 @@
 -- [facts]
 -- kind = "usage"
 -- reads = []
+-- [suggestions.per_user_month]
+-- op = ">="
+-- target = 4.0
+-- example = true
 -- [live]
 -- windows = ["1h", "24h", "7d"]
 -- by = [[], ["feature"]]

@@ -8,6 +8,10 @@
 -- dimensions = ["severity", "kind", "service", "cause", "account"]
 -- platform_wide = true
 -- default_statistic = "mean"
+-- [suggestion]
+-- op = "<="
+-- target = 600.0
+-- statistic = "mean"
 -- [live]
 -- windows = ["28d"]
 -- by = [[], ["severity"]]

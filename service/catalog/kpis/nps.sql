@@ -27,6 +27,10 @@
 -- title = "Users who answered"
 -- unit = "users"
 -- kind = "count"
+-- [suggestion]
+-- op = ">="
+-- target = 50.0
+-- limit = 30.0
 -- [live]
 -- windows = ["90d", "quarter"]
 -- by = [[], ["tier"]]

@@ -20,6 +20,10 @@
 -- of = "per_account"
 -- [parameters.top]
 -- title = "Only of so many accounts, those with most"
+-- [suggestions.per_month]
+-- op = ">"
+-- target = 50000.0
+-- example = true
 -- [live]
 -- windows = ["28d", "month"]
 with accounts as (

@@ -16,6 +16,12 @@
 -- op = "<="
 -- target = 500.0
 -- statistic = "p95"
+-- [suggestions.mean]
+-- op = "<="
+-- target = 200.0
+-- [suggestions.p99]
+-- op = "<="
+-- target = 1000.0
 -- [live]
 -- windows = ["5m", "1h", "24h", "7d"]
 -- by = [[], ["service"]]

@@ -26,8 +26,17 @@
 -- default = "1"
 -- [suggestion]
 -- op = ">"
--- target = 0.5
+-- target = 0.7
 -- statistic = "d7"
+-- [suggestions.d1]
+-- op = ">"
+-- target = 0.9
+-- [suggestions.d30]
+-- op = ">"
+-- target = 0.5
+-- [suggestions.m6]
+-- op = ">"
+-- target = 0.75
 -- [live]
 -- windows = ["28d"]
 select tenant, win, dims, statistic, n as numerator, size as denominator from user_cohorts

@@ -8,6 +8,10 @@
 -- dimensions = ["milestone", "account", "user.*"]
 -- required = ["milestone"]
 -- default_statistic = "mean"
+-- [suggestion]
+-- op = "<="
+-- target = 259200.0
+-- statistic = "mean"
 -- [live]
 -- windows = ["28d"]
 -- by = [["milestone"]]
