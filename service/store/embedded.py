@@ -159,7 +159,9 @@ class EmbeddedPostgres:
             )
         unfinished = self._home / "postgres.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        options = ["-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums"]
+        # Texts in the order of their code points, compared by Postgres itself: the C library's `strcoll` takes twice as long.
+        locale = ["--locale=C.UTF-8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        options = ["-U", SUPERUSER, "-A", "trust", "-E", "UTF8", *locale, "--data-checksums"]
         command = [str(self._binaries / "initdb"), "-D", str(unfinished), *options]
         if not self._fsync:
             command.append("--no-sync")
