@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 from service.catalog.kpi import MAIN, OF_DISTRIBUTION, Head
 from service.catalog.windows import NAMES
+from service.domain.families.registry import FAMILIES
 
 _READ_OF_D = re.compile(r"\bd\s*(?:->>?|\?)\s*'([^']*)'")
 
@@ -40,6 +41,8 @@ def mistakes(head: Head, sql: str) -> list[str]:
         missing = sorted(set(_READ_OF_D.findall(sql)).difference(head.facts.reads))
         said += [f"facts.reads: {name!r} is missing, which the statement reads of d" for name in missing]
     said += _of_suggestions(head, names)
+    families = {family.name for family in FAMILIES}
+    said += [f"event: there is no family {each.family!r}" for each in head.event if each.family not in families]
     if head.live is not None:
         said += [f"live.windows: {name!r} is not among its windows" for name in head.live.windows if name not in head.windows]
         said += [f"live.statistics: {name!r} is no statistic" for name in head.live.statistics if name not in names]

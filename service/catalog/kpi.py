@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -91,6 +91,18 @@ class Suggestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """It goes by the size or the trade of who is measured: it is told, but colours no panel and scores nothing."""
 
 
+class EventShown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An event that counts, for the page of a KPI: that of its family, with what differs."""
+
+    family: str
+    data: dict[str, Any] | None = None
+    """In place of the family's; None: as it is."""
+    subject: str = ""
+    account: str | None = None
+    """"": none."""
+    time: str = ""
+
+
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The TOML head of a file."""
 
@@ -137,6 +149,8 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     test: Literal["", "none", "two_proportions", "poisson", "welch"] = ""
     """What tells a change from noise; "": by the kind of a statistic (comparing.py). none: what is counted is not independent.
     welch: its means are of so many values, and the statement gives the sum of their `squares`; the others go by their kind."""
+    event: tuple[EventShown, ...] = ()
+    """Events of its page that give it a figure; none: those of the families that it is computed from."""
     formula: str = ""
     """With the kind `formula`, in place of a statement: how it is derived from other KPIs (service/domain/formula.py)."""
 

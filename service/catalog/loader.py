@@ -30,6 +30,14 @@ It answers for all tenants and windows at once, and returns
 - kind durations: `durations bigint[]`, in nanoseconds
 - if it likes, `note text`: what a reader should know of this row.
 
+Where an event of its families as the contract shows it gives it no figure, the head ends with those that do, each with what
+differs from its family's: they stand on the KPI's page, and a test sends them.
+
+    -- [[event]]
+    -- family = "ticket"
+    -- data = { action = "escalated", level = 2 }
+    -- time = "2025-11-17T10:45:00Z"
+
 A KPI that others give is a head alone, with `kind = "formula"` and `formula = "clv / cac"`, and no SELECT: operands are
 `KPI`, `KPI.STATISTIC`, `KPI.STATISTIC{DIMENSION=VALUE}`, numbers, + - * / ( ) and `growth(KPI, PERIOD)` (domain/formula.py).
 Its dimensions are those that all of its KPIs have (and what one of them keeps apart), its windows those of all, unless

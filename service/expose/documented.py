@@ -11,6 +11,7 @@ from service.catalog.loader import is_of_operator
 from service.catalog.scoring import READS
 from service.catalog.statement import statement
 from service.domain.families.registry import FAMILIES
+from service.expose.examples import examples
 from service.expose.live import metric_name
 
 INDEX = "README.md"
@@ -42,6 +43,8 @@ _OF_TABLES = (
     ("tracked_delivery", "delivery"),
 )
 """Rollups, each with a family that fills it; those of several families name it in the statement."""
+_FEATURES = ("csv_export", "dashboard")
+"""Those of the events that are shown."""
 _SHARED = re.compile(r"(?:family|kind) = '([a-z]+)'")
 _KINDS: Mapping[str, str] = {
     "count": "a count",
@@ -87,7 +90,7 @@ def page(kpi: Kpi) -> str:
         "## Statistics\n" + "\n".join(_statistic(name, kpi) for name in kpi.statistics) if len(kpi.statistics) > 1 else "",
         "## Parameters\n" + "\n".join(_parameters(kpi)) if head.parameters else "",
         f"## Ask for it\n```sh\ncurl -sS -H \"Authorization: Bearer $TIDEGAUGE_KEY\" \\\n  '{_query(kpi)}'\n```",
-        "## An event that counts\n" + "\n".join(_examples(kpi)),
+        *_examples(kpi),
         f"[All KPIs]({INDEX})",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -168,15 +171,17 @@ def _query(kpi: Kpi) -> str:
     free = [name for name in kpi.head.dimensions if not name.endswith("*") and name not in kpi.head.required]
     meter = ["meter=web_vital.lcp"] if "meter" in kpi.head.required else []
     by = ",".join(needed or free[:1])
-    parameters = [f"window={kpi.head.default_window}", *meter, *([f"by={by}"] if by else [])]
+    features = (name for name, each in kpi.head.parameters.items() if each.feature)
+    named = [f"{name}={feature}" for name, feature in zip(features, _FEATURES, strict=False)]
+    parameters = [f"window={kpi.head.default_window}", *meter, *named, *([f"by={by}"] if by else [])]
     return f"http://127.0.0.1:8080/v1/kpis/{kpi.id}?{'&'.join(parameters)}"
 
 
-def _examples(kpi: Kpi) -> Iterable[str]:
-    needed = families_of(kpi)[:1] if _is_of_every(kpi) else families_of(kpi)
-    for family in FAMILIES:
-        if family.name in needed:
-            yield f"```json\n{json.dumps(dict(family.example), indent=2, ensure_ascii=False)}\n```"
+def _examples(kpi: Kpi) -> list[str]:
+    shown = examples(kpi, families_of(kpi)[:1] if _is_of_every(kpi) else families_of(kpi))
+    title = "An event that counts" if len(shown) == 1 else "Events that count, together"
+    texts = (f"```json\n{json.dumps(each, indent=2, ensure_ascii=False)}\n```" for each in shown)
+    return [f"## {title}\n" + "\n".join(texts)]
 
 
 def _windows(kpi: Kpi) -> str:

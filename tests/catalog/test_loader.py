@@ -69,6 +69,7 @@ def test_a_sound_file_is_loaded_beside_a_bad_one(tmp_path: Path) -> None:
         ('-- unit = "ratio"\n', "", 1, "unit"),
         ('-- better = "higher"', '-- beter = "higher"', 7, "beter"),
         ('-- kind = "request"', '-- kind = "requests"', 10, "requests"),
+        ("-- [facts]", '-- [[event]]\n-- family = "uses"\n-- [facts]', 9, "no family 'uses'"),
         ('-- id = "NAME"', '-- id = "other"', 1, "file's name"),
         ('-- kind = "ratio"', '-- kind = "distribution"', 1, "default_statistic"),
         ('-- unit = "ratio"', '-- unit = "ratio"\n-- windows = ["8d"]', 6, "8d"),

@@ -16,6 +16,8 @@
 -- target = 0.6
 -- [live]
 -- windows = ["7d", "28d"]
+-- [[event]]
+-- family = "usage"
 select a.tenant, a.win, a.dims, s.statistic, s.numerator, s.denominator
 from (
   select tenant, win, dims, sum(round(n, 40) / out_of) as adopted, count(*) as features,

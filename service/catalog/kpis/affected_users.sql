@@ -10,6 +10,9 @@
 -- [live]
 -- windows = ["7d", "28d"]
 -- by = [[], ["severity"]]
+-- [[event]]
+-- family = "incident"
+-- data = { action = "opened", severity = "P1", service = "api", affected_users = 120 }
 select w.tenant, w.win, i.dims, '' as statistic, coalesce(sum(i.affected_users), 0) as numerator, null::numeric as denominator
 from wins w
 join incidents_asked i on i.tenant = w.tenant and i.win = w.win

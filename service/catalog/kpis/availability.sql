@@ -16,4 +16,7 @@
 -- [live]
 -- windows = ["1h", "24h", "7d"]
 -- by = [[], ["component"]]
+-- [[event]]
+-- family = "probe"
+-- data = { component = "platform_api", monitor = "blackbox", region = "eu-central", up = true, interval_s = 30 }
 select tenant, win, dims, '' as statistic, up as numerator, up + down as denominator from seconds

@@ -14,4 +14,9 @@
 -- where = "d->>'meter' like 'cost.%'"
 -- [live]
 -- windows = ["month"]
+-- [[event]]
+-- family = "measurement"
+-- data = { meter = "cost.operating", value = 4500000, currency = "USD" }
+-- [[event]]
+-- family = "account"
 select tenant, win, dims, '' as statistic, amount as numerator, 1 as denominator from burned

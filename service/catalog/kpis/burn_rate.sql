@@ -19,5 +19,9 @@
 -- [live]
 -- windows = ["5m", "30m", "1h", "2h", "6h", "24h", "72h"]
 -- by = [["slo"]]
+-- [[event]]
+-- family = "request"
+-- data = { service = "api", route = "/orders/{id}", method = "GET", status = 503, latency_ms = 87.3 }
+-- time = "2025-11-17T17:30:00Z"
 select tenant, win, dims, '' as statistic, total - good as numerator, total * (1 - objective) as denominator
 from slo_counts

@@ -18,6 +18,11 @@
 -- example = true
 -- [live]
 -- windows = ["month"]
+-- [[event]]
+-- family = "measurement"
+-- data = { meter = "cost.acquisition", value = 125000, currency = "USD" }
+-- [[event]]
+-- family = "account"
 with spent as (
   select tenant, win, dims, dims - 'currency' as segment, sum(amount) as amount from costs group by tenant, win, dims
 ), won as (

@@ -20,6 +20,9 @@
 -- better = "neither"
 -- [live]
 -- windows = ["28d"]
+-- [[event]]
+-- family = "feedback"
+-- data = { survey = "ces", score = 6, scale = 7 }
 select a.tenant, a.win, a.dims, s.statistic, s.numerator, s.denominator, s.squares
 from (
   select tenant, win, dims, count(*) as n, sum(score) as total, sum(score::bigint * score) as squares,

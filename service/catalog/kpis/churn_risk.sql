@@ -34,3 +34,5 @@
 -- [live]
 -- windows = ["30d"]
 -- by = [[], ["account"]]
+-- [[event]]
+-- family = "account"

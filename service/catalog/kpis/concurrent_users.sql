@@ -20,6 +20,9 @@
 -- example = true
 -- [live]
 -- windows = ["5m", "1h", "24h", "7d"]
+-- [[event]]
+-- family = "usage"
+-- data = { feature = "session", session = "s-981", phase = "start" }
 select o.tenant, o.win, o.dims, s.statistic, s.numerator, s.denominator
 from (
   select tenant, win, dims, (array_agg(open order by at desc))[1] as now, max(open) as peak,

@@ -16,6 +16,16 @@
 -- [live]
 -- windows = ["month"]
 -- by = [[], ["reason"]]
+-- [[event]]
+-- family = "account"
+-- data = { status = "active", tier = "starter", mrr = { amount = 90000, currency = "USD" } }
+-- subject = "globex"
+-- time = "2025-09-01T08:00:00Z"
+-- [[event]]
+-- family = "account"
+-- data = { status = "churned", reason = "price" }
+-- subject = "globex"
+-- time = "2025-11-10T08:00:00Z"
 with held as (
   select tenant, win, dims, round(count(*), 40) / max(parts) as customers from cohorts group by tenant, win, dims
 ), lost as (

@@ -12,6 +12,10 @@
 -- target = 0.95
 -- [live]
 -- windows = ["month"]
+-- [[event]]
+-- family = "account"
+-- data = { status = "active", tier = "starter" }
+-- time = "2025-09-01T08:00:00Z"
 select tenant, win, dims, '' as statistic, count(*) filter (where is_now) as numerator, count(*) as denominator
 from customers_moved
 where was

@@ -10,4 +10,7 @@
 -- of_quarters = true
 -- [live]
 -- windows = ["24h"]
+-- [[event]]
+-- family = "probe"
+-- data = { component = "platform_api", monitor = "blackbox", region = "eu-central", up = true, interval_s = 30, degraded = true }
 select tenant, win, dims, '' as statistic, degraded as numerator, null::numeric as denominator from seconds

@@ -19,6 +19,9 @@
 -- [live]
 -- windows = ["7d", "28d"]
 -- by = [[], ["integration"]]
+-- [[event]]
+-- family = "delivery"
+-- data = { integration = "workday", direction = "inbound", outcome = "redelivered", automated = false }
 select tenant, win, dims, '' as statistic, sum(n) as numerator, null::numeric as denominator
 from facts
 group by tenant, win, dims

@@ -13,4 +13,7 @@
 -- [live]
 -- windows = ["5m", "1h", "1d"]
 -- by = [[], ["integration"]]
+-- [[event]]
+-- family = "delivery"
+-- data = { integration = "workday", direction = "inbound", outcome = "accepted" }
 select tenant, win, dims, '' as statistic, n as numerator, null::numeric as denominator from overdue

@@ -14,6 +14,9 @@
 -- [live]
 -- windows = ["24h", "7d"]
 -- by = [[], ["integration"]]
+-- [[event]]
+-- family = "delivery"
+-- data = { integration = "workday", direction = "inbound", outcome = "delivered", attempt = 2, latency_ms = 412.4 }
 select tenant, win, dims, '' as statistic,
        coalesce(sum(n) filter (where d->>'outcome' = 'delivered'
                                or d->>'outcome' = 'redelivered' and d->>'automated' is distinct from 'false'), 0) as numerator,

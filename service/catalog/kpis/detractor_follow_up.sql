@@ -9,6 +9,13 @@
 -- default_window = "month"
 -- [live]
 -- windows = ["28d"]
+-- [[event]]
+-- family = "feedback"
+-- data = { survey = "nps", score = 3 }
+-- [[event]]
+-- family = "feedback"
+-- data = { survey = "nps", action = "followed_up" }
+-- time = "2025-11-17T15:00:00Z"
 with detractors as (
   select a.tenant, a.win, a.dims, exists (
     select from step s

@@ -11,4 +11,7 @@
 -- default_window = "7d"
 -- [live]
 -- windows = ["7d", "28d"]
+-- [[event]]
+-- family = "usage"
+-- time = "2025-11-05T09:30:00Z"
 select tenant, win, dims, '' as statistic, dormant as numerator, null::numeric as denominator from turnover where dormant > 0

@@ -11,4 +11,7 @@
 -- [live]
 -- windows = ["24h", "7d"]
 -- by = [[], ["component"]]
+-- [[event]]
+-- family = "probe"
+-- data = { component = "platform_api", monitor = "blackbox", region = "eu-central", up = false, interval_s = 30 }
 select tenant, win, dims, '' as statistic, down as numerator, null::numeric as denominator from seconds

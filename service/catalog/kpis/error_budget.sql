@@ -26,6 +26,9 @@
 -- [live]
 -- windows = ["day"]
 -- by = [["slo"]]
+-- [[event]]
+-- family = "request"
+-- data = { service = "api", route = "/orders/{id}", method = "GET", status = 503, latency_ms = 87.3 }
 with counted as (
   select tenant, win, slo, dims, objective, over, max(length_days) filter (where span = over) as length_days,
          coalesce(sum(good) filter (where span = over), 0) as good, coalesce(sum(total) filter (where span = over), 0) as total,

@@ -9,6 +9,13 @@
 -- platform_wide = true
 -- [live]
 -- windows = ["7d"]
+-- [[event]]
+-- family = "incident"
+-- data = { action = "opened", severity = "P1", service = "api" }
+-- [[event]]
+-- family = "incident"
+-- data = { action = "false_positive" }
+-- time = "2025-11-17T10:20:00Z"
 with rows as (
   select w.tenant, w.win, i.dims, 1 as n
   from wins w

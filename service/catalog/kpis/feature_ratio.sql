@@ -26,6 +26,11 @@
 -- op = ">"
 -- target = 0.4
 -- example = true
+-- [[event]]
+-- family = "usage"
+-- [[event]]
+-- family = "usage"
+-- data = { feature = "dashboard" }
 with counts as (
   select f.tenant, f.win, f.dims, l.label, sum(f.total) * 0.000000001 as n
   from facts f

@@ -10,6 +10,13 @@
 -- [live]
 -- windows = ["7d", "28d"]
 -- by = [[], ["priority"]]
+-- [[event]]
+-- family = "ticket"
+-- data = { action = "opened", priority = "P2", category = "billing" }
+-- [[event]]
+-- family = "ticket"
+-- data = { action = "first_response" }
+-- time = "2025-11-17T10:20:00Z"
 select tenant, win, dims, array_agg((first_response_us - opened_us) * 1000) as durations
 from tickets_answered
 where first_response_us - opened_us >= 0

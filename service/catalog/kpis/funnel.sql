@@ -26,6 +26,10 @@
 -- [live]
 -- windows = ["7d", "28d"]
 -- by = [["funnel", "step"]]
+-- [[event]]
+-- family = "usage"
+-- [[event]]
+-- family = "user"
 with steps as (
   select s.*, s.users is null as is_of_accounts, case when s.of_step is null then s.place else b.place end as base_place,
          min(s.place) over (partition by s.tenant, s.funnel, s.users is null) as first_place

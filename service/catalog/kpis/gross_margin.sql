@@ -17,6 +17,11 @@
 -- target = 0.75
 -- [live]
 -- windows = ["month"]
+-- [[event]]
+-- family = "measurement"
+-- data = { meter = "cost.goods_sold", value = 250000, currency = "USD" }
+-- [[event]]
+-- family = "account"
 with told as (
   select tenant, win, dims, amount as mrr, null::numeric as cost from accounts_at_end where customer and amount is not null
   union all

@@ -27,3 +27,11 @@
 -- [live]
 -- windows = ["30d"]
 -- by = [[], ["account"]]
+-- [[event]]
+-- family = "usage"
+-- [[event]]
+-- family = "user"
+-- [[event]]
+-- family = "delivery"
+-- [[event]]
+-- family = "account"

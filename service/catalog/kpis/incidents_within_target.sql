@@ -10,6 +10,13 @@
 -- [live]
 -- windows = ["7d", "28d"]
 -- by = [[], ["severity"]]
+-- [[event]]
+-- family = "incident"
+-- data = { action = "opened", severity = "P1", service = "api" }
+-- [[event]]
+-- family = "incident"
+-- data = { action = "resolved" }
+-- time = "2025-11-17T11:10:00Z"
 with limits as (
   select d.tenant, d.config #>> '{activity,mttr_from}' as mttr_from, l ->> 'severity' as severity,
          (regexp_match(l ->> 'resolve', '^[0-9]+'))[1]::bigint * case (regexp_match(l ->> 'resolve', '[a-z]+$'))[1]

@@ -18,6 +18,10 @@
 -- target = 0.8
 -- [live]
 -- windows = ["28d", "30d", "month"]
+-- [[event]]
+-- family = "usage"
+-- [[event]]
+-- family = "user"
 select w.tenant, w.win, coalesce(a.dims, b.dims, '{}') as dims, '' as statistic,
        coalesce(a.n, 0) as numerator, b.n as denominator,
        case when c.of_whom = 'licensed' and b.n is null then 'no account says how many users are licensed' end as note

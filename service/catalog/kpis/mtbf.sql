@@ -14,6 +14,12 @@
 -- target = 2592000.0
 -- [live]
 -- windows = ["28d"]
+-- [[event]]
+-- family = "probe"
+-- data = { component = "platform_api", monitor = "blackbox", region = "eu-central", up = true, interval_s = 30 }
+-- [[event]]
+-- family = "incident"
+-- data = { action = "opened", severity = "P1", service = "api", outage = true }
 with outages as (
   select w.tenant, w.win, i.dims, count(*) as n
   from wins w

@@ -16,6 +16,13 @@
 -- [live]
 -- windows = ["7d", "28d"]
 -- by = [[], ["severity"]]
+-- [[event]]
+-- family = "incident"
+-- data = { action = "opened", severity = "P1", service = "api" }
+-- [[event]]
+-- family = "incident"
+-- data = { action = "resolved" }
+-- time = "2025-11-17T11:10:00Z"
 select w.tenant, w.win, i.dims, array_agg(t.duration) as durations
 from wins w
 join incidents_asked i on i.tenant = w.tenant and i.win = w.win

@@ -11,4 +11,6 @@
 -- default_window = "7d"
 -- [live]
 -- windows = ["1d", "7d", "28d"]
+-- [[event]]
+-- family = "usage"
 select tenant, win, dims, '' as statistic, n as numerator, null::numeric as denominator from newcomers

@@ -34,6 +34,9 @@
 -- [live]
 -- windows = ["90d", "quarter"]
 -- by = [[], ["tier"]]
+-- [[event]]
+-- family = "feedback"
+-- data = { survey = "nps", score = 9, wave = "2025-Q4" }
 with counted as materialized (
   select tenant, win, dims, score, false as is_earlier, count(*) as n from newest_answers group by tenant, win, dims, score
   union all

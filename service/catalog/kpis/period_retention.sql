@@ -14,4 +14,9 @@
 -- target = 0.85
 -- [live]
 -- windows = ["7d", "28d"]
+-- [[event]]
+-- family = "usage"
+-- time = "2025-11-05T09:30:00Z"
+-- [[event]]
+-- family = "usage"
 select tenant, win, dims, '' as statistic, returned as numerator, previous as denominator from turnover where previous > 0

@@ -10,6 +10,10 @@
 -- default_window = "week"
 -- [live]
 -- windows = ["week"]
+-- [[event]]
+-- family = "item"
+-- data = { kind = "opportunity", status = "open", title = "Second region", value = { amount = 9000000, currency = "USD" }, owner = "ann" }
+-- subject = "OPP-3"
 select tenant, win, dims, '' as statistic, sum(value) as numerator, null::numeric as denominator
 from tracked
 where status <> 'closed' and kind = 'opportunity' and value is not null

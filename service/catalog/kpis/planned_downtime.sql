@@ -10,4 +10,7 @@
 -- of_quarters = true
 -- [live]
 -- windows = ["7d"]
+-- [[event]]
+-- family = "probe"
+-- data = { component = "platform_api", monitor = "blackbox", region = "eu-central", up = false, interval_s = 30, planned = true, announced_at = "2025-11-07T09:00:00Z" }
 select tenant, win, dims, '' as statistic, planned as numerator, null::numeric as denominator from seconds

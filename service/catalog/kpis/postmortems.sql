@@ -11,6 +11,17 @@
 -- title = "Incidents with a postmortem within 24 hours"
 -- [live]
 -- windows = ["28d"]
+-- [[event]]
+-- family = "incident"
+-- data = { action = "opened", severity = "P1", service = "api" }
+-- [[event]]
+-- family = "incident"
+-- data = { action = "resolved" }
+-- time = "2025-11-17T11:10:00Z"
+-- [[event]]
+-- family = "incident"
+-- data = { action = "postmortem_completed" }
+-- time = "2025-11-17T16:00:00Z"
 select c.tenant, c.win, c.dims, f.statistic, f.n as numerator, c.resolved as denominator
 from (
   select w.tenant, w.win, i.dims, count(*) as resolved, count(i.postmortem_us) as completed,

@@ -12,4 +12,7 @@
 -- [live]
 -- windows = ["24h"]
 -- by = [[], ["component"]]
+-- [[event]]
+-- family = "probe"
+-- data = { component = "platform_api", monitor = "blackbox", region = "eu-central", up = true, interval_s = 30 }
 select tenant, win, dims, '' as statistic, up + down + planned as numerator, elapsed as denominator from seconds

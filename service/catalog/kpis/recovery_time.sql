@@ -19,6 +19,14 @@
 -- below = 604800.0
 -- [live]
 -- windows = ["28d"]
+-- [[event]]
+-- family = "recovery"
+-- data = { action = "at_risk" }
+-- time = "2025-11-16T10:30:00Z"
+-- [[event]]
+-- family = "recovery"
+-- data = { action = "recovered", amount = { amount = 4900, currency = "USD" } }
+-- time = "2025-11-17T10:30:00Z"
 select tenant, win, dims, array_agg((recovered_us - began_us) * 1000) as durations
 from recovered_cases
 where recovered_us >= began_us

@@ -16,6 +16,9 @@
 -- better = "lower"
 -- [live]
 -- windows = ["quarter"]
+-- [[event]]
+-- family = "account"
+-- data = { status = "active", tier = "mid_market", renewal = "2025-12-15" }
 select c.tenant, c.win, c.dims, s.statistic, s.n as numerator, null::numeric as denominator
 from (
   select r.tenant, r.win, r.dims, count(*) filter (where r.day >= w.first_day and r.day < w.end_day) as due,

@@ -10,6 +10,13 @@
 -- [live]
 -- windows = ["7d", "28d"]
 -- by = [[], ["priority"]]
+-- [[event]]
+-- family = "ticket"
+-- data = { action = "opened", priority = "P2", category = "billing" }
+-- [[event]]
+-- family = "ticket"
+-- data = { action = "resolved" }
+-- time = "2025-11-17T11:30:00Z"
 select tenant, win, dims, array_agg((resolved_us - idle_us - opened_us) * 1000) as durations
 from tickets_resolved
 where resolved_us - idle_us - opened_us >= 0

@@ -11,4 +11,9 @@
 -- default_window = "7d"
 -- [live]
 -- windows = ["7d", "28d"]
+-- [[event]]
+-- family = "usage"
+-- time = "2025-10-20T09:30:00Z"
+-- [[event]]
+-- family = "usage"
 select tenant, win, dims, '' as statistic, resurrected as numerator, null::numeric as denominator from turnover where resurrected > 0

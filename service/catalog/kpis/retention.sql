@@ -39,4 +39,10 @@
 -- target = 0.75
 -- [live]
 -- windows = ["28d"]
+-- [[event]]
+-- family = "usage"
+-- time = "2025-11-15T09:30:00Z"
+-- [[event]]
+-- family = "usage"
+-- time = "2025-11-16T09:30:00Z"
 select tenant, win, dims, statistic, n as numerator, size as denominator from user_cohorts

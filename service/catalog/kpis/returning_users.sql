@@ -11,4 +11,9 @@
 -- default_window = "7d"
 -- [live]
 -- windows = ["7d", "28d"]
+-- [[event]]
+-- family = "usage"
+-- time = "2025-11-05T09:30:00Z"
+-- [[event]]
+-- family = "usage"
 select tenant, win, dims, '' as statistic, returned as numerator, null::numeric as denominator from turnover where returned > 0

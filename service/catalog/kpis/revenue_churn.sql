@@ -16,6 +16,16 @@
 -- target = 0.03
 -- [live]
 -- windows = ["month"]
+-- [[event]]
+-- family = "account"
+-- data = { status = "active", tier = "starter", mrr = { amount = 90000, currency = "USD" } }
+-- subject = "globex"
+-- time = "2025-09-01T08:00:00Z"
+-- [[event]]
+-- family = "account"
+-- data = { status = "churned", reason = "price" }
+-- subject = "globex"
+-- time = "2025-11-10T08:00:00Z"
 with held as (
   select tenant, win, dims, round(sum(amount), 40) / max(parts) as amount from cohorts group by tenant, win, dims
 ), lost as (

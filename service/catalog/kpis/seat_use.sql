@@ -11,6 +11,10 @@
 -- default_window = "7d"
 -- [live]
 -- windows = ["7d", "28d"]
+-- [[event]]
+-- family = "user"
+-- [[event]]
+-- family = "account"
 select l.tenant, l.win, l.dims, '' as statistic, coalesce(p.n, 0) as numerator, l.n as denominator
 from licensed_users l
 left join provisioned_users p using (tenant, win, dims)

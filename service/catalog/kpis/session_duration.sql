@@ -15,6 +15,9 @@
 -- statistic = "mean"
 -- [live]
 -- windows = ["24h", "7d", "28d"]
+-- [[event]]
+-- family = "usage"
+-- data = { feature = "session", session = "s-981", duration_ms = 1260000.0 }
 select tenant, win, dims, sum(n) as n, sum(total) as total, min(least) as least, max(greatest) as greatest,
        string_agg(histogram, ''::bytea) as histogram
 from facts

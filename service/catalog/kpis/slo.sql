@@ -20,6 +20,8 @@
 -- windows = ["1h", "24h", "28d", "30d", "month", "quarter"]
 -- by = [["slo"]]
 -- statistics = [""]
+-- [[event]]
+-- family = "request"
 select c.tenant, c.win, c.dims, f.statistic, f.numerator, f.denominator
 from slo_counts c
 cross join lateral (values ('', c.good, c.total), ('objective', c.objective, 1)) as f(statistic, numerator, denominator)

@@ -24,6 +24,14 @@
 -- [live]
 -- windows = ["month"]
 -- by = [[], ["account"]]
+-- [[event]]
+-- family = "account"
+-- data = { status = "active", tier = "enterprise", mrr = { amount = 1250000, currency = "USD" } }
+-- time = "2025-10-01T09:00:00Z"
+-- [[event]]
+-- family = "ticket"
+-- data = { action = "opened", priority = "P2", category = "billing" }
+-- time = "2025-11-10T10:00:00Z"
 with owed as materialized (
   select tenant, win, dims, percent, fee, credit, misses, reviews from sla_credits
 )

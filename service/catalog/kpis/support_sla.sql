@@ -29,6 +29,17 @@
 -- [live]
 -- windows = ["28d", "month"]
 -- by = [[], ["tier"], ["priority"]]
+-- [[event]]
+-- family = "account"
+-- data = { status = "active", tier = "enterprise" }
+-- time = "2025-10-01T09:00:00Z"
+-- [[event]]
+-- family = "ticket"
+-- data = { action = "opened", priority = "P2", category = "billing" }
+-- [[event]]
+-- family = "ticket"
+-- data = { action = "resolved" }
+-- time = "2025-11-17T11:30:00Z"
 select t.tenant, t.win, t.dims, f.statistic, f.numerator, f.denominator
 from tickets_settled t
 cross join lateral (

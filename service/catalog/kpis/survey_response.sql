@@ -10,6 +10,13 @@
 -- [live]
 -- windows = ["90d", "quarter"]
 -- by = [[], ["survey"]]
+-- [[event]]
+-- family = "feedback"
+-- data = { survey = "csat", action = "invited", wave = "2025-Q4" }
+-- time = "2025-11-16T11:00:00Z"
+-- [[event]]
+-- family = "feedback"
+-- data = { survey = "csat", score = 4, wave = "2025-Q4" }
 with asked as (
   select i.tenant, i.win, i.dims, exists (
     select from step s

@@ -13,6 +13,13 @@
 -- statistic = "mean"
 -- [live]
 -- windows = ["7d", "28d"]
+-- [[event]]
+-- family = "account"
+-- data = { status = "invited" }
+-- time = "2025-11-16T09:00:00Z"
+-- [[event]]
+-- family = "account"
+-- data = { milestone = "activated" }
 select tenant, win, dims, array_agg(took) as durations
 from known_accounts
 where took is not null

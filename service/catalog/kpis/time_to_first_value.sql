@@ -14,4 +14,12 @@
 -- statistic = "mean"
 -- [live]
 -- windows = ["7d", "28d"]
+-- [[event]]
+-- family = "user"
+-- data = { milestone = "first_login" }
+-- time = "2025-11-17T09:00:00Z"
+-- [[event]]
+-- family = "user"
+-- data = { milestone = "first_value" }
+-- time = "2025-11-17T09:12:00Z"
 select tenant, win, dims, durations from milestone_times

@@ -15,4 +15,12 @@
 -- [live]
 -- windows = ["28d"]
 -- by = [["milestone"]]
+-- [[event]]
+-- family = "user"
+-- data = { milestone = "first_login" }
+-- time = "2025-11-17T09:00:00Z"
+-- [[event]]
+-- family = "user"
+-- data = { milestone = "first_value" }
+-- time = "2025-11-17T09:12:00Z"
 select tenant, win, dims, durations from milestone_times

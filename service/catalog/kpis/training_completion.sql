@@ -14,6 +14,14 @@
 -- target = 0.85
 -- [live]
 -- windows = ["7d", "28d"]
+-- [[event]]
+-- family = "user"
+-- data = { milestone = "first_login" }
+-- time = "2025-11-17T09:00:00Z"
+-- [[event]]
+-- family = "user"
+-- data = { milestone = "training_completed" }
+-- time = "2025-11-17T14:00:00Z"
 select tenant, win, dims, '' as statistic, reached as numerator, n as denominator
 from logged_in
 where n > 0

@@ -17,6 +17,10 @@
 -- target = 0.7
 -- [live]
 -- windows = ["7d", "28d"]
+-- [[event]]
+-- family = "usage"
+-- [[event]]
+-- family = "account"
 select tenant, win, dims, '' as statistic, coalesce(a.n, 0) as numerator,
        case nullif(:denominator, '') when 'licensed' then l.n when 'provisioned' then p.n else coalesce(l.n, p.n) end as denominator,
        case when coalesce(nullif(:denominator, ''), 'licensed') = 'licensed' and l.n is null
