@@ -91,7 +91,7 @@ def _take(figures: Figures, record: asyncpg.Record, kpi: Kpi, statistic: str) ->
 def _values(kind: str, overs: Sequence[int | None], unders: Sequence[int | None]) -> list[float | None]:
     """As `statistics.plain` of whole numbers, without an object a row."""
     if kind == "count":
-        return [over or 0 for over in overs]
+        return [over or (None if over is None and under == 0 else 0) for over, under in zip(overs, unders, strict=True)]
     return [over / under if under and over is not None else None for over, under in zip(overs, unders, strict=True)]
 
 

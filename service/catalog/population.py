@@ -69,7 +69,7 @@ class Population:
 
     def before_traits(self) -> list[tuple[str, str]]:
         """Named parts, the last of which has all users, whatever their traits."""
-        parts = [("asked_features", _asked_features(self.asked))] if self.with_feature else []
+        parts = [("asked_features", asked_features(self.asked))] if self.with_feature else []
         if self.with_account:
             parts.append(("blocks", _blocks(self.asked)))
         parts.append(("seen", self._seen()))
@@ -126,7 +126,7 @@ class Population:
         label, joins, feature = "", "", "0"
         if self.with_feature:
             label, feature = "f.label, ", "f.features[1]"
-            joins = f" join (\n{_asked_features(self.asked)}\n) f on f.tenant = w.tenant"
+            joins = f" join (\n{asked_features(self.asked)}\n) f on f.tenant = w.tenant"
         return (
             f"select w.tenant, w.win, {label}a.day, a.n\nfrom {self.wins} w{joins}\ncross join lateral (\n"
             f"  select day, n from active_count\n"
@@ -241,8 +241,8 @@ def added_up_by_weekday(population: Population) -> str:
     return f"select tenant, win, {weekday} as weekday, dims, sum(n) as n from (\n{counted(population)}\n) a group by 1, 2, 3, 4"
 
 
-def _asked_features(asked: Asked) -> str:
-    """Which features are read, under which label: a group's under the group's name."""
+def asked_features(asked: Asked) -> str:
+    """`tenant, label, features`: which features are read, under which label: a group's under the group's name."""
     if "feature" not in asked.filtered:
         return (
             "select n.tenant, n.name as label, array[n.id] as features\n"

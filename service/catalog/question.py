@@ -84,6 +84,7 @@ def check(kpi: Kpi, question: Question) -> None:
     for name in (*question.by, *question.filters):
         if not kpi.splits_by(name):
             raise InvalidQuery("by" if name in question.by else name, f"{kpi.id} has no dimension {name!r}: it has {known}")
+    _check_of_users(kpi, question)
     for name in kpi.head.required:
         if name not in question.by and len(question.filters.get(name, ())) != 1:
             raise InvalidQuery(name, f"{kpi.id} is not added up across {name}s: give one {name}=…, or by={name}")
@@ -97,3 +98,13 @@ def check(kpi: Kpi, question: Question) -> None:
             raise InvalidQuery(name, f"is no parameter and no dimension of {kpi.id}: leave it out")
         if parameter.values and value not in parameter.values:
             raise InvalidQuery(name, f"{value!r} is none of {', '.join(parameter.values)}")
+
+
+def _check_of_users(kpi: Kpi, question: Question) -> None:
+    """Of uses whose users are known, feature and account are known alone."""
+    asked = dict.fromkeys((*question.by, *question.filters))
+    of_users = [name for name in asked if name.startswith("user.") and kpi.head.facts is not None]
+    for name in asked if of_users else ():
+        if not (name in {ACCOUNT, "feature", *of_users} or is_of_account(name)):
+            message = f"{kpi.id} is kept by user, feature and account alone: leave {name} out, or {', '.join(of_users)}"
+            raise InvalidQuery("by" if name in question.by else name, message)

@@ -26,6 +26,7 @@ from service.catalog import (
     relations_sources,
     relations_support,
     relations_users,
+    relations_uses,
 )
 from service.catalog.kpi import Head
 
@@ -36,6 +37,7 @@ BUILT: Mapping[str, Build] = {
     **relations_accounts.BUILT,
     **relations_facts.BUILT,
     **relations_users.BUILT,
+    **relations_uses.BUILT,
     **relations_people.BUILT,
     **relations_features.BUILT,
     **relations_sets.BUILT,
@@ -63,6 +65,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     **relations_accounts.NEEDS,
     **relations_facts.NEEDS,
     **relations_users.NEEDS,
+    **relations_uses.NEEDS,
     **relations_people.NEEDS,
     **relations_features.NEEDS,
     **relations_sets.NEEDS,

@@ -149,7 +149,7 @@ def _kind(head: Head, facts: Facts, asked: Asked) -> str:
     all_named = asked.by_accounts or (asked.groups and not head.platform_wide)
     if not all_named or facts.reads is None or facts.where or facts.of_labels:
         return _USES
-    told = all(name in {"account", "ok", *asked.groups} for name in (*facts.reads, *asked.by, *asked.filtered))
+    told = all(name in {"account", "ok", *asked.groups, *asked.traits} for name in (*facts.reads, *asked.by, *asked.filtered))
     return OF_ACCOUNT if told else _USES
 
 
@@ -159,7 +159,7 @@ def _conditions(facts: Facts, accounts: Accounts) -> tuple[str, str]:
     for number, name in enumerate(accounts.asked.filtered):
         # What has no value of a dimension shows under "" in a split, so it is found by it too.
         allowed = f"coalesce(s.dims ->> :filter_name_{number}, '') = any(:filter_value_{number})"
-        if name in accounts.columns or name == "feature":
+        if name in accounts.columns or name == "feature" or name in accounts.asked.traits:
             continue
         if name in facts.counted_by:
             counted.append(allowed)
@@ -176,7 +176,8 @@ def of_series(condition: str) -> str:
 
 
 def _dims(accounts: Accounts, *, labelled: bool) -> str:
-    columns = {name: f"coalesce(s.dims ->> :by_name_{number}, '')" for number, name in enumerate(accounts.asked.by)}
+    of_series = [(number, name) for number, name in enumerate(accounts.asked.by) if name not in accounts.asked.traits]
+    columns = {name: f"coalesce(s.dims ->> :by_name_{number}, '')" for number, name in of_series}
     return accounts.asked.dims(columns | ({"feature": "l.label"} if labelled else {}) | accounts.columns)
 
 

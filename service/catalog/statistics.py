@@ -30,9 +30,12 @@ def scale(unit: str) -> int:
 
 
 def plain(kind: str, numerator: Exact | None, denominator: Exact | None) -> Figure:
-    """The figure of a count (0 when nothing was counted), or of a numerator over its denominator."""
+    """The figure of a count, or of a numerator over its denominator.
+
+    A count is 0 when nothing was counted; over a denominator of 0 it could not be counted, and has no value.
+    """
     over, under = exact(numerator), exact(denominator)
-    if kind == "count":
+    if kind == "count" and (over is not None or under != 0):
         return Figure(counted(over or 0), over or 0, under)
     if not under or over is None:
         return Figure(None, over, under)
