@@ -131,12 +131,7 @@ async def _listed(
 
 def ticket_body(one: Ticket, desk: Desk) -> dict[str, Any]:
     """A ticket with its limits as they stand; `escalation` is the level that an open one has to have reached."""
-    described = Described(
-        one.opened_us, one.priority or "", one.category or "", one.account, one.tier or "", go_live_us=one.go_live_us
-    )
-    gaps = tuple(zip(one.gap_from_us, one.gap_to_us, strict=True))
-    moments = (one.first_response_us, one.mitigated_us, one.resolved_us)
-    dues = judge(Facts(described, *moments, gaps=gaps, excluded=one.excluded), desk.rules, desk.hours, desk.now_us)
+    dues = dues_of(one, desk)
     is_open = one.resolved_us is None
     age_us = max(0, (desk.now_us if one.resolved_us is None else one.resolved_us) - one.opened_us - one.idle_us)
     is_watched = is_open and not one.excluded
@@ -147,8 +142,18 @@ def ticket_body(one: Ticket, desk: Desk) -> dict[str, Any]:
         | {f"{name}_at": rfc3339(getattr(one, f"{name}_us")) for name in _MOMENTS}
         | {"age_s": _seconds(age_us), "limits": {due.measure: _limit(due) for due in dues}}
         | {"misses": len({due.measure == "response" for due in dues if due.state is State.MISSED})}
-        | {"escalation": level(dues, desk.steps, priority=described.priority, age_us=age_us) if is_watched else None}
+        | {"escalation": level(dues, desk.steps, priority=one.priority or "", age_us=age_us) if is_watched else None}
     )
+
+
+def dues_of(one: Ticket, desk: Desk) -> list[Due]:
+    """The limits of a ticket as they stand."""
+    described = Described(
+        one.opened_us, one.priority or "", one.category or "", one.account, one.tier or "", go_live_us=one.go_live_us
+    )
+    gaps = tuple(zip(one.gap_from_us, one.gap_to_us, strict=True))
+    moments = (one.first_response_us, one.mitigated_us, one.resolved_us)
+    return judge(Facts(described, *moments, gaps=gaps, excluded=one.excluded), desk.rules, desk.hours, desk.now_us)
 
 
 def _limit(due: Due) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from service.expose.answers import Body
 from service.expose.moments import rfc3339
 from service.expose.portfolio import read_portfolio
 from service.lifecycle import side_by_side
-from service.reports import funnels, layout, model, pictured, portfolio, scorecards, standing, tables
+from service.reports import funnels, layout, model, pictured, portfolio, scorecards, standing, support, tables
 from service.reports.figures import Made, read_figure
 from service.reports.layout import Ask, Layout
 from service.reports.misses import misses
@@ -24,6 +24,7 @@ from service.reports.standing import Standing
 _READ: Mapping[type[Ask], Callable[[Reader, Any], Awaitable[Block]]] = {
     layout.Items: tables.tracked,
     layout.Incidents: tables.opened_incidents,
+    layout.SupportMisses: support.support_misses,
     layout.Trend: pictured.trend,
     layout.HeatMap: pictured.heat,
 }
@@ -32,6 +33,7 @@ _JUDGED: Mapping[type[Ask], Callable[[Reader, Any], Awaitable[Made]]] = {
     layout.Split: tables.split,
     layout.Daily: tables.daily,
     layout.Scorecards: scorecards.scorecards,
+    layout.Attainment: support.attainment,
 }
 """What is judged as well."""
 _WORST_FIRST: tuple[model.Status, ...] = ("red", "yellow", "green")
@@ -89,7 +91,7 @@ class Builder:
             case layout.Kpis():
                 figures = tuple(await side_by_side(self._figure(each) for each in ask.selectors))
                 return Made((Figures(ask.title, figures),), figures)
-            case layout.Split() | layout.Daily() | layout.Scorecards():
+            case layout.Split() | layout.Daily() | layout.Scorecards() | layout.Attainment():
                 return await _JUDGED[type(ask)](self.reader, ask)
             case layout.Funnels():
                 return Made(await funnels.funnels(self.reader, ask))

@@ -87,6 +87,20 @@ class Risk:
 
 
 @dataclass(frozen=True, slots=True)
+class Attainment:
+    """The share of tickets within their limits by tier, beside what each tier was promised."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class SupportMisses:
+    """Every limit of support that was missed in the window."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Misses:
     """What misses its target: every red and yellow row of this report's figures, scorecards, splits and days."""
 
@@ -136,6 +150,8 @@ Ask = (
     | Decision
     | Health
     | Risk
+    | Attainment
+    | SupportMisses
     | Misses
     | Items
     | Incidents

@@ -9,24 +9,18 @@ from service.reports.layout import (
     Daily,
     Decision,
     Funnels,
-    Health,
     HeatMap,
     Incidents,
     Items,
     Kpis,
     Layout,
     Misses,
-    Portfolio,
-    Risk,
     Scorecards,
     Split,
     Trend,
 )
-
-_DELIVERY = ("delivery_on_time", "delivery_success", "delivery_retried", "delivery_failed", "delivery_dead_lettered")
-_SERVICE = ("availability", "request_latency.mean", "request_latency.p95", "request_latency.p99", "error_rate", "api_success")
-_INCIDENTS = ("incidents", "incidents{severity=P0,P1}", "mttd.mean", "mtta.mean", "mttr.mean", "open_incidents")
-_SUPPORT = ("tickets", "first_response_time.mean", "resolution_time.mean", "support_sla", "ticket_escalation")
+from service.reports.layouts_customers import CUSTOMER, NPS, PORTFOLIO, SLA, SUPPORT
+from service.reports.layouts_shared import DELIVERY, INCIDENTS, SERVICE, SUPPORTED
 
 WEEKLY = Layout(
     name="weekly",
@@ -55,8 +49,8 @@ WEEKLY = Layout(
         Chapter(
             "Delivery and service level",
             (
-                Kpis("Service", _SERVICE),
-                Kpis("Delivery", _DELIVERY),
+                Kpis("Service", SERVICE),
+                Kpis("Delivery", DELIVERY),
                 Split("By integration", ("deliveries", "delivery_on_time", "delivery_latency.p95"), by="integration"),
                 Trend("Availability", "availability"),
             ),
@@ -64,7 +58,7 @@ WEEKLY = Layout(
         Chapter(
             "Incidents",
             (
-                Kpis("Incidents", _INCIDENTS),
+                Kpis("Incidents", INCIDENTS),
                 Split("By severity", ("incidents", "mttd.mean", "mttr.mean"), by="severity"),
                 Incidents("Opened this week"),
             ),
@@ -91,7 +85,7 @@ WEEKLY = Layout(
             (
                 Kpis("Satisfaction", ("nps", "csat", "survey_response")),
                 Split("Themes", ("feedback_themes",), by="theme"),
-                Kpis("Support", _SUPPORT),
+                Kpis("Support", SUPPORTED),
                 Split("Tickets by category", ("tickets",), by="category"),
                 Blank("voices", "What users said, in their words."),
             ),
@@ -104,98 +98,6 @@ WEEKLY = Layout(
                 Trend("Users active in a week", "wau"),
             ),
         ),
-    ),
-)
-
-CUSTOMER = Layout(
-    name="customer",
-    title="Customer scorecard",
-    window="month",
-    of_account=True,
-    chapters=(
-        Chapter(
-            "Scorecard",
-            (
-                Decision("Decision"),
-                Blank("decision", "What follows from it, and why."),
-                Scorecards("Scorecards"),
-                Misses("What misses its target"),
-            ),
-        ),
-        Chapter("Health and churn risk", (Health("Health by category"), Risk("Churn risk"))),
-        Chapter(
-            "Adoption",
-            (
-                Kpis("Users", ("user_activation", "seat_use", "mau", "mau_share", "average_dau", "repeat_visit")),
-                Split("Features", ("feature_users", "feature_uses"), by="feature"),
-                Trend("Users active in a month", "mau"),
-            ),
-        ),
-        Chapter(
-            "Delivery",
-            (Kpis("Delivery", _DELIVERY), Split("By integration", ("deliveries", "delivery_on_time"), by="integration")),
-        ),
-        Chapter("Service level", (Kpis("Service", _SERVICE), Kpis("Incidents", _INCIDENTS), Incidents("Opened"))),
-        Chapter("Support", (Kpis("Support", _SUPPORT),)),
-        Chapter("Satisfaction", (Kpis("Satisfaction", ("nps", "csat")), Blank("voices", "What they said."))),
-        Chapter("Open points", (Items("Tracked items", ("risk", "action", "blocker", "opportunity", "intervention")),)),
-    ),
-)
-
-SLA = Layout(
-    name="sla",
-    title="SLA and credits",
-    window="month",
-    chapters=(
-        Chapter("Summary", (Misses("What misses its target"), Blank("summary", "What was promised, and what was kept."))),
-        Chapter(
-            "Support SLA",
-            (
-                Kpis("Limits met", ("support_sla", "first_response_time.p95", "resolution_time.p95", "ticket_escalation")),
-                Split("By account", ("support_sla", "tickets"), by="account"),
-                Split("By priority", ("support_sla", "tickets"), by="priority"),
-            ),
-        ),
-        Chapter("Credits", (Split("By account", ("support_credits",), by="account"),)),
-        Chapter("Service level", (Kpis("Service", _SERVICE), Trend("Availability", "availability", 12))),
-        Chapter("Delivery", (Kpis("Delivery", _DELIVERY), Split("By integration", ("delivery_on_time",), by="integration"))),
-        Chapter("Incidents", (Kpis("Incidents", _INCIDENTS), Incidents("Opened"))),
-    ),
-)
-
-NPS = Layout(
-    name="nps",
-    title="NPS of the quarter",
-    window="quarter",
-    chapters=(
-        Chapter(
-            "Result",
-            (Kpis("NPS", ("nps", "nps.promoters", "nps.passives", "nps.detractors", "nps.count")), Trend("NPS", "nps", 6)),
-        ),
-        Chapter("Who answered", (Kpis("Answers", ("survey_response", "detractor_follow_up")),)),
-        Chapter("By account", (Split("By account", ("nps", "nps.count"), by="account"),)),
-        Chapter(
-            "Themes", (Split("By theme", ("feedback_themes",), by="theme"), Blank("voices", "What they said, in their words."))
-        ),
-    ),
-)
-
-SUPPORT = Layout(
-    name="support",
-    title="Support report",
-    window="month",
-    chapters=(
-        Chapter("Summary", (Kpis("Support", (*_SUPPORT, "open_tickets", "first_contact_resolution")), Misses("Missed"))),
-        Chapter(
-            "Tickets",
-            (
-                Split("By category", ("tickets", "first_response_time.mean", "resolution_time.mean"), by="category"),
-                Split("By priority", ("tickets", "first_response_time.mean", "resolution_time.mean"), by="priority"),
-                Daily("Day by day", ("tickets", "tickets.resolved")),
-            ),
-        ),
-        Chapter("By account", (Split("By account", ("tickets", "support_sla"), by="account"),)),
-        Chapter("Satisfaction", (Kpis("After a ticket", ("csat{survey=support_csat}",)), Blank("notes", "What stood out."))),
     ),
 )
 
@@ -224,9 +126,9 @@ DAILY = Layout(
     title="Daily health",
     window="day",
     chapters=(
-        Chapter("The day", (Misses("What misses its target"), Kpis("Service", _SERVICE), Kpis("Delivery", _DELIVERY))),
+        Chapter("The day", (Misses("What misses its target"), Kpis("Service", SERVICE), Kpis("Delivery", DELIVERY))),
         Chapter("Use", (Kpis("Users", ("dau", "new_users", "feature_uses")), Trend("Users active in a day", "dau", 14))),
-        Chapter("Incidents and tickets", (Kpis("Incidents", _INCIDENTS), Incidents("Opened"), Kpis("Support", _SUPPORT))),
+        Chapter("Incidents and tickets", (Kpis("Incidents", INCIDENTS), Incidents("Opened"), Kpis("Support", SUPPORTED))),
     ),
 )
 
@@ -262,49 +164,11 @@ MONTHLY = Layout(
                 Trend("Users active in a month", "mau", 12),
             ),
         ),
-        Chapter("Service", (Kpis("Service", _SERVICE), Kpis("Delivery", _DELIVERY), Kpis("Incidents", _INCIDENTS))),
-        Chapter("Customers", (Kpis("Satisfaction", ("nps", "csat")), Kpis("Support", _SUPPORT), Kpis("Recovery", ("recovery",)))),
+        Chapter("Service", (Kpis("Service", SERVICE), Kpis("Delivery", DELIVERY), Kpis("Incidents", INCIDENTS))),
+        Chapter(
+            "Customers", (Kpis("Satisfaction", ("nps", "csat")), Kpis("Support", SUPPORTED), Kpis("Recovery", ("recovery",)))
+        ),
         Chapter("Outlook", (Items("Risks and opportunities", ("risk", "opportunity")), Blank("outlook", "What comes next."))),
-    ),
-)
-
-PORTFOLIO = Layout(
-    name="portfolio",
-    title="Churn-risk portfolio",
-    window="week",
-    chapters=(
-        Chapter(
-            "Summary",
-            (
-                Blank("summary", "Who may leave, what that would cost, and what is done about it."),
-                Kpis("At a glance", ("customers", "mrr", "churn_risk", "churn_risk.red", "churn_risk.orange", "revenue_churn")),
-                Portfolio("Customers by band", "picture"),
-            ),
-        ),
-        Chapter(
-            "Bands",
-            (
-                Portfolio("By band", "bands"),
-                Portfolio("Moves since a week before", "moves"),
-                Portfolio("Who stayed of those of three months before", "retention"),
-            ),
-        ),
-        Chapter("Reasons", (Portfolio("What speaks against customers", "reasons"),)),
-        Chapter(
-            "What is at stake",
-            (
-                Portfolio("Risk, contract value and expansion", "matrix"),
-                Blank("priorities", "Whom to keep first, whom to win more of."),
-            ),
-        ),
-        Chapter("Customers at risk", (Portfolio("The highest risk first", "customers"),)),
-        Chapter(
-            "What is done",
-            (
-                Items("Interventions and risks", ("intervention", "risk")),
-                Blank("interventions", "What was tried, and what it did."),
-            ),
-        ),
     ),
 )
 

@@ -110,6 +110,8 @@ def _money(value: float, currency: str) -> str:
 
 
 def _of_one(unit: str) -> str:
+    if unit.endswith("sses"):
+        return unit.removesuffix("es")
     return unit.removesuffix("s") if len(unit) > _CURRENCY_CHARACTERS else unit
 
 

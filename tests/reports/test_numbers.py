@@ -28,6 +28,7 @@ from service.reports.numbers import change_text, readable, target_text, trend_te
         (163_000.0, "requests", "163,000 requests"),
         (7.2, "", "7.2"),
         (1.0, "users", "1 user"),
+        (1.0, "misses", "1 miss"),
         (1.0, "USD", "0.01 USD"),
     ],
 )
