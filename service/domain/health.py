@@ -2,7 +2,7 @@
 
 A KPI scores min(1, value / target) where higher is better, min(1, target / value) where lower is (kpis.md, `health`); in
 a range all, outside of it by the bound that it misses. One without a value or a target leaves the weights of its category,
-a category without any leaves the score, which is then of the points that the others can give.
+a category without any leaves the score, which is then of the points that the others can give, and so is what is lost.
 """
 
 import math
@@ -19,7 +19,7 @@ YELLOW_FROM: Final = 60
 
 DOUBT: Final = 1e-6
 """Of a tenth: far more than floats err by."""
-_TENTHS: Final = tuple(Decimal(n).scaleb(-1) for n in range(CATEGORY_POINTS * 10 + 1))
+_TENTHS: Final = tuple(Decimal(n).scaleb(-1) for n in range(FULL_POINTS * 10 + 1))
 
 Band = Literal["green", "yellow", "red"]
 Number = TypeVar("Number", Fraction, float)
@@ -56,6 +56,8 @@ class Scored:
     """0 to 1; None where it left the weights."""
     lost: Decimal
     """Points of the category's 20 that it costs, one decimal."""
+    cost: Decimal
+    """Points of the score's 100 that it costs, one decimal: together they are what the score lacks, but for roundings."""
     reason: Literal["", "no_data", "no_target"]
 
 
@@ -84,7 +86,9 @@ class Health:
 
 def health(declared: Mapping[str, Sequence[Measure]]) -> Health:
     """The health of what was measured, by category in their order."""
-    categories = tuple(_category(name, measures) for name, measures in declared.items())
+    near = {name: [_near(one) for one in measures] for name, measures in declared.items()}
+    given = sum(any(score is not None for score in scores) for scores in near.values())
+    categories = tuple(_category(name, measures, near[name], given) for name, measures in declared.items())
     points = [category.points for category in categories if category.points is not None]
     if not points:
         return Health(None, None, categories)
@@ -125,14 +129,20 @@ def _score(value: float, goal: Goal, number: Callable[[float], Number]) -> Numbe
     return limit / (limit + over) if limit > 0 else number(0)
 
 
-def _category(name: str, measures: Sequence[Measure]) -> Category:
-    """Points come of floats where these leave no doubt of the rounding, else of exact numbers, which take ten times as long."""
-    scores = [None if one.value is None or one.goal is None else _score(one.value, one.goal, float) for one in measures]
+def _near(one: Measure) -> float | None:
+    return None if one.value is None or one.goal is None else _score(one.value, one.goal, float)
+
+
+def _category(name: str, measures: Sequence[Measure], scores: Sequence[float | None], given: int) -> Category:
+    """One of the `given` that give points, or one that gives none.
+
+    Points come of floats where these leave no doubt of the rounding, else of exact numbers, which take ten times as long.
+    """
     counted = [(one.weight, score) for one, score in zip(measures, scores, strict=True) if score is not None]
     if not counted:
         return Category(name, None, tuple(_without(one) for one in measures))
     whole = sum(weight for weight, _ in counted)
-    kpis = tuple(_scored(one, score, measures, whole) for one, score in zip(measures, scores, strict=True))
+    kpis = tuple(_scored(one, score, measures, whole, given) for one, score in zip(measures, scores, strict=True))
     points = _tenths(sum(weight * score for weight, score in counted) / whole * CATEGORY_POINTS)
     if points is None:
         exact = _exact(measures)
@@ -141,17 +151,17 @@ def _category(name: str, measures: Sequence[Measure]) -> Category:
     return Category(name, points, kpis)
 
 
-def _scored(one: Measure, near: float | None, measures: Sequence[Measure], whole: float) -> Scored:
+def _scored(one: Measure, near: float | None, measures: Sequence[Measure], whole: float, given: int) -> Scored:
     """What a KPI gives, whose score is `near`; the weights that count are `whole` together, or nearly so."""
     if near is None or one.value is None or one.goal is None:
         return _without(one)
-    lost = _tenths((1 - near) * one.weight / whole * CATEGORY_POINTS)
-    if lost is None:
+    share = (1 - near) * one.weight / whole
+    lost, cost = _tenths(share * CATEGORY_POINTS), _tenths(share * FULL_POINTS / given)
+    if lost is None or cost is None:
         score = score_of(one.value, one.goal) or Fraction(0)
-        lost = _rounded(
-            (1 - score) * Fraction(one.weight) / sum(weight for weight, _ in _exact(measures)) * CATEGORY_POINTS, "0.1"
-        )
-    return Scored(one.kpi, one.value, one.goal.range or one.goal.target, near, lost, "")
+        exact = (1 - score) * Fraction(one.weight) / sum(weight for weight, _ in _exact(measures))
+        lost, cost = _rounded(exact * CATEGORY_POINTS, "0.1"), _rounded(exact * FULL_POINTS / given, "0.1")
+    return Scored(one.kpi, one.value, one.goal.range or one.goal.target, near, lost, cost, "")
 
 
 def _exact(measures: Sequence[Measure]) -> list[tuple[Fraction, Fraction]]:
@@ -161,7 +171,7 @@ def _exact(measures: Sequence[Measure]) -> list[tuple[Fraction, Fraction]]:
 
 
 def _tenths(near: float) -> Decimal | None:
-    """A number of at most `CATEGORY_POINTS`, rounded half up to a tenth; None where it lies too near to the middle of two."""
+    """A number of at most `FULL_POINTS`, rounded half up to a tenth; None where it lies too near to the middle of two."""
     tenths = near * 10 + 0.5
     below = math.floor(tenths)
     return _TENTHS[below] if DOUBT < tenths - below < 1 - DOUBT else None
@@ -169,7 +179,8 @@ def _tenths(near: float) -> Decimal | None:
 
 def _without(one: Measure) -> Scored:
     target = None if one.goal is None else one.goal.range or one.goal.target
-    return Scored(one.kpi, one.value, target, None, Decimal(0), "no_data" if one.value is None else "no_target")
+    reason: Literal["no_data", "no_target"] = "no_data" if one.value is None else "no_target"
+    return Scored(one.kpi, one.value, target, None, Decimal(0), Decimal(0), reason)
 
 
 def _rounded(number: Fraction, to: str) -> Decimal:

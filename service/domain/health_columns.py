@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 import numpy.typing as npt
 
-from service.domain.health import CATEGORY_POINTS, DOUBT, Goal, Health
+from service.domain.health import CATEGORY_POINTS, DOUBT, FULL_POINTS, Goal, Health
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -31,15 +31,15 @@ class Healths:
     scores: Ints
     tenths: dict[str, Ints]
     """By category, ten times its points."""
-    lost: tuple[tuple[str, Ints], ...]
-    """What each KPI costs its category, in tenths of a point: 0 where it left the weights."""
+    costs: tuple[tuple[str, Ints], ...]
+    """What each KPI costs the score of 100, in tenths of a point: 0 where it left the weights."""
 
     def notes(self, most: int) -> list[str]:
         """The points that each customer lost, the most first, `most` of them."""
-        ordered = sorted(self.lost, key=lambda each: each[0], reverse=True)
+        ordered = sorted(self.costs, key=lambda each: each[0], reverse=True)
         costs = np.stack([tenths for _, tenths in ordered], axis=1)
         places = np.argsort(-costs, axis=1, kind="stable")
-        texts = [[f"{name} (-{Decimal(n).scaleb(-1)})" for n in range(CATEGORY_POINTS * 10 + 1)] for name, _ in ordered]
+        texts = [{n: f"{name} (-{Decimal(n).scaleb(-1)})" for n in np.unique(tenths).tolist()} for name, tenths in ordered]
         return [
             "; ".join([texts[place][costly[place]] for place in order if costly[place]][:most])
             for costly, order in zip(costs.tolist(), places.tolist(), strict=True)
@@ -56,7 +56,7 @@ def healths(
     unsure = np.zeros(customers, dtype=np.bool_)
     unsure[list(own)] = True
     tenths: dict[str, Ints] = {}
-    lost: list[tuple[str, Ints]] = []
+    shares: list[tuple[str, Floats]] = []
     for name, columns in declared.items():
         scores = np.array([_scores(np.array(one.values, dtype=np.float64), one.goal) for one in columns])
         weights = np.array([one.weight for one in columns])[:, np.newaxis]
@@ -64,16 +64,20 @@ def healths(
         with np.errstate(all="ignore"):
             whole = np.sum(weights * counted, axis=0)
             mean = np.sum(np.where(counted, weights * scores, 0.0), axis=0) / whole
-            costs = (1 - scores) * weights / whole
-        tenths[name] = _tenths(mean, -1, unsure)
-        lost += [(one.kpi, _tenths(cost, 0, unsure)) for one, cost in zip(columns, costs, strict=True)]
+            lost = (1 - scores) * weights / whole
+        tenths[name] = _tenths(mean * CATEGORY_POINTS, -1, unsure)
+        shares += [(one.kpi, share) for one, share in zip(columns, lost, strict=True)]
+    points = np.stack(list(tenths.values()))
+    given = np.sum(points >= 0, axis=0)
+    most = FULL_POINTS / np.maximum(given, 1)
+    costs = tuple([(kpi, _tenths(share * most, 0, unsure)) for kpi, share in shares])
     for place in np.flatnonzero(unsure).tolist():
-        _put(tenths, lost, place, alone(place))
+        _put(tenths, costs, place, alone(place))
     points = np.stack(list(tenths.values()))
     given = np.sum(points >= 0, axis=0)
     # Of n categories 100 / (20 n) times their points, in tenths: a half is rounded up, and 2 n of them are a point of the whole.
     sums = (np.sum(np.maximum(points, 0), axis=0) + given) // np.maximum(2 * given, 1)
-    return Healths(np.where(given > 0, sums, -1), tenths, tuple(lost))
+    return Healths(np.where(given > 0, sums, -1), tenths, costs)
 
 
 def _scores(values: Floats, goal: Goal | None) -> Floats:
@@ -96,19 +100,19 @@ def _scores(values: Floats, goal: Goal | None) -> Floats:
     return np.where(known, found, np.nan)
 
 
-def _tenths(shares: Floats, none: int, unsure: Bools) -> Ints:
-    """Shares of a category's points rounded half up to a tenth; `unsure` where one lies too near to the middle of two."""
-    known = ~np.isnan(shares)
-    tenths = np.where(known, shares * (CATEGORY_POINTS * 10) + 0.5, 0.5)
+def _tenths(points: Floats, none: int, unsure: Bools) -> Ints:
+    """Points rounded half up to a tenth; `unsure` where one lies too near to the middle of two."""
+    known = ~np.isnan(points)
+    tenths = np.where(known, points * 10 + 0.5, 0.5)
     below = np.floor(tenths)
     unsure |= (tenths - below <= DOUBT) | (tenths - below >= 1 - DOUBT)
     return np.where(known, below, none).astype(np.int64)
 
 
-def _put(tenths: Mapping[str, Ints], lost: Sequence[tuple[str, Ints]], place: int, health: Health) -> None:
+def _put(tenths: Mapping[str, Ints], costs: Sequence[tuple[str, Ints]], place: int, health: Health) -> None:
     """The same of one customer, as it was scored alone."""
     for category in health.categories:
         tenths[category.name][place] = -1 if category.points is None else int(category.points * 10)
     scored = [kpi for category in health.categories for kpi in category.kpis]
-    for (_, costs), kpi in zip(lost, scored, strict=True):
-        costs[place] = int(kpi.lost * 10)
+    for (_, of_kpi), kpi in zip(costs, scored, strict=True):
+        of_kpi[place] = int(kpi.cost * 10)

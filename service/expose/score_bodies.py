@@ -8,8 +8,8 @@ from service.expose.answers import Body
 
 
 def health_body(health: Health, before: Health | None) -> Body:
-    """A health score with its categories and every point that is lost."""
-    lost = [(kpi.lost, category.name, kpi.kpi) for category in health.categories for kpi in category.kpis if kpi.lost]
+    """A health score with its categories, and what each KPI costs it: of a category's 20 points, and of the score's 100."""
+    lost = [(kpi.cost, category.name, kpi.kpi) for category in health.categories for kpi in category.kpis if kpi.cost]
     return {
         "score": health.score,
         "band": health.band,

@@ -85,10 +85,10 @@ def test_healths_of_many_are_those_of_each(
         points = [one.categories[place].points for one in each]
         assert together.tenths[name].tolist() == [-1 if those is None else int(those * 10) for those in points]
     scored = [[kpi for category in one.categories for kpi in category.kpis] for one in each]
-    costs = np.stack([tenths for _, tenths in together.lost], axis=1).tolist()
-    assert costs == [[int(kpi.lost * 10) for kpi in kpis] for kpis in scored]
-    ordered = [sorted(((kpi.lost, kpi.kpi) for kpi in kpis if kpi.lost), reverse=True)[:2] for kpis in scored]
-    assert together.notes(2) == ["; ".join(f"{name} (-{lost})" for lost, name in those) for those in ordered]
+    costs = np.stack([tenths for _, tenths in together.costs], axis=1).tolist()
+    assert costs == [[int(kpi.cost * 10) for kpi in kpis] for kpis in scored]
+    ordered = [sorted(((kpi.cost, kpi.kpi) for kpi in kpis if kpi.cost), reverse=True)[:2] for kpis in scored]
+    assert together.notes(2) == ["; ".join(f"{name} (-{cost})" for cost, name in those) for those in ordered]
 
 
 def test_who_is_in_doubt_or_has_goals_of_their_own_is_scored_alone() -> None:
