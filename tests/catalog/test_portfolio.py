@@ -74,11 +74,12 @@ async def test_a_customer_s_health_says_why_it_lost_points(portfolio: Portfolio)
         ("reliability", 10.0),
     ]
     assert [(each["kpi"], each["points"]) for each in body["lost"]] == [
-        ("error_rate", 7.5),
-        ("wau", 5.0),
-        ("request_latency.p95", 2.5),
-        ("delivery_success", 2.2),
+        ("error_rate", 12.5),  # 7.5 of its category's 20, and three of five categories stand for all
+        ("wau", 8.3),
+        ("request_latency.p95", 4.2),
+        ("delivery_success", 3.7),
     ]
+    assert [kpi["lost"] for kpi in body["categories"][0]["kpis"] if kpi["kpi"] == "wau"] == [5.0]
     reasons = {kpi["kpi"]: kpi["reason"] for category in body["categories"] for kpi in category["kpis"] if kpi["reason"]}
     assert reasons == {"requests": "no_target", "nps": "no_data"}
     assert "is no customer" in (await portfolio.get("/v1/accounts/nobody/health", 404))["detail"]
