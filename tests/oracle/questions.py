@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from service.catalog import Window
-from tests.oracle import amounts, cases, counted, deliveries, moves, people, seconds, shares
+from tests.oracle import amounts, cases, counted, deliveries, moves, people, seconds, shares, weekly
 from tests.oracle.wanted import Filters, Wanted
 from tests.oracle.world import World
 
@@ -67,6 +67,21 @@ OF_USERS: tuple[Asked, ...] = (
     ((), {"feature": ("export",)}),
     (("feature",), {"feature": ("export", "audit"), "user.role": ("admin", "")}),
     ((), {"user.role": ("member",), "account": ("beta",)}),
+)
+OF_USES_BY_USER: tuple[Asked, ...] = (
+    (("user.role",), {}),
+    (("feature", "user.region"), {}),
+    (("account", "user.role"), {}),
+    (("account", "feature", "user.role"), {}),
+    ((), {"user.role": ("admin", "")}),
+    (("user.role", "user.region"), {"feature": ("csv_export",)}),
+    (("feature",), {"feature": ("export", "csv_export"), "user.role": ("member",)}),
+    (("user.role",), {"account": ("acme", "beta"), "feature": ("csv_export",)}),
+)
+OF_FREQUENCY: tuple[Asked, ...] = (
+    *((by, filters) for by, filters in OF_USES_BY_USER if "feature" in by or len(filters.get("feature", ())) == 1),
+    (("feature",), {}),
+    (("account", "feature"), {}),
 )
 OF_PEOPLE = tuple((by, filters) for by, filters in OF_USERS if "feature" not in {*by, *filters})
 OF_FEATURES = tuple((by, filters) for by, filters in OF_USERS if "feature" in {*by, *filters})
@@ -150,7 +165,11 @@ OF_STATES = (
     *(Subject(name, partial(cases.incidents, name), OF_CASES) for name in ("incidents", "false_positives", "open_incidents")),
     *(Subject(name, partial(cases.times, name), OF_CASES) for name in ("mttd", "mtta", "mttr")),
 )
-SUBJECTS = {"any": COUNTED, "days": OF_DAYS, "day": OF_A_DAY, "quarters": OF_STATES}
+OF_WEEKS = (
+    Subject("feature_uses", partial(weekly.uses_by_user, "feature_uses"), OF_USES_BY_USER),
+    Subject("usage_frequency", partial(weekly.uses_by_user, "usage_frequency"), OF_FREQUENCY),
+)
+SUBJECTS = {"any": COUNTED, "days": OF_DAYS, "weeks": OF_WEEKS, "day": OF_A_DAY, "quarters": OF_STATES}
 """By the kind of windows that they are asked for."""
 
 

@@ -88,6 +88,9 @@ mttr_from = "{mttr_from}"
 business_days_only = ["stickiness_weekly"]
 [features.csv_export]
 adoption_target = 0.3
+frequency = true
+[features."*"]
+frequency = true
 [features.audit]
 eligible = {{ role = ["admin"] }}
 [feature_groups]

@@ -60,7 +60,6 @@ ELSEWHERE = {
     "time_to_milestone": (BY_HAND, "catalog/test_milestones.py"),
     "timeliness": ("no replay gives it again", "catalog/test_sources.py"),
     "training_completion": (BY_HAND, "catalog/test_milestones.py"),
-    "usage_frequency": (BY_HAND, "catalog/test_features_together.py"),
     "user_activation": (BY_HAND, "catalog/test_seats.py"),
 }
 """Why a KPI is in no random stream, and the test that it is in instead."""

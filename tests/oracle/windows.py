@@ -22,6 +22,22 @@ def windows_of_days(scene: Scene, tenant: int) -> list[Window]:
     ]
 
 
+def windows_of_weeks(scene: Scene, tenant: int) -> list[Window]:
+    """Calendar weeks around the change, one of them open, several together; and windows that are made of none."""
+    noon, days = scene.midnight() + 12 * HOUR, scene.change.weekday()
+    spans: list[dict[str, Any]] = [
+        {"name": "week", "end_us": noon},
+        {"name": "week", "end_us": scene.now_us},
+        {"start_us": scene.midnight(-days - 14), "end_us": scene.midnight(7 - days)},
+        {"name": "7d", "end_us": scene.midnight(1 - days)},
+        {"start_us": scene.midnight(-days), "end_us": scene.midnight(8 - days)},
+    ]
+    return [
+        resolve_window(tenant, scene.zone, now_us=scene.now_us, whole_days=True, key=(tenant, key), **span)
+        for key, span in enumerate(spans)
+    ]
+
+
 def windows_of_a_day(scene: Scene, tenant: int) -> list[Window]:
     """Days around the change."""
     ends = {day: scene.midnight(day) for day in range(-2, 5)}
@@ -60,4 +76,10 @@ def counted_windows(scene: Scene, tenant: int) -> list[Window]:
     return [resolve_window(tenant, scene.zone, now_us=scene.now_us, key=(tenant, key), **span) for key, span in enumerate(spans)]
 
 
-WINDOWS = {"any": counted_windows, "days": windows_of_days, "day": windows_of_a_day, "quarters": windows_of_quarters}
+WINDOWS = {
+    "any": counted_windows,
+    "days": windows_of_days,
+    "weeks": windows_of_weeks,
+    "day": windows_of_a_day,
+    "quarters": windows_of_quarters,
+}
