@@ -38,7 +38,10 @@ POST_TIMEOUT_S = 20.0
 POSTS_A_ROUND = 10
 MAX_CUSTOMERS = 5_000
 """For so many customers of a tenant a report of one account is made on schedule, in the order of their names."""
-
+_GONE = (asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError)
+"""Postgres takes nobody, as where it cannot be reached (OSError): the round ends, and the next one makes what is due."""
+_FAILED = (TidegaugeError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+"""What is of one report: a statement that is refused, or takes too long and its connection with it."""
 
 log = structlog.get_logger(__name__)
 
@@ -83,8 +86,11 @@ class Schedule:
         for due in await self._due():
             try:
                 await self._make(due)
-            except TidegaugeError as error:
-                log.warning("report_failed", tenant=due.tenant.name, report=due.report, due=due.at.isoformat(), error=str(error))
+            except _GONE:
+                raise
+            except _FAILED as error:
+                said = str(error) or type(error).__name__
+                log.warning("report_failed", tenant=due.tenant.name, report=due.report, due=due.at.isoformat(), error=said)
                 self._failed.labels(step="make").inc()
                 late += to_datetime(self._clock.now_us()) - due.at > LATE_AFTER
         self._late.set(late)

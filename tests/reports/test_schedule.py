@@ -16,6 +16,8 @@ from service.reports.making import Wish, place_of
 from service.reports.model import Report, encode
 from service.reports.schedule import Schedule, last_due
 from service.store import accounts, reports
+from service.store.config import apply_config
+from service.store.tenants import create_tenant
 from service.telemetry import Telemetry
 from tests.reports.conftest import MONDAY_AFTER, Told
 
@@ -64,6 +66,32 @@ async def test_a_report_is_made_once_at_its_time_whoever_looks(told: Told) -> No
     [copy, _] = await kept(told)
     assert copy.due_at == MONDAY_AFTER
     assert (copy.start_at, copy.end_at) == (datetime(2025, 11, 17, tzinfo=UTC), datetime(2025, 11, 24, tzinfo=UTC))
+
+
+async def test_a_report_that_postgres_refuses_keeps_no_other_tenant_from_theirs(told: Told) -> None:
+    await declared(told)
+    telemetry = Telemetry("evaluate")
+    schedule = Schedule(told.site.pool, told.maker, told.clock, telemetry)
+    async with told.site.pool.acquire() as connection:
+        later = await create_tenant(connection, "zenith", "UTC")
+        shapes = told.maker.catalog.shapes()
+        await apply_config(connection, later.name, WEEKLY, now_us=told.clock.us, known_kpis=shapes)
+        # A step whose value is no number, which no event can be: every statement about tracked items fails for this tenant.
+        await connection.execute(
+            """insert into step (tenant, family, subject, time_us, source, id, account, fields)
+               values ($1, 'item', 'I-1', $2, '/test', 'broken', '', '{"kind": "risk", "status": "open", "value": "x"}')""",
+            told.tenant.id,
+            to_us(MONDAY_AFTER) - HOUR,
+        )
+    await schedule.once()
+    assert await kept(told) == []
+    async with told.site.pool.acquire() as connection:
+        others = await reports.copies(connection, later.id, "weekly", account=None, before=None, limit=10)
+        await connection.execute("delete from step where tenant = $1 and subject = 'I-1'", told.tenant.id)
+    assert [each.due_at for each in others] == [MONDAY_AFTER]
+    assert telemetry.registry.get_sample_value("tidegauge_report_failures_total", {"step": "make"}) == 1
+    await schedule.once()
+    assert [each.due_at for each in await kept(told)] == [MONDAY_AFTER]
 
 
 async def test_a_report_of_one_account_is_made_for_each_customer(told: Told) -> None:
