@@ -10,8 +10,11 @@ import pytest
 from service.catalog import Catalog, Declared, Question, Value, Window, declared_of, resolve_window, run
 from service.clock import DAY, HOUR
 from service.domain.config import TenantConfig
+from service.domain.config.scores import DEFAULT_HEALTH
+from service.domain.selector import parse_selector
 from service.errors import InvalidQuery
 from service.store.engine import Connection
+from tests.catalog.accounts import Step, store_family
 from tests.catalog.people import Use, store_people
 from tests.catalog.rollups import Observation, make_partitions, make_tenant, store
 from tests.catalog.test_facts_oracle import local
@@ -19,6 +22,7 @@ from tests.catalog.test_facts_oracle import local
 ZONE: Final = "UTC"
 NOW: Final = local(ZONE, 2025, 11, 19, 12, 0, 0)
 """A Wednesday."""
+KPIS: Final = Catalog.load().kpis
 TODAY: Final = date(2025, 11, 19)
 CONFIG: Final = {
     "tenant": {"timezone": ZONE},
@@ -252,3 +256,26 @@ async def test_many_windows_and_tenants_are_scored_at_once(connection: asyncpg.C
     assert {value.window: value.value for value in found} == {
         (tenant, NOW): 17.5, (tenant, NOW - 40 * DAY): None, (other, NOW): None, (other, NOW - 40 * DAY): None
     }  # fmt: skip
+
+
+async def test_satisfaction_counts_without_any_target_declared(connection: asyncpg.Connection, tenant: int) -> None:
+    await tell(connection, tenant, Told("acme", "status", "active"))
+    scores_of_users = {"u1": 9, "u2": 9, "u3": 8, "u4": 9}
+    told = [
+        Step(NOW - DAY, user, {"survey": "nps", "action": "responded", "score": score, "scale": 10}, "acme")
+        for user, score in scores_of_users.items()
+    ]
+    told += [
+        Step(NOW - DAY, f"c{score}", {"survey": "csat", "action": "responded", "score": score, "scale": 5}, "acme")
+        for score in (1, 2, 4, 5, 5)
+    ]
+    await store_family(connection, tenant, "feedback", told)
+    declared = {tenant: declared_of(TenantConfig())}
+    found = await run(connection, KPIS["health"], [window(tenant)], Question(("account",)), declared=declared)
+    # 75 points against 50: all; 3 of 5 in the two top scores against 0.8: three quarters. 0.875 of 20.
+    assert {value.statistic: value.value for value in found}["satisfaction"] == 17.5
+
+
+def test_all_that_health_weighs_by_default_has_a_usual_target() -> None:
+    weighed = [parse_selector(text) for weights in DEFAULT_HEALTH.values() for text in weights]
+    assert [str(each) for each in weighed if KPIS[each.kpi].usual(each.statistic or "") is None] == []
