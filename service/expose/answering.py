@@ -40,7 +40,7 @@ class Answering:
         async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             ground = await self.grounds.now(connection, principal.tenant, now_us=self.clock.now_us())
             kpi = self._kpi(name, ground)
-            asker = Asker(principal.tenant, ground.zone, ground.now_us, ground.configs.at(ground.now_us))
+            asker = _asker(ground)
             asked = read_question(kpi, request.query_params, asker, self.settings)
             etag = etag_of(request, ground, [asked.window], moves=_moves(kpi, asked.statistics))
             if is_known(request, etag):
@@ -53,7 +53,7 @@ class Answering:
         async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             ground = await self.grounds.now(connection, principal.tenant, now_us=self.clock.now_us())
             kpi = self._kpi(name, ground)
-            asker = Asker(principal.tenant, ground.zone, ground.now_us, ground.configs.at(ground.now_us))
+            asker = _asker(ground)
             asked = series.read_series(kpi, request.query_params, asker, self.settings)
             etag = etag_of(request, ground, asked.windows, moves=_moves(kpi, asked.asked.statistics))
             if is_known(request, etag):
@@ -72,6 +72,12 @@ class Answering:
         if kpi is None:
             raise NotFound(f"there is no KPI {name}: GET /v1/kpis lists them")
         return kpi
+
+
+def _asker(ground: Ground) -> Asker:
+    return Asker(
+        ground.tenant, ground.zone, ground.now_us, ground.configs.at(ground.now_us), properties=ground.configs.properties
+    )
 
 
 def etag_of(request: Request, ground: Ground, windows: Sequence[Window], *, moves: bool) -> str:

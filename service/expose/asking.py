@@ -38,6 +38,7 @@ NOTHING = '""'
 """A filter's value for what has none of a dimension."""
 MAX_AHEAD_US = 400 * DAY
 """How far ahead of now bounds may lie: the year that has begun ends later than now."""
+_PROPERTY = "property."
 _MAX_DAY = 50_000
 _COUNT = re.compile(r"[0-9]{1,9}")
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?")
@@ -53,6 +54,8 @@ class Asker:
     now_us: int
     config: TenantConfig = field(default_factory=TenantConfig)
     """What is declared now: it decides the window of a question that names none."""
+    properties: frozenset[str] | None = None
+    """Usage properties that were ever declared; None: whatever is asked for has to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ def read_question(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Set
     by = _listed("by", parameters.getlist("by"), MAX_DIMENSIONS)
     if len(set(by)) < len(by):
         raise InvalidQuery("by", "names a dimension twice: name each once")
+    _check_properties(kpi, by, filters, asker)
     within = _within(kpi, parameters)
     chosen = _listed("stat", parameters.getlist("stat"), MAX_DIMENSIONS * 4)
     if "share_within" in chosen and within is None:
@@ -108,6 +112,19 @@ def read_question(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Set
     after = read_cursor(parameters.get("cursor"), str)
     rows = rows_of_a_page(question, len(statistics), settings.query_max_rows)
     return Asked(kpi, window, question, statistics, _limit(parameters, settings, rows), after, comparand)
+
+
+def _check_properties(kpi: Kpi, by: Sequence[str], filters: Mapping[str, object], asker: Asker) -> None:
+    """Raise InvalidQuery for a property that is not declared: no event is counted by it, so a split would have one empty row."""
+    for name in (*by, *filters):
+        if asker.properties is None or not name.startswith(_PROPERTY) or not kpi.splits_by(name):
+            continue
+        if name.removeprefix(_PROPERTY) not in asker.properties:
+            known = ", ".join(sorted(asker.properties)) or "none"
+            way_out = f"declare it as [properties.{name.removeprefix(_PROPERTY)}]"
+            raise InvalidQuery(
+                "by" if name in by else name, f"{name} is no declared property of usage: there is {known}; {way_out}"
+            )
 
 
 def _comparand(kpi: Kpi, parameters: QueryParams, window: Window, question: Question, asker: Asker) -> Comparand | None:

@@ -38,6 +38,8 @@ export = ["csv_export", "pdf_export"]
 [[funnel]]
 name = "adoption"
 steps = [{ name = "provisioned", users = "provisioned" }, { name = "active", users = "active", base = "provisioned" }]
+[properties.plan]
+values = 20
 [[target]]
 kpi = "error_rate"
 op = "<="
@@ -316,6 +318,16 @@ async def test_a_series_has_a_point_a_step_also_where_nothing_happened(api: Api)
         "api": [None, None, 0.2],
         "web": [None, 0, None],
     }
+
+
+async def test_a_property_that_nobody_declared_is_refused_with_those_that_are(api: Api) -> None:
+    for path, asked in (("feature_uses", {"by": "property.colour"}), ("feature_uses/series", {"property.colour": "red"})):
+        problem = await api.get(f"/v1/kpis/{path}", 400, window="7d", **asked)
+        assert problem["parameter"] == ("by" if "by" in asked else "property.colour")
+        assert "property.colour is no declared property of usage: there is plan; declare it as [properties.colour]" in str(
+            problem
+        )
+    assert (await api.get("/v1/kpis/feature_uses", window="7d", by="property.plan"))["cursor"] is None
 
 
 async def test_a_dimension_named_like_a_parameter_is_filtered_by_its_longer_name(api: Api) -> None:

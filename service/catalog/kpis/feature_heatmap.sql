@@ -11,6 +11,10 @@
 -- default_window = "week"
 -- [statistics.total]
 -- title = "User-days of all weekdays"
+-- [live]
+-- windows = ["7d", "28d"]
+-- by = [["feature", "weekday"]]
+-- statistics = [""]
 with shown as (
   select o.tenant, o.win, o.dims || e.dims as dims from anyone o join expected e on e.tenant = o.tenant
   union

@@ -6,3 +6,5 @@
 -- kind = "formula"
 -- formula = "mrr{tier=enterprise} / mrr"
 -- better = "neither"
+-- [live]
+-- windows = ["month"]

@@ -47,6 +47,11 @@ class TenantConfigs:
         """The version that begins last, whether it has begun or not."""
         return self.versions[-1]
 
+    @property
+    def properties(self) -> frozenset[str]:
+        """Usage properties that some version declares: what was counted by one stays split by it."""
+        return frozenset(name for version in self.versions for name in version.properties)
+
     def slos_from(self, time_us: int) -> tuple[Slo, ...]:
         """The SLOs of an instant, then those that are planned for later; no more than a version may have."""
         found: dict[str, Slo] = {}
