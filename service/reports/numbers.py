@@ -62,8 +62,9 @@ def target_text(op: str | None, target: float | Sequence[float] | None, unit: st
         return ""
     if isinstance(target, (int, float)):
         return f"{ ({'>=': '≥', '<=': '≤'}.get(op or '', op or '')) } {readable(target, unit)}".strip()
-    low, high = target
-    return f"{readable(low, '')} – {readable(high, unit)}"
+    low, high = (readable(bound, unit) for bound in target)
+    number, _, of = low.rpartition(" ")
+    return f"{number if of and high.endswith(f' {of}') else low} – {high}"
 
 
 def change_text(value: float | None, before: float | None, unit: str) -> str:

@@ -144,6 +144,7 @@ def test_a_percentile_has_no_test() -> None:
         ("stickiness_weekly", "", "none"),
         ("meter", "sum", "none"),
         ("average_dau", "", "none"),
+        ("adoption_score", "", "none"),
         ("freshness", "", "none"),
         ("freshness", "age", "none"),
         ("nps", "", "welch"),

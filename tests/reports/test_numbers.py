@@ -40,6 +40,10 @@ def test_a_target_says_how_it_is_met() -> None:
     assert target_text(">=", 0.95, "ratio") == "≥ 95 %"
     assert target_text("<", 300.0, "ms") == "< 300 ms"
     assert target_text("range", (8.0, 10.0), "users") == "8 – 10 users"
+    assert target_text("range", (0.8, 0.95), "ratio") == "80 – 95 %"
+    assert target_text("range", (100_000.0, 2_000_000.0), "USD") == "1,000.00 – 20,000.00 USD"
+    assert target_text("range", (90.0, 7_200.0), "s") == "1.5 min – 2 h"
+    assert target_text("range", (1.5, 2.0), "") == "1.5 – 2"
     assert target_text(None, None, "users") == ""
 
 

@@ -5,6 +5,7 @@
 -- unit = "ratio"
 -- kind = "ratio"
 -- better = "higher"
+-- test = "none"
 -- dimensions = ["account", "user.*"]
 -- windows = ["1d", "7d", "28d", "30d", "90d", "day", "week", "month", "quarter", "year"]
 -- whole_days = true
