@@ -140,8 +140,7 @@ def cohorts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
     if asked.names("tier"):
         joins += f"\nleft join lateral ({newest('tier', **_OF_STANDING)}) t on true"
     if asked.names("reason"):
-        told = newest("reason", **(_OF_STANDING | {"before_us": "a.then_us"}))
-        reason = f"case when a.status_then = 'churned' then coalesce(({told}), '') end"
+        reason = f"case when a.status_then = 'churned' then coalesce(({_reason_of_churn()}), '') end"
     return (
         f"with edges as (\n{_EDGES}\n), standing as (\n"
         "  select i.tenant, i.win, i.at_us, i.parts, i.account, i.customer,\n"
@@ -237,6 +236,26 @@ def _known(asked: Asked) -> str:
     """Accounts of which something was told before an instant; those that are filtered by alone."""
     only = f" and who = any({asked.values('account')})" if "account" in asked.filtered else ""
     return f"select who from milestone where tenant = i.tenant and {KNOWN} and time_us < i.at_us{only} offset 0"
+
+
+def _reason_of_churn() -> str:
+    """The select of `value`, the reason of the churn in which an account `a` of `cohorts` is at `a.then_us`.
+
+    Told with that churn or after it: a churn begins with the first `churned` after whatever else the account was. What was told
+    of an earlier one, from which it came back, is none of it.
+    """
+    of = "kind = 'account' and who = a.account and account = a.account and time_us < a.then_us"
+    status, reason = (
+        f"from state_history where tenant = a.tenant and field = '{name}' and {of}" for name in ("status", "reason")
+    )
+    key = 'time_us, source collate "C", id collate "C"'
+    newest_first = 'order by time_us desc, source collate "C" desc, id collate "C" desc limit 1'
+    return (
+        f"select r.value from (\n"
+        f"  select min(time_us) as time_us {status} and value = 'churned'\n"
+        f"    and ({key}) > all (select {key} {status} and value <> 'churned' {newest_first})\n"
+        f") began cross join lateral (select value {reason} and time_us >= began.time_us {newest_first}) r"
+    )
 
 
 def _conditions(asked: Asked, columns: Mapping[str, str], names: tuple[str, ...]) -> list[str]:

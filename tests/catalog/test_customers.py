@@ -156,6 +156,41 @@ async def test_churn_of_a_year_is_what_its_months_lost_over_their_mean(desk: Des
     }
 
 
+async def test_a_churn_has_the_reason_told_with_it_or_after_it_and_never_that_of_an_earlier_one(
+    connection: asyncpg.Connection,
+) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    moves = [
+        # Left for the price in spring and came back; left again, and nobody said why.
+        said(at(2, 1), "silent", status="active", mrr="100 USD"),
+        said(at(3, 5), "silent", status="churned", reason="price"),
+        said(at(6, 1), "silent", status="active"),
+        said(at(11, 9), "silent", status="churned"),
+        # The same, but the reason of the second time was told later.
+        said(at(2, 1), "asked", status="active", mrr="200 USD"),
+        said(at(3, 5), "asked", status="churned", reason="price"),
+        said(at(6, 1), "asked", status="active"),
+        said(at(11, 9), "asked", status="churned"),
+        said(at(11, 12), "asked", reason="merger"),
+        # The same status again is no other churn; what was told in between of no churn is no reason of the next.
+        said(at(2, 1), "again", status="active", mrr="300 USD"),
+        said(at(11, 2), "again", reason="support"),
+        said(at(11, 9), "again", status="churned", reason="budget"),
+        said(at(11, 20), "again", status="churned"),
+        # Of two statuses of one instant the one of the greater id counts: it began to be churned then.
+        said(at(2, 1), "instant", status="active", mrr="400 USD"),
+        said(at(11, 9), "instant", status="at_risk", reason="product"),
+        said(at(11, 9), "instant", status="churned"),
+    ]
+    await store_accounts(connection, tenant, moves)
+    desk = Desk(CATALOG, connection, window(tenant))
+    assert await desk.ask("customer_churn", "reason") == {"": 1 / 4, "merger": 1 / 4, "budget": 1 / 4, "product": 1 / 4}
+    assert await desk.one("customer_churn", reason="price") == 0
+    assert (await desk.ask("revenue_churn", "reason", currency="USD"))[""] == 100 / 1000
+    desk.window = window(tenant, end=at(3, 31))
+    assert await desk.ask("customer_churn", "reason") == {"price": 2 / 4}
+
+
 async def test_a_year_that_is_open_has_the_months_that_have_begun(desk: Desk) -> None:
     desk.window = window(desk.window.tenant, "year", end=at(6, 15), now=at(6, 15))
     assert await desk.one("customer_churn") == pytest.approx(1 / ((0 + 0 + 1 + 6 + 6 + 5) / 6))

@@ -1,6 +1,6 @@
 -- id = "customer_churn"
 -- title = "Churn of customers"
--- definition = "of the customers at the window's start the share that is churned at its end; of a year: those lost in its months ÷ the mean of the customers at their starts; by the reason of the churn: of all customers"
+-- definition = "of the customers at the window's start the share that is churned at its end; of a year: those lost in its months ÷ the mean of the customers at their starts; by the reason of the churn, told with it or after it: of all customers"
 -- family = "Revenue and customers"
 -- unit = "ratio"
 -- kind = "ratio"

@@ -1,6 +1,6 @@
 -- id = "revenue_churn"
 -- title = "Churn of revenue"
--- definition = "of the MRR of customers at the window's start the share of those that are churned at its end; of a year: MRR lost in its months ÷ the mean of the MRR at their starts; by the reason of the churn: of all MRR; each currency apart"
+-- definition = "of the MRR of customers at the window's start the share of those that are churned at its end; of a year: MRR lost in its months ÷ the mean of the MRR at their starts; by the reason of the churn, told with it or after it: of all MRR; each currency apart"
 -- family = "Revenue and customers"
 -- unit = "ratio"
 -- kind = "ratio"
