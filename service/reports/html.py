@@ -11,8 +11,8 @@ from service.errors import ReportUnavailable
 from service.reports.model import Picture, Report
 
 _TEMPLATE = "report.html.j2"
-_LONG_WORD = re.compile(r"\S{25,}")
-"""Longer than the words of a language: an id, a name that was put together."""
+_MENDED_WORD = re.compile(r"(?P<long>\S{25,})|(?P<dated>[^\s-]*\d-\d\S*)")
+"""A word that would make a column wider than a page (an id, a name that was put together); a date, whose hyphens are no ends."""
 _PIECE = re.compile(r".{1,12}")
 
 
@@ -44,10 +44,12 @@ def _picture(picture: Picture) -> Markup:
 
 
 def _breakable(text: str) -> Markup:
-    """A text whose words stay whole, but for such as would make a column wider than a page: these may break."""
+    """A text whose words stay whole, dates among them, but for such as no column could hold: these may break."""
     pieces, end = [], 0
-    for word in _LONG_WORD.finditer(text):
-        pieces += [escape(text[end : word.start()]), Markup("<wbr>").join(_PIECE.findall(word[0]))]
+    for word in _MENDED_WORD.finditer(text):
+        parts = Markup("<wbr>").join(_PIECE.findall(word[0]))
+        whole = Markup('<span class="whole">{}</span>').format(word[0])
+        pieces += [escape(text[end : word.start()]), parts if word["long"] else whole]
         end = word.end()
     return Markup().join([*pieces, escape(text[end:])])
 

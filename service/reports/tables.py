@@ -106,9 +106,12 @@ def _lasted(incident: incidents.Incident) -> str:
 
 
 def cell(figure: Figure) -> Cell:
-    """A figure as a field of a grid: its status where it is judged, why it has no value where it has none."""
+    """A figure as a field of a grid: its status where it is judged, why it has no value, and what it misses."""
     status = None if figure.status == "none" else figure.status
-    return Cell(figure.text, status, is_number=True, note=figure.note if figure.value is None else "")
+    note = figure.note if figure.value is None else ""
+    if status not in {None, "green"}:
+        note = f"{figure.target}, limit {figure.limit}" if figure.limit else figure.target
+    return Cell(figure.text, status, is_number=True, note=note)
 
 
 def _value(reader: Reader, named: Named, dims: Mapping[str, str], found: Mapping[int, Value] | None) -> Value:

@@ -81,6 +81,8 @@ async def test_the_week_reads_as_the_pilot_wrote_it(told: Told) -> None:
         ("feature_adoption{feature=audit_mode}", "yellow", None),
     ]
     assert (found["wau_share"]["target"], found["wau_share"]["limit"]) == ("≥ 70 %", "≥ 60 %")
+    notes = {row[0]["text"]: (row[1].get("status"), row[1].get("note")) for row in block(report, "Features")["rows"]}
+    assert [notes[each] for each in ("csv_export", "dashboard")] == [("red", "≥ 30 %, limit ≥ 20 %"), (None, None)]
 
 
 async def test_the_heat_map_the_funnel_and_the_scorecard_are_those_of_the_pilot(told: Told) -> None:
