@@ -18,6 +18,8 @@ WIDTH = 620
 ROW_HEIGHT = 26
 LINE_HEIGHT = 180
 TICKS = 5
+LABEL_HEIGHT = 14
+"""Of the second line of a label: Vega lets it hang down."""
 PADDING = {"left": 24, "right": 24, "top": 6, "bottom": 6}
 """Room for labels whose font here is wider than the one that the picture was measured with."""
 _FONT = "Inter, Helvetica, Arial, sans-serif"
@@ -72,7 +74,7 @@ def _heat(picture: Picture) -> Any:
     most = max((point.y or 0.0 for point in picture.points if point.x != picture.total), default=0.0)
     is_cell = alt.datum.x != picture.total
     base = alt.Chart(_data(picture)).encode(
-        x=alt.X("x:N", sort=_order(picture), title=None, axis=alt.Axis(orient="top", labelAngle=0, ticks=False, domain=False)),
+        x=alt.X("x:N", sort=_order(picture), title=None, axis=_days_above()),
         y=alt.Y("series:N", sort=rows, title=None, axis=alt.Axis(labelLimit=180, ticks=False, domain=False)),
     )
     cells = (
@@ -85,6 +87,14 @@ def _heat(picture: Picture) -> Any:
         text=alt.Text("text:N"), color=alt.condition(dark, alt.value("white"), alt.value(INK))
     )
     return (cells + numbers).properties(width=WIDTH - 160, height=ROW_HEIGHT * len(rows))
+
+
+def _days_above() -> Any:
+    """Names of columns, the weekday above the day: side by side they run into each other."""
+    at = "indexof(datum.label, ' ')"
+    parts = f"[substring(datum.label, 0, {at}), substring(datum.label, {at} + 1)]"
+    shown = f"{at} > 0 ? {parts} : ['', datum.label]"
+    return alt.Axis(orient="top", labelAngle=0, ticks=False, domain=False, labelExpr=shown, labelPadding=LABEL_HEIGHT)
 
 
 def _lines(picture: Picture) -> Any:

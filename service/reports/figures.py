@@ -72,7 +72,7 @@ def of_row(row: Mapping[str, Any], named: Named) -> Figure:
         limit=target_text(row["op"], row["limit"], unit),
         before=readable(row["before"], unit),
         change=change_text(row["value"], row["before"], unit),
-        trend=trend_text(Change(row["before"], trend=row["trend"], verdict=row["verdict"], few=row["few"])),
+        trend=trend_text(Change(row["before"], row["absolute"], trend=row["trend"], verdict=row["verdict"], few=row["few"])),
         note=row["note"] or (_words(row["reason"]) if row["value"] is None and row["reason"] else ""),
     )
 

@@ -81,9 +81,9 @@ def change_text(value: float | None, before: float | None, unit: str) -> str:
 
 
 def trend_text(moved: Change) -> str:
-    """`better`, `worse`, `up`, `down`, `stable`, and where few are counted that they are; "" where nothing can be said."""
+    """`better`, `worse`, `up`, `down`, `stable`, and of a change of few that it is; "" where nothing can be said."""
     word = moved.verdict or moved.trend or ""
-    if not moved.few:
+    if not moved.few or not moved.absolute:
         return word
     return "too few to tell" if word == "stable" else f"{word}, of few"
 

@@ -57,6 +57,11 @@ def test_a_target_is_drawn_with_its_value() -> None:
     assert "target 99.9 %" in texts(line("ratio", 0.99, 0.998, target=0.999))
 
 
+def test_a_heat_map_names_a_day_in_two_lines() -> None:
+    found = to_svg(Picture("heat", "Users a day", (Point("Mon 17 Nov", 1.0, "export"), Point("user-days", 1.0, "export"))))
+    assert re.findall(r">(Mon|17 Nov|Mon 17 Nov|user-days)<", found) == ["Mon", "17 Nov", "user-days"]
+
+
 def test_a_heat_map_shows_the_total_of_each_row_without_a_colour() -> None:
     cells = (*(Point(day, 1_000.0, "export") for day in DAYS), Point("user-days", 4_000.0, "export"))
     picture = Picture("heat", "Users a day", cells, "users", total="user-days")

@@ -65,5 +65,6 @@ def test_a_change_of_few_says_so() -> None:
     assert trend_text(Change(1.0, trend="up")) == "up"
     assert trend_text(Change(1.0, trend="stable")) == "stable"
     assert trend_text(Change(None)) == ""
-    assert trend_text(Change(1.0, trend="stable", few=True)) == "too few to tell"
-    assert trend_text(Change(1.0, trend="down", verdict="worse", few=True)) == "worse, of few"
+    assert trend_text(Change(1.0, 0.5, trend="stable", few=True)) == "too few to tell"
+    assert trend_text(Change(1.0, -1.0, trend="down", verdict="worse", few=True)) == "worse, of few"
+    assert trend_text(Change(0.0, 0.0, trend="stable", few=True)) == "stable"
