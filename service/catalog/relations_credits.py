@@ -58,6 +58,14 @@ _MISSED: Final = f"""
 """.strip()
 
 
+# The newest MRR before the end of a month `c`, or the first one behind it: each at one end of its stretch of the key.
+_MRR: Final = """
+  select value, true as is_told from state_history
+  where tenant = c.tenant and kind = 'account' and field = 'mrr' and who = c.account and account = c.account and {when}
+  order by time_us {way}, source collate "C" desc, id collate "C" desc limit 1
+"""
+
+
 def sla_credits(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
     """`sla_credits(tenant, win, dims, percent, fee, credit, misses, reviews)`: a row an account, tier and month with misses.
 
@@ -89,12 +97,13 @@ select w.tenant, w.win, {asked.dims(columns)} as dims, c.percent, f.fee, p.whole
 from wins w{accounts.join("w")}
 join declared d on d.tenant = w.tenant
 join monthly c on c.tenant = w.tenant and c.win = w.win
-left join lateral (
-  select case when time_us < c.to_us then split_part(value, ' ', 1)::numeric end as fee, split_part(value, ' ', 2) as currency
-  from state_history
-  where tenant = c.tenant and kind = 'account' and field = 'mrr' and who = c.account and account = c.account
-  order by time_us >= c.to_us, abs(time_us - c.to_us), source collate "C" desc, id collate "C" desc limit 1
-) f on true
+left join lateral ({_MRR.format(when="time_us < c.to_us", way="desc")}) m on true
+left join lateral ({_MRR.format(when="m.is_told is null and time_us >= c.to_us", way="asc")}) n on true
+cross join lateral (
+  select split_part(m.value, ' ', 1)::numeric as fee,
+         split_part(case when m.is_told then m.value else n.value end, ' ', 2) as currency
+  offset 0
+) f
 cross join lateral (
   select floor(f.fee * c.percent / {WHOLE}) as whole,
          f.fee * c.percent - {WHOLE} * floor(f.fee * c.percent / {WHOLE}) as rest

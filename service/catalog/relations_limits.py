@@ -8,10 +8,11 @@ from typing import Final
 
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
-from service.catalog.relations_hours import CLOSES, OPENS, ZONE
+from service.catalog.relations_hours import CLOSES, OPENS, ZONE, support_hours
 from service.catalog.relations_tickets import MICROS
 from service.domain.support import rules
 from service.domain.support.limits import BUSINESS, CLOCK_US
+from service.store.dated import few_told
 from service.store.tickets import GO_LIVE, TIER
 
 MEASURES: Final = ("response", "mitigation", "resolution")
@@ -61,8 +62,9 @@ def found_tickets(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> 
     """`found_tickets(tenant, subject, account …, asks_go_live)`: those that may have met or missed a limit in the windows.
 
     From the opening to where a limit ends lies at most the longest limit: so far back are tickets looked at, and all that were
-    reopened since; for KPIs of calendar months from the beginning of the quarter on. Excluded tickets have no limits, and
-    those that the filters leave out are not looked up.
+    reopened since; for KPIs of calendar months from the beginning of the quarter on. Whatever is met or missed is so by the
+    resolution: what was resolved before is left out. Excluded tickets have no limits, and those that the filters leave out are
+    not looked up.
     """
     asked = Asked.of(by, filtered)
     own = [name for name in ("account", "category", "priority") if name in filtered]
@@ -83,7 +85,7 @@ with reaches as (
   end) as reach, count(l.within_days) > 0 as asks_go_live
   from sla_limits l join declared d on d.tenant = l.tenant group by l.tenant
 ), reached as (
-  select w.tenant, l.asks_go_live, {MICROS.format("w.end_at")} as to_us,
+  select w.tenant, l.asks_go_live, {MICROS.format("w.start_at")} as start_us, {MICROS.format("w.end_at")} as to_us,
          {MICROS.format("w.start_at - l.reach - h.days::int * interval '1 day'")} as from_us
   from reaches w
   join longest l on l.tenant = w.tenant
@@ -97,32 +99,46 @@ cross join lateral (
   select * from ticket where tenant = w.tenant and last_us >= w.from_us and idle_us > 0 and opened_us < w.from_us
   offset 0
 ) c
-where not c.excluded{chosen}""".strip()
+where not c.excluded and (c.resolved_us is null or c.resolved_us >= w.start_us){chosen}""".strip()
 
 
 def limited_tickets(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
     """`limited_tickets`: those that were found, with their account's `tier` at the opening and its `go_live_us`.
 
-    A tier that an account had before the first of its tickets and still had at the last one is looked up once for all of them.
+    The tier that an account had last is that of all of its tickets since it was told. It is read in one pass along the key, or
+    looked up for each account where tiers were told often (`few_told`); of earlier tickets it is looked up one by one.
     """
     return f"""
-with steady as (
-  select c.tenant, jsonb_object_agg(c.account, c.tier) as tiers
-  from (
-    select c.tenant, c.account, r.tier
-    from (
-      select tenant, account, min(opened_us) as first_us, max(opened_us) as opened_us from found_tickets group by tenant, account
-    ) c
-    left join lateral ({TIER.strip()}) r on true
-    where r.told_us is null or r.told_us <= c.first_us
+with opened as (
+  select o.*, {few_told("tier", tenant="o.tenant")} as has_few
+  from (select tenant, min(opened_us) as first_us, max(opened_us) as last_us from found_tickets group by tenant) o
+), told as (
+  select o.tenant, o.first_us, t.*
+  from opened o
+  cross join lateral (
+    select distinct on (who) who, value as tier, time_us as told_us from state_history
+    where tenant = o.tenant and kind = 'account' and field = 'tier' and account = who and time_us <= o.last_us
+    order by who, time_us desc, source collate "C" desc, id collate "C" desc
+  ) t
+  where o.has_few
+  union all
+  select o.tenant, o.first_us, c.account, r.*
+  from opened o
+  cross join lateral (
+    select tenant, account, max(opened_us) as opened_us from found_tickets
+    where tenant = o.tenant group by tenant, account offset 0
   ) c
-  group by c.tenant
+  cross join lateral ({TIER.strip()}) r
+  where not o.has_few
+), tiers as (
+  select tenant, jsonb_object_agg(who, tier) as tiers, jsonb_object_agg(who, told_us) filter (where told_us > first_us) as later
+  from told group by tenant
 )
-select c.*, coalesce(
-         s.tiers ->> c.account, case when s.tiers ? c.account then null else (select r.tier from ({TIER.strip()}) r) end
-       ) as tier, g.go_live_us
+select c.*, g.go_live_us,
+       case when (t.later ->> c.account)::bigint > c.opened_us then (select r.tier from ({TIER.strip()}) r)
+         else t.tiers ->> c.account end as tier
 from found_tickets c
-left join steady s on s.tenant = c.tenant
+left join tiers t on t.tenant = c.tenant
 left join lateral (select g.* from ({GO_LIVE.strip()} offset 0) g where c.asks_go_live offset 0) g on true""".strip()
 
 
@@ -138,7 +154,7 @@ with named as (
   select l.tenant, array_remove(array_agg(distinct l.tier), null) as tiers,
          array_remove(array_agg(distinct l.priority), null) as priorities, bool_or({SPECIAL}) as has_special
   from sla_limits l
-  where l.tenant in (select tenant from found_tickets)
+  where l.tenant in (select tenant from support_hours)
   group by l.tenant
 )
 select n.*, a.*
@@ -200,12 +216,14 @@ def _which(limit: str) -> list[tuple[str, str]]:
 BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
     "sla_limits": sla_limits,
     "found_tickets": found_tickets,
+    "support_hours": support_hours,
     "limited_tickets": limited_tickets,
     "limit_tables": limit_tables,
 }
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "sla_limits": ("declared",),
     "found_tickets": ("wins", "declared", "holidays", "sla_limits"),
+    "support_hours": ("wins", "declared", "holidays", "found_tickets"),
     "limited_tickets": ("found_tickets",),
-    "limit_tables": ("sla_limits", "found_tickets"),
+    "limit_tables": ("sla_limits", "support_hours"),
 }

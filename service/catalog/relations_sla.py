@@ -4,12 +4,13 @@ The rules, and the oracle that tests hold these statements to, are service/domai
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from service.catalog import relations_limits
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
-from service.catalog.relations_hours import after, elapsed, reached, support_hours, worked
+from service.catalog.relations_hours import after, elapsed, reached, worked
 from service.catalog.relations_limits import AMOUNTS, MEASURES, amount, place, special
 from service.catalog.relations_tickets import MICROS, ticket_dims
 
@@ -25,6 +26,9 @@ _CARRIED: Final = ", ".join(
 )
 """What each ticket carries along of its tenant's hours and limits: joined to it once, for a join may copy all of it."""
 
+_DONE: Final = MappingProxyType({"response": "answered_us", "mitigation": "workaround_us", "resolution": "resolved_us"})
+"""What each limit is about."""
+
 
 def ticket_dues(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
     """`ticket_dues(tenant, subject …, response_us, response_met, resolution_us, resolution_met, both_us, both_met)`.
@@ -33,14 +37,12 @@ def ticket_dues(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> st
     nothing is limited or decided. Sub-selects stand one above the other, and `offset 0` keeps what one of them has computed
     from being computed again for each time that the next one names it.
     """
-    late = "case when t.{due} < coalesce(t.{done}, 9223372036854775807) then t.{due} end"
     limits = ", ".join(f"{amount(name, 'c.place')} as {name}" for name in AMOUNTS)
     ends = ",\n         ".join(f"{_due(measure)} as {measure}_due_us" for measure in MEASURES)
     has = ", ".join(f"coalesce(l.{name}_clock_us, l.{name}_worked_us) is not null as has_{name}" for name in MEASURES)
-    tables = ", ".join(f"t.{name} as {name}_at" for name in AMOUNTS)
     return f"""
 with terms as materialized (
-  select h.*, t.tiers, t.priorities, t.has_special, {tables}
+  select h.*, t.tiers, t.priorities, t.has_special, {", ".join(f"t.{name} as {name}_at" for name in AMOUNTS)}
   from support_hours h join limit_tables t on t.tenant = h.tenant
 ), begun as (
   select c.*, {_CARRIED}, f.first_resolved_us, least(c.mitigated_us, f.first_resolved_us) as workaround_us,
@@ -68,9 +70,9 @@ with terms as materialized (
   offset 0
 ), judged as (
   select t.*,
-         {late.format(due="response_due_us", done="answered_us")} as late_response_us,
-         least({late.format(due="mitigation_due_us", done="workaround_us")},
-               {late.format(due="resolution_due_us", done="resolved_us")}) as late_resolution_us,
+         {_late("response")} as late_response_us,
+         least({_late("mitigation")},
+               {_late("resolution")}) as late_resolution_us,
          case when t.has_response then t.answered_us end as met_response_us,
          case when (t.workaround_us is not null or not t.has_mitigation) and (t.resolved_us is not null or not t.has_resolution)
            then greatest(case when t.has_mitigation then t.workaround_us end, case when t.has_resolution then t.resolved_us end)
@@ -90,14 +92,24 @@ select j.*,
 from judged j""".strip()
 
 
+def _late(measure: str) -> str:
+    """When a ticket `t` missed a limit: at its end, where that lies before what it limits."""
+    return f"case when t.{measure}_due_us < coalesce(t.{_DONE[measure]}, 9223372036854775807) then t.{measure}_due_us end"
+
+
 def _due(measure: str) -> str:
-    """When the first of a ticket's limits `l` of a measure ends: straight from the opening, or past the gaps."""
+    """When the first of a ticket's limits `l` of a measure ends: straight from the opening, or past the gaps.
+
+    Null where it was certainly kept: neither support hours nor gaps let a limit end before as much time has passed by the clock.
+    Most are, and are spared the look-ups.
+    """
     clock, hours = f"l.{measure}_clock_us", f"l.{measure}_worked_us"
     passed = "sum({}) over (order by s.place rows between unbounded preceding and 1 preceding)".format(
         elapsed("s.start_us", "s.until_us", "a.is_business", "l")
     )
     straight = reached("l.opened_us", "l.worked_us", hours, "l")
     return f"""case
+           when l.{_DONE[measure]} <= l.opened_us + least({clock}, {hours}) then null
            when cardinality(l.gap_from_us) = 0 then least(l.opened_us + {clock}, {straight})
            else (
              select min(g.ends_us)
@@ -157,13 +169,11 @@ where m.judged > 0""".strip()
 
 BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
     **relations_limits.BUILT,
-    "support_hours": support_hours,
     "ticket_dues": ticket_dues,
     "tickets_settled": tickets_settled,
 }
 NEEDS: Mapping[str, tuple[str, ...]] = {
     **relations_limits.NEEDS,
-    "support_hours": ("wins", "declared", "holidays", "found_tickets"),
     "ticket_dues": ("limited_tickets", "support_hours", "sla_limits", "limit_tables"),
     "tickets_settled": ("wins", "ticket_dues"),
 }

@@ -24,15 +24,20 @@ def newest_of_all(field: str, *, tenant: str, before_us: str) -> str:
     Read in one pass along the key, a seventh of looking up one after the other: unless the field was told more than `FEW` times
     an account, then it is null, and accounts are to be looked up by `newest`, whose cost does not grow with what was told.
     """
-    told = f"from state_history where tenant = {tenant} and kind = 'account' and field = '{field}'"
-    few = f"select {FEW} * count(*) from milestone where tenant = {tenant} and {KNOWN}"
     return (
-        f"case when (select count(*) from (select {told} limit ({few})) t) < ({few}) then coalesce((\n"
-        f"  select jsonb_object_agg(t.who, t.value) from (select distinct on (who) who, value {told} and account = who"
-        f" and time_us < {before_us}\n"
+        f"case when {few_told(field, tenant=tenant)} then coalesce((\n"
+        "  select jsonb_object_agg(t.who, t.value) from (select distinct on (who) who, value from state_history"
+        f" where tenant = {tenant} and kind = 'account' and field = '{field}' and account = who and time_us < {before_us}\n"
         '  order by who, time_us desc, source collate "C" desc, id collate "C" desc) t\n'
         "), '{}') end"
     )
+
+
+def few_told(field: str, *, tenant: str) -> str:
+    """Whether a field was told so seldom that reading all of it, in one pass along the key, costs less than looking it up."""
+    told = f"select from state_history where tenant = {tenant} and kind = 'account' and field = '{field}'"
+    few = f"select {FEW} * count(*) from milestone where tenant = {tenant} and {KNOWN}"
+    return f"(select count(*) from ({told} limit ({few})) t) < ({few})"
 
 
 def newest_money(field: str, *, tenant: str, account: str, before_us: str) -> str:

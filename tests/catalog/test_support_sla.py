@@ -72,12 +72,16 @@ class World:
         }
         self.live = {account: self.start + dice.randrange(-5 * DAY, 15 * DAY) for account in ACCOUNTS[:3]}
         self.now = self.start + 35 * DAY + dice.randrange(DAY)
+        self.has_known = seed % 2 == 0
+        """Their tiers are then so few that all are read; else they are looked up account by account."""
 
     async def store(self, connection: asyncpg.Connection) -> int:
         tenant = await make_tenant(connection, "pilot")
         await store_tickets(connection, tenant, self.tickets, random.Random(1))
         await store_values(connection, tenant, "tier", self.tiers)
         told = [Told(account, at, "go_live", account) for account, at in self.live.items()]
+        if self.has_known:
+            told += [Told(account, self.start - 40 * DAY, "~known", account) for account in ACCOUNTS]
         await store_milestones(connection, tenant, told, kind="account")
         return tenant
 
