@@ -108,4 +108,5 @@ def shape_of_kpi(kpi: Kpi) -> KpiShape:
         units={name: statistic.unit for name, statistic in kpi.statistics.items() if statistic.unit != kpi.head.unit},
         required=kpi.head.required,
         windows=tuple(name for name in kpi.head.windows if kpi.takes(name)),
+        parameters={name: None if each.feature else each.values for name, each in kpi.head.parameters.items()},
     )

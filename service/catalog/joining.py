@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
+from service.catalog.choices import chosen
 from service.catalog.kpi import MAIN, Formula, Kpi
 from service.catalog.question import Question
 from service.catalog.statistics import empty
@@ -53,11 +54,14 @@ def parts(formula: Formula, question: Question) -> list[Part]:
 def _part(kpi: Kpi, group: Sequence[Operand], question: Question) -> Part:
     fixed = group[0].selector.where
     filters = {name: tuple(values) for name, values in question.filters.items() if kpi.splits_by(name)}
+    parameters, within = chosen(kpi, fixed)
     for name, values in fixed.items():
+        if not kpi.splits_by(name):
+            continue
         filters[name] = tuple(value for value in values if name not in filters or value in filters[name])
     statistics = tuple(dict.fromkeys(operand.selector.statistic or MAIN for operand in group))
     by = tuple(name for name in question.by if kpi.splits_by(name))
-    asked = Question(by=by, filters=filters, statistics=statistics)
+    asked = Question(by=by, filters=filters, parameters=parameters, statistics=statistics, within=within)
     return Part(kpi, asked, group[0].earlier, tuple(group), is_empty=not all(filters.values()))
 
 

@@ -37,6 +37,8 @@ def key_of(kpi: Kpi, windows: Sequence[Window], asked: Question) -> Hashable:
         asked.by,
         tuple((name, tuple(asked.filters[name])) for name in sorted(asked.filters)),
         asked.statistics,
+        tuple(sorted(asked.parameters.items())),
+        asked.within,
     )
 
 

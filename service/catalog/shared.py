@@ -41,9 +41,9 @@ class Shared:
     async def figures(
         self, kpi: Kpi, windows: Sequence[Window], asked: Question, ask: Callable[[], Awaitable[list[Value]]]
     ) -> list[Value]:
-        """What a formula reads of a KPI, by the first one that asks for it; `asked` is of an operand: filters and a split."""
+        """What a formula reads of a KPI, by the first one that asks for it; `asked` is of an operand."""
         filters = frozenset((name, tuple(values)) for name, values in asked.filters.items())
-        key = kpi, tuple(windows), asked.by, filters, asked.statistics
+        key = kpi, tuple(windows), asked.by, filters, asked.statistics, frozenset(asked.parameters.items()), asked.within
         # Whoever waits for an operand holds none that this one is made of: formulas have no circles.
         async with self._turns.setdefault(key, asyncio.Lock()):
             if key not in self._figures:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from starlette.datastructures import QueryParams
 
 from service.catalog import Kpi, Question, Window, resolve_window
+from service.catalog.choices import limit_name, limit_of
 from service.catalog.declared import default_window
 from service.catalog.kpi import MAIN
 from service.catalog.paging import rows_of_a_page
@@ -92,7 +93,7 @@ def read_question(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Set
     within = _within(kpi, parameters)
     chosen = _listed("stat", parameters.getlist("stat"), MAX_DIMENSIONS * 4)
     if "share_within" in chosen and within is None:
-        raise InvalidQuery(_limit_name(kpi), "is needed for share_within: give the limit")
+        raise InvalidQuery(limit_name(kpi), "is needed for share_within: give the limit")
     statistics = tuple(dict.fromkeys(MAIN if each == PLAIN else each for each in chosen)) or _own_statistics(
         kpi, with_share=within is not None
     )
@@ -224,20 +225,15 @@ def _own_statistics(kpi: Kpi, *, with_share: bool) -> tuple[str, ...]:
     return (default, *rest)
 
 
-def _limit_name(kpi: Kpi) -> str:
-    return "limit_ms" if kpi.head.unit in {"ms", "s"} else "limit_value"
-
-
 def _within(kpi: Kpi, parameters: Mapping[str, str]) -> Fraction | None:
     """The limit of share_within in the KPI's unit."""
-    name, other = _limit_name(kpi), {"limit_ms", "limit_value"} - {_limit_name(kpi)}
+    name, other = limit_name(kpi), {"limit_ms", "limit_value"} - {limit_name(kpi)}
     for each in other | (set() if "share_within" in kpi.statistics else {name}):
         if each in parameters:
             raise InvalidQuery(each, f"{kpi.id} has no such limit: leave it out")
     if name not in parameters:
         return None
-    limit = read_number(name, parameters[name])
-    return limit / 1_000 if kpi.head.unit == "s" else limit
+    return limit_of(kpi, read_number(name, parameters[name]))
 
 
 def _limit(parameters: Mapping[str, str], settings: Settings, rows: int) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from service.catalog import Catalog, Kpi
+from service.catalog.choices import limit_name
 from service.catalog.kpi import MAIN, Suggestion
 from service.catalog.loader import is_of_operator
 from service.catalog.scoring import READS
@@ -45,6 +46,7 @@ _OF_TABLES = (
 """Rollups, each with a family that fills it; those of several families name it in the statement."""
 _FEATURES = ("csv_export", "dashboard")
 """Those of the events that are shown."""
+_LIMIT_MS = 300
 _SHARED = re.compile(r"(?:family|kind) = '([a-z]+)'")
 _KINDS: Mapping[str, str] = {
     "count": "a count",
@@ -80,7 +82,7 @@ def page(kpi: Kpi) -> str:
         ("usual target", _target(kpi)),
         ("kept current", _live(kpi)),
         *_origin(kpi),
-        ("in Prometheus", ", ".join(f"`{name}`" for name in dict.fromkeys(metric_name(kpi, each)[0] for each in kpi.statistics))),
+        ("in Prometheus", _gauges(kpi)),
     ]
     parts = [
         f"# {head.title}",
@@ -90,6 +92,7 @@ def page(kpi: Kpi) -> str:
         "## Statistics\n" + "\n".join(_statistic(name, kpi) for name in kpi.statistics) if len(kpi.statistics) > 1 else "",
         "## Parameters\n" + "\n".join(_parameters(kpi)) if head.parameters else "",
         f"## Ask for it\n```sh\ncurl -sS -H \"Authorization: Bearer $TIDEGAUGE_KEY\" \\\n  '{_query(kpi)}'\n```",
+        *_formulas(kpi),
         *_examples(kpi),
         f"[All KPIs]({INDEX})",
     ]
@@ -161,8 +164,8 @@ def _statistic(name: str, kpi: Kpi) -> str:
 
 def _parameters(kpi: Kpi) -> Iterable[str]:
     for name, parameter in kpi.head.parameters.items():
-        values = _listed(parameter.values) or "a number"
-        default = f"`{parameter.default}`" if parameter.default else "as declared"
+        values = _listed(parameter.values) or ("to be named" if parameter.feature else "a number")
+        default = f"`{parameter.default}`" if parameter.default else "there is no value" if parameter.feature else "as declared"
         yield f"- `{name}`: {parameter.title}; {values}; without it {default}"
 
 
@@ -175,6 +178,24 @@ def _query(kpi: Kpi) -> str:
     named = [f"{name}={feature}" for name, feature in zip(features, _FEATURES, strict=False)]
     parameters = [f"window={kpi.head.default_window}", *meter, *named, *([f"by={by}"] if by else [])]
     return f"http://127.0.0.1:8080/v1/kpis/{kpi.id}?{'&'.join(parameters)}"
+
+
+def _formulas(kpi: Kpi) -> list[str]:
+    """How a figure gets a gauge, a history and targets that the KPI has only once somebody says of what."""
+    features = [name for name, each in kpi.head.parameters.items() if each.feature]
+    if features:
+        named = ",".join(f"{name}={feature}" for name, feature in zip(features, _FEATURES, strict=False))
+        expression, own_id = f"{kpi.id}{{{named}}}", f"{kpi.id}_of_exports"
+    elif "share_within" in kpi.statistics and not kpi.head.required:
+        limit = f"{limit_name(kpi)}={_LIMIT_MS if limit_name(kpi) == 'limit_ms' else 1}"
+        expression, own_id = f"{kpi.id}.share_within{{{limit}}}", f"{kpi.id}_within"
+    else:
+        return []
+    return [
+        "## Declare it\n"
+        "Scorecards, targets, goals, alerts, Prometheus and the history have it once it is declared as a KPI of its own:\n"
+        f'```toml\n[[formula]]\nid = "{own_id}"\nexpression = "{expression}"\nunit = "ratio"\n```'
+    ]
 
 
 def _examples(kpi: Kpi) -> list[str]:
@@ -202,10 +223,16 @@ def _suggested(kpi: Kpi, statistic: str, said: Suggestion) -> str:
     return f"{'for example ' if said.example else ''}{of}{said.op} {said.target:.10g}{to}{limit}{minor}"
 
 
+def _gauges(kpi: Kpi) -> str:
+    if kpi.head.live is None:
+        return "no gauge of its own"
+    return _listed(dict.fromkeys(metric_name(kpi, each)[0] for each in kpi.statistics))
+
+
 def _live(kpi: Kpi) -> str:
     live = kpi.head.live
     if live is None:
-        return "no"
+        return "once it is declared" if _formulas(kpi) else "no"
     splits = [f"by {' and '.join(by)}" for by in live.by if by]
     return (
         f"{_listed(live.windows)}{'; also ' + ', '.join(splits) if splits else ''}; closed days, weeks and months in the history"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import pytest
 from service.catalog import Catalog, Kept, Kpi, Question, Value, Window, resolve_window, run
 from service.catalog.loader import KPIS
 from service.clock import DAY, HOUR
+from service.domain.families.usage import NAMED
 from tests.catalog.rollups import Observation, make_partitions, make_tenant, store
 from tests.catalog.test_facts_oracle import local
 
@@ -277,3 +279,54 @@ async def test_numbers_that_are_not_whole_stay_exact(connection: asyncpg.Connect
     await requests(connection, tenant, request("200", count=3))
     value = await whole(connection, kpi, window(tenant))
     assert (value.value, value.numerator) == (0.3, Decimal("0.3"))
+
+
+async def test_a_share_within_a_limit_and_a_ratio_of_features_are_figures_of_their_own(
+    connection: asyncpg.Connection, tmp_path: Path, tenant: int
+) -> None:
+    made = load(
+        tmp_path,
+        unit="ratio",
+        soon="request_latency.share_within{limit_ms=300}",
+        late="1 - request_latency.share_within{limit_ms=300,service=api}",
+        both="request_latency.share_within{limit_ms=300} - request_latency.share_within{limit_ms=0.5}",
+        exports="feature_ratio{feature=csv_export,of=dashboard}",
+        users="feature_ratio{feature=csv_export,of=dashboard,count=users}",
+    )
+    assert made.refused == ()
+    seen = [Observation(NOW - HOUR, {"service": "api", "status": "200"}, "", ms * NANO // 1_000, 1) for ms in (100, 200, 900)]
+    await requests(connection, tenant, *seen, Observation(NOW - HOUR, {"service": "web", "status": "200"}, "", NANO // 10, 1))
+    uses = [Observation(NOW - HOUR, {"feature": name}, "", n * NANO, 1) for name, n in (("csv_export", 3), ("dashboard", 4))]
+    await store(connection, tenant, NAMED, ZONE, uses)
+    day = window(tenant)
+    latency = made.kpis["request_latency"]
+    [plain] = await run(connection, latency, [day], Question(statistics=("share_within",), within=Fraction(300)))
+    for name, expected in (("soon", 0.75), ("late", 1 / 3), ("both", 0.75)):
+        assert (await whole(connection, made.kpis[name], day)).value == pytest.approx(expected, rel=1e-12), name
+    assert plain.value == 0.75
+    features = made.kpis["feature_ratio"]
+    asked = Question(parameters={"feature": "csv_export", "of": "dashboard"})
+    [ratio] = await run(connection, features, [day], asked)
+    assert (ratio.value, (await whole(connection, made.kpis["exports"], day)).value) == (0.75, 0.75)
+    assert (await whole(connection, made.kpis["users"], day)).value is None
+    assert made.kpis["soon"].head.live == made.kpis["both"].head.live
+    assert made.kpis["exports"].head.live is not None
+
+
+@pytest.mark.parametrize(
+    ("formula", "says"),
+    [
+        ("request_latency.share_within", "share_within is of a limit: name it, as {limit_ms=…}"),
+        ("request_latency.p95{limit_ms=300}", "limit_ms goes with share_within alone"),
+        ("request_latency.share_within{limit_ms=soon}", "limit_ms=soon is no number"),
+        ("request_latency.share_within{limit_ms=1,2}", "limit_ms has 2 values: name one"),
+        ("request_latency.share_within{limit_value=1}", "cannot be split by limit_value"),
+        ("feature_ratio{feature=a}", "feature_ratio is of of: name them, as {of=…}"),
+        ("feature_ratio", "feature_ratio is of feature and of: name them, as {feature=…,of=…}"),
+        ("feature_ratio{feature=a,of=b,count=clicks}", "count=clicks is none of uses, users"),
+        ("retention{unit=day,n=x}", "n=x is no number"),
+    ],
+)
+def test_a_wrong_choice_in_a_formula_is_refused(tmp_path: Path, formula: str, says: str) -> None:
+    [refusal] = load(tmp_path, unit="ratio", derived=formula).refused
+    assert says in refusal.message

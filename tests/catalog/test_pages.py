@@ -9,6 +9,7 @@ from starlette.datastructures import QueryParams
 
 from service.catalog import Catalog
 from service.clock import DAY
+from service.domain.config import parse
 from service.expose.asking import Asker, read_question
 from service.expose.documented import CHAPTERS, INDEX, families_of, pages
 from service.settings import Settings
@@ -63,3 +64,10 @@ def test_the_events_of_a_page_are_of_the_families_that_it_names() -> None:
 )
 def test_the_families_are_found_in_what_is_read(name: str, families: list[str]) -> None:
     assert sorted(families_of(CATALOG.kpis[name])) == families
+
+
+def test_the_formula_of_a_page_is_taken_by_the_check_of_a_configuration() -> None:
+    declared = {name: re.findall(r"```toml\n(.*?)```", page, re.DOTALL) for name, page in MADE.items()}
+    assert len(declared["feature_ratio.md"]) == len(declared["delivery_latency.md"]) == len(declared["mttr.md"]) == 1
+    shapes = CATALOG.shapes()
+    assert all(parse(text, known_kpis=shapes).formulas for texts in declared.values() for text in texts)

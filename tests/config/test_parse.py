@@ -1,5 +1,6 @@
 """A file is checked whole: every mistake at once, each with its key path and line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -261,8 +262,14 @@ def test_a_list_of_mistakes_is_not_said_to_be_too_short() -> None:
     ]
 
 
-def test_a_share_within_a_limit_that_cannot_be_named_is_a_mistake() -> None:
+def test_a_share_within_a_limit_is_declared_as_a_formula_and_then_named() -> None:
     row = "request_latency.share_within"
     text = f'[scorecard.a]\nrows = ["{row}"]\n[[target]]\nkpi = "{row}"\nop = ">="\ntarget = 0.9'
     assert mistakes_of(text) == [("scorecard.a.rows[0]", 2), ("target[0]", 3)]
-    assert "another statistic" in message_of(text)
+    assert f'declare a [[formula]] with expression = "{row}{{limit_ms=…}}", and name that' in message_of(text)
+    with_limit = text.replace(row, f"{row}{{limit_ms=300}}")
+    assert "limit_ms is a choice of request_latency, and no dimension" in message_of(with_limit)
+    assert f'expression = "{row}{{limit_ms=300}}"' in message_of(with_limit)
+    formula = f'[[formula]]\nid = "soon"\nexpression = "{row}{{limit_ms=300}}"\nunit = "ratio"\n'
+    shapes = SHAPES | {"request_latency": replace(SHAPES["request_latency"], windows=("7d",))}
+    assert parse(formula + text.replace(row, "soon"), known_kpis=shapes).targets[0].kpi == "soon"

@@ -65,6 +65,19 @@ async def test_a_formula_is_kept_current_and_judged(database_url: str) -> None:
         assert (await live(stage, "failures"))["1h"]["value"] == 1.0
 
 
+async def test_a_share_within_a_limit_is_kept_current_and_judged_as_a_formula(database_url: str) -> None:
+    async with staged(database_url) as made:
+        kpis = Catalog.load().kpis
+        stage = replace(made, catalog=Catalog({name: kpis[name] for name in ("request_latency", "requests")}))
+        target = '[[target]]\nkpi = "soon"\nop = ">="\ntarget = 0.95\n'
+        formula = '[[formula]]\nid = "soon"\nexpression = "request_latency.share_within{limit_ms=300}"\nbetter = "higher"\n'
+        await declare(stage, formula + target)
+        await stage.requests([(stage.clock.now_us(), "200", 9)])
+        await stage.live().once(stage.pool, stage.owner, stage.lease)
+        row = (await live(stage, "soon"))["5m"]
+        assert (row["value"], row["target"], row["status"]) == (1.0, 0.95, "green")
+
+
 async def test_a_formula_that_is_declared_no_more_is_gone(database_url: str) -> None:
     async with staged(database_url) as stage:
         await declare(stage, CONFIG)

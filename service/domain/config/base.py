@@ -10,7 +10,8 @@ from typing import Annotated, Final, cast
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationInfo
 
 from service.domain import units
-from service.domain.config.shape import KnownKpis
+from service.domain.config.choices import way_out
+from service.domain.config.shape import KnownKpis, KpiShape
 from service.domain.selector import Selector, parse_selector
 
 MAX_NAMES: Final = 1_000
@@ -96,19 +97,32 @@ def unknown_dimensions(selector: Selector, known: KnownKpis) -> list[tuple[str, 
     return [
         (
             dimension,
-            f"{selector.kpi} cannot be split by {dimension}{or_similar(dimension, shape.dimensions)}{_of(shape.dimensions)}",
+            _unknown(selector, dimension, shape),
         )
         for dimension in selector.where
         if not shape.splits_by(dimension)
     ]
 
 
+def _unknown(selector: Selector, dimension: str, shape: KpiShape) -> str:
+    if dimension in {*shape.parameters, shape.limit}:
+        return f"{dimension} is a choice of {selector.kpi}, and no dimension: {way_out(selector, shape)}"
+    return f"{selector.kpi} cannot be split by {dimension}{or_similar(dimension, shape.dimensions)}{_of(shape.dimensions)}"
+
+
 def incomplete(selector: Selector, known: KnownKpis) -> str:
     """What a whole selector leaves out that its figure needs: what a KPI is never added up across, a limit; "" for nothing."""
     if not isinstance(known, Mapping) or selector.kpi not in known:
         return ""
-    if selector.statistic == "share_within":
-        return "share_within is of a limit, which no file can name: declare another statistic, such as p95"
+    if chosen := way_out(selector, known[selector.kpi]):
+        return f"{selector} leaves open what it is of: {chosen}"
+    return unnamed(selector, known)
+
+
+def unnamed(selector: Selector, known: KnownKpis) -> str:
+    """What a KPI is never added up across, and a selector does not name; "" for nothing."""
+    if not isinstance(known, Mapping) or selector.kpi not in known:
+        return ""
     missing = [each for each in known[selector.kpi].required if each not in selector.where]
     named = ", ".join(f"{each}=…" for each in missing)
     return f"{selector.kpi} is never added up across {' and '.join(missing)}: name it, as {{{named}}}" if missing else ""

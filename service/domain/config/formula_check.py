@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
-from service.domain.config.base import Several, check_selector, incomplete
+from service.domain.config.base import Several, check_selector, unnamed
+from service.domain.config.choices import of_dimensions, wrong_choices
 from service.domain.config.shape import KpiShape
 from service.domain.formula import Expression, Operand, operands, parse_formula
 from service.errors import InvalidText
@@ -46,11 +47,15 @@ def _names(dimensions: Sequence[str], name: str) -> bool:
 
 def _mistakes(operand: Operand, known: Mapping[str, KpiShape]) -> list[str]:
     at = f"column {operand.column}: "
+    selector, chosen = operand.selector, []
+    if (shape := known.get(selector.kpi)) is not None:
+        chosen = list(wrong_choices(selector, shape))
+        selector = of_dimensions(selector, shape)
     try:
-        check_selector(operand.selector, known)
+        check_selector(selector, known)
     except Several as error:
         return [at + message for _, message in error.parts]
     except ValueError as error:
         return [at + str(error)]
-    left_out = incomplete(operand.selector, known)
-    return [at + left_out] if left_out else []
+    left_out = unnamed(selector, known)
+    return [at + message for message in (*chosen, *([left_out] if left_out else []))]

@@ -24,6 +24,16 @@ class KpiShape:
     windows: tuple[str, ...] = ()
     """Windows that it can be asked for; none named: any."""
 
+    parameters: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict, hash=False)
+    """Choices beside its dimensions, each with the values that there are; none: any number; None: a feature, to be named."""
+
+    @property
+    def limit(self) -> str:
+        """The name of the limit that `share_within` is of; "" where there is no such statistic."""
+        if "share_within" not in self.statistics:
+            return ""
+        return "limit_ms" if self.unit in {"ms", "s"} else "limit_value"
+
     @property
     def is_distribution(self) -> bool:
         """Whether it has only statistics and no main value."""
