@@ -59,8 +59,10 @@ async def _measured(scene: Scene) -> dict[Place, Measured]:
     business = await scene.by_account("average_dau", MONTH, parameters={"days": "business"})
     trained = await scene.by_account("training_completion", MONTH)
     active = await scene.by_account("mau", MONTH)
-    # Tickets that were opened, by account: some of them escalated, which are never more.
+    # Tickets that were opened, by account, and those that were escalated, whenever they were opened: one that was opened and
+    # escalated within the month is a ticket and an escalation.
     tickets = await scene.by_account("ticket_escalation", MONTH)
+    escalations = await scene.by_account("tickets", MONTH, statistic="escalated")
     nps, nps_now = await scene.by_account("nps", QUARTER), await scene.by_account("nps", MONTH)
     support = await scene.by_account("csat", QUARTER, filters=_SUPPORT)
     down = await scene.by_account("downtime", MONTH)
@@ -74,7 +76,7 @@ async def _measured(scene: Scene) -> dict[Place, Measured]:
         names = [one.account for one in ours]
         used = _of(active, place, names)
         falls = zip(_of(nps_before, place, names), _of(nps_now, place, names), strict=True)
-        opened = tickets.get(place, NO_FIGURES).denominators
+        opened, escalated = tickets.get(place, NO_FIGURES).denominators, escalations.get(place, NO_FIGURES).values
         columns: dict[Measure, Sequence[float | None]] = {
             **_dates(ours, window),
             "dau_share": [
@@ -82,7 +84,7 @@ async def _measured(scene: Scene) -> dict[Place, Measured]:
             ],
             "training_completion": _of(trained, place, names),
             "days_since_use": [_unused(one, window, users) for one, users in zip(ours, used, strict=True)],
-            "tickets_or_escalations": [int(opened.get(name) or 0) for name in names],
+            "tickets_or_escalations": [int(opened.get(name) or 0) + int(escalated.get(name) or 0) for name in names],
             "nps": _of(nps, place, names),
             "nps_fall": [None if before is None or now is None else before - now for before, now in falls],
             "support_csat": _of_five(support.get(place, NO_FIGURES), names),

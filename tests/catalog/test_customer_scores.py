@@ -1,5 +1,6 @@
 """Health and churn risk of customers from stored events, each figure worked by hand."""
 
+import random
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -17,6 +18,7 @@ from service.store.engine import Connection
 from tests.catalog.accounts import Step, store_family
 from tests.catalog.people import Use, store_people
 from tests.catalog.rollups import Observation, make_partitions, make_tenant, store
+from tests.catalog.support import Ticket, store_tickets
 from tests.catalog.test_facts_oracle import local
 
 ZONE: Final = "UTC"
@@ -146,6 +148,34 @@ async def test_mrr_that_does_not_rise_for_half_a_year_after_going_live_is_a_risk
     await store_people(connection, tenant, [used(f"u-{name}", name) for name in ("flat", "rising", "young")])
     values = await scores(connection, "churn_risk", window(tenant, "1d"), by=("account",))
     assert of_accounts(values) == {"flat": 20, "rising": 15, "young": 15}  # 15: nobody is trained
+
+
+async def test_more_than_five_tickets_and_escalations_of_a_month_are_a_risk_even_of_older_tickets(
+    connection: asyncpg.Connection, tenant: int
+) -> None:
+    names = ("five", "six", "older", "both", "past")
+    await tell(connection, tenant, *(Told(name, "status", "active") for name in names))
+    await store_people(connection, tenant, [used(f"u-{name}", name) for name in names])
+
+    def tickets(account: str, n: int, opened_days_ago: int, escalated_days_ago: int | None = None) -> list[Ticket]:
+        opened = (NOW - opened_days_ago * DAY, {"action": "opened", "priority": "P2", "account": account})
+        later = [] if escalated_days_ago is None else [(NOW - escalated_days_ago * DAY, {"action": "escalated", "level": 2})]
+        return [Ticket(f"{account}-{opened_days_ago}-{number}", [opened, *later]) for number in range(n)]
+
+    told = [
+        *tickets("five", 5, 10),
+        *tickets("six", 6, 10),
+        *tickets("older", 4, 10),
+        *tickets("older", 2, 40, 5),
+        *tickets("both", 3, 10, 5),
+        *tickets("past", 3, 10),
+        *tickets("past", 3, 60, 40),
+    ]
+    await store_tickets(connection, tenant, told, random.Random(1))
+    values = await scores(connection, "churn_risk", window(tenant, "1d"), by=("account",))
+    # 15: nobody is trained; 10 more from the sixth ticket or escalation on.
+    assert of_accounts(values) == {"five": 15, "six": 25, "older": 25, "both": 25, "past": 15}
+    assert "more than 5 tickets or escalations in a month (+10)" in (await risk(connection, tenant, "older"))[1]
 
 
 async def test_only_customers_are_at_risk_and_the_whole_is_their_mean(connection: asyncpg.Connection, tenant: int) -> None:

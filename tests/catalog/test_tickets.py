@@ -65,19 +65,22 @@ def inside(at: int | None, of: Window) -> bool:
     return at is not None and of.start_us <= at < of.end_us
 
 
-async def test_tickets_are_counted_where_they_were_opened_and_where_they_were_last_resolved(
+async def test_tickets_are_counted_where_they_were_opened_escalated_and_last_resolved(
     catalog: Catalog, connection: asyncpg.Connection
 ) -> None:
     tenant, tickets, tiers = await filled(connection)
     of = window(tenant)
     for by, filters in QUESTIONS:
-        wanted: Figures = defaultdict(int, {} if by else {((), ""): 0, ((), "resolved"): 0})
+        wanted: Figures = defaultdict(int, {} if by else {((), ""): 0, ((), "resolved"): 0, ((), "escalated"): 0})
         for ticket in tickets:
-            for dims in ticket.dims(by, filters, tiers):
-                if inside(ticket.opened, of) or inside(ticket.resolved, of):
-                    wanted[dims, ""] += inside(ticket.opened, of)
-                    wanted[dims, "resolved"] += inside(ticket.resolved, of)
-        assert await ask(catalog, connection, "tickets", (by, filters), ("", "resolved"), of) == wanted, (by, filters)
+            moments = {"": ticket.opened, "resolved": ticket.resolved, "escalated": ticket.first("escalated")}
+            for dims in ticket.dims(by, filters, tiers) if any(inside(at, of) for at in moments.values()) else ():
+                for name, at in moments.items():
+                    wanted[dims, name] += inside(at, of)
+        assert await ask(catalog, connection, "tickets", (by, filters), ("", "resolved", "escalated"), of) == wanted, (
+            by,
+            filters,
+        )
 
 
 async def test_tickets_a_day_and_a_month_are_those_of_the_time_that_has_passed(
@@ -86,7 +89,12 @@ async def test_tickets_a_day_and_a_month_are_those_of_the_time_that_has_passed(
     tenant, tickets, _ = await filled(connection)
     of = window(tenant, now=MONDAY + 9 * DAY)
     opened = sum(inside(ticket.opened, of) for ticket in tickets)
-    found = await ask(catalog, connection, "tickets", ((), {}), ("per_day", "per_month"), of)
+    resolved = sum(inside(ticket.resolved, of) for ticket in tickets)
+    names = ("per_day", "per_month", "resolved_per_day", "resolved_per_month")
+    found = await ask(catalog, connection, "tickets", ((), {}), names, of)
+    assert resolved > 0
+    assert found[(), "resolved_per_day"] == pytest.approx(resolved / 2)
+    assert found[(), "resolved_per_month"] == pytest.approx(resolved / 2 * 30.4375)
     assert found[(), "per_day"] == pytest.approx(opened / 2)
     assert found[(), "per_month"] == pytest.approx(opened / 2 * 30.4375)
 
@@ -181,7 +189,7 @@ async def test_a_handful_of_tickets_by_hand(catalog: Catalog, connection: asyncp
         found: float | None = (await ask(catalog, connection, kpi, plain, (statistic,), of))[(), statistic]
         return found
 
-    assert (await one("tickets"), await one("tickets", "resolved")) == (3, 1)
+    assert (await one("tickets"), await one("tickets", "resolved"), await one("tickets", "escalated")) == (3, 1, 1)
     assert await one("first_response_time", "mean") == 1_800
     assert await one("resolution_time", "mean") == 3 * 3_600  # the three hours in which it was resolved do not count
     assert await one("first_contact_resolution") == 1
@@ -198,6 +206,7 @@ async def test_without_tickets_counts_are_nought_and_everything_else_is_none(
     for kpi, statistic, wanted in (
         ("tickets", "", 0),
         ("tickets", "per_day", 0),
+        ("tickets", "escalated", 0),
         ("open_tickets", "", 0),
         ("open_tickets", "oldest", None),
         ("first_response_time", "mean", None),

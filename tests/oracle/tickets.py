@@ -47,18 +47,19 @@ def _inside(at_us: int | None, window: Window) -> bool:
 
 
 def kpi_tickets(world: World, window: Window, by: Sequence[str], filters: Filters) -> Wanted:
-    """Opened and resolved, a day and a month."""
+    """Opened, resolved and escalated; the first two a day and a month."""
     desk = Desk(world)
-    counts: defaultdict[Dims, list[int]] = defaultdict(lambda: [0, 0], {} if by else {(): [0, 0]})
+    counts: defaultdict[Dims, list[int]] = defaultdict(lambda: [0, 0, 0], {} if by else {(): [0, 0, 0]})
     for ticket in desk.tickets:
-        moments = (_inside(ticket.opened, window), _inside(ticket.resolved, window))
+        moments = [_inside(at, window) for at in (ticket.opened, ticket.resolved, ticket.first("escalated"))]
         for dims in ticket.dims(by, filters, desk.tiers) if any(moments) else ():
-            counts[dims][0] += moments[0]
-            counts[dims][1] += moments[1]
+            for n, moment in enumerate(moments):
+                counts[dims][n] += moment
     days = elapsed_days(window)
     months = days / elapsed_days(window, window.end_us) if window.name == "month" else days / Fraction("30.4375")
     wanted: Wanted = {}
-    for dims, (opened, resolved) in counts.items():
+    for dims, (opened, resolved, escalated) in counts.items():
+        wanted[dims, "escalated"] = escalated
         for name, n in (("", opened), ("resolved", resolved)):
             rate = f"{name}_per" if name else "per"
             wanted |= {(dims, name): n, (dims, f"{rate}_day"): n / days, (dims, f"{rate}_month"): n / months}

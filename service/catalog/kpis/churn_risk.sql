@@ -1,6 +1,6 @@
 -- id = "churn_risk"
 -- title = "Churn risk"
--- definition = "the points of every row of the table in [churn] that applies to a customer as of the window's end, not below 0: contract, use, training, tickets, satisfaction, downtime, MRR and the signals raised; 0–20 green, 21–40 yellow, 41–60 orange, 61 and more red; of all: the mean over customers, and how many are in each band"
+-- definition = "the points of every row of the table in [churn] that applies to a customer as of the window's end, not below 0: contract, use, training, tickets and escalations of a month (one opened and escalated in it counts as both), satisfaction, downtime, MRR and the signals raised; 0–20 green, 21–40 yellow, 41–60 orange, 61 and more red; of all: the mean over customers, and how many are in each band"
 -- family = "Scores"
 -- unit = "points"
 -- kind = "score"
