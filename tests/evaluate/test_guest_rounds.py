@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from service.catalog import Catalog
@@ -12,8 +13,17 @@ from service.clock import DAY
 from service.evaluate import rounds
 from service.evaluate.guests import FIRST_REST_S, LONGEST_REST_S, GuestTurns
 from service.evaluate.rounds import LiveRound
-from service.expose import readiness
+from service.expose import kpis, readiness, scorecards
+from service.http.app import create_app
+from service.http.auth import Keyring
+from service.reports.making import Maker, Wish
+from service.reports.rendering import render
+from service.settings import Settings
+from service.store.keys import create_key
+from service.store.tenants import tenant_by_name
+from service.telemetry import Telemetry
 from tests.evaluate.stage import KPIS, Stage, staged
+from tests.evaluate.test_own_kpis import declare
 
 FILE = """-- id = "own"
 -- title = "Own"
@@ -134,3 +144,31 @@ async def test_readiness_says_which_fail_and_why() -> None:
     turns.failed("short", own, "division by zero", 0)
     part = await check()
     assert (part.ready, part.says) == (True, "requests gave no answer in the round short, 1 times in a row: division by zero")
+
+
+async def test_the_api_says_which_file_failed_and_a_scorecard_and_a_report_go_on(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "own.sql").write_text(FILE.replace("MEASURED", DIVIDES))
+    (tmp_path / "twice.sql").write_text(FORMULA)
+    await declare(stage, '[scorecard.all]\nrows = ["own", "twice", "requests"]\n[health.reliability]\nown = 1\nerror_rate = 1\n')
+    await stage.requests([(stage.clock.now_us(), "200", 9)])
+    async with stage.pool.acquire() as connection:
+        catalog = await load_catalog(connection, tmp_path)
+        _, secret = await create_key(connection, await tenant_by_name(connection, "acme"), ["read"])
+    made = {"clock": stage.clock, "settings": Settings()}
+    routers = [kpis.router(stage.pool, catalog, **made), scorecards.router(stage.pool, catalog, **made)]  # type: ignore[arg-type]
+    app = create_app(
+        title="t", routers=routers, telemetry=Telemetry("api"), keyring=Keyring(stage.pool, stage.clock, refresh_s=5)
+    )
+    headers = {"authorization": f"Bearer {secret}"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t", headers=headers) as client:
+        for name in ("own", "twice"):
+            problem = await client.get(f"/v1/kpis/{name}?window=1d")
+            assert (problem.status_code, problem.headers["retry-after"]) == (503, "60")
+            assert (problem.json()["type"], problem.json()["file"]) == ("urn:problem-type:tidegauge:kpi-failed", "own.sql")
+            assert "Postgres says division by zero" in problem.json()["detail"]
+        card = (await client.get("/v1/scorecards/all?window=1d")).json()
+    found = {row["row"]: (row["value"], row["reason"]) for row in card["rows"]}
+    assert found == {"own": (None, "failed"), "twice": (None, "failed"), "requests": (9, "no_target")}
+    assert "division by zero" in card["rows"][0]["note"]
+    report, _ = await Maker(stage.pool, catalog, stage.clock).make(stage.tenant, "acme", Wish("weekly", window="week"))
+    assert "division by zero" in render(report, "md").decode()
