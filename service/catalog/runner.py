@@ -25,7 +25,7 @@ from service.catalog.shared import Shared
 from service.catalog.spread import with_variance
 from service.catalog.statement import Statement, statement
 from service.catalog.statistics import default_statistics, derived, elapsed, empty, of_durations, of_histogram, plain, rate
-from service.catalog.value import EXPIRED, MIXED, NO_DATA, Figure, Row, Value
+from service.catalog.value import EXPIRED, NO_DATA, Figure, Row, Value, one_where_apart
 from service.catalog.windows import Window
 from service.errors import TooManyRows
 from service.store.engine import Connection
@@ -138,7 +138,7 @@ def _answers(
     """The values of rows, and of what has none and is yet an answer."""
     with answering(kpi):
         answers = _values(kpi, windows, records, asked)
-    answers = _one_where_apart(answers, asked.by) if kpi.head.apart else answers
+    answers = one_where_apart(answers, asked.by) if kpi.head.apart else answers
     return answers + _missing(kpi, windows, answers, asked, known)
 
 
@@ -173,7 +173,7 @@ async def _derived(
             values = await (ask() if shared is None else shared.figures(part.kpi, of, part.question, ask))
         found.append((part, values))
     answers = joined(kpi, formula, windows, asked, found)
-    return _one_where_apart(answers, asked.by) if kpi.head.apart else answers
+    return one_where_apart(answers, asked.by) if kpi.head.apart else answers
 
 
 async def _scored(
@@ -215,12 +215,18 @@ def _values(kpi: Kpi, windows: Sequence[Window], records: Iterable[Row], questio
     rates, shown = derived(kpi), (*question.by, *kpi.head.apart)
     names = _wanted(kpi, question)
     wanted = [(name, *rates.get(name, (None, None))) for name in names]
+    kinds = {name: statistic.kind for name, statistic in kpi.statistics.items()}
+    is_plain = kpi.head.kind not in {"distribution", "durations"} and not question.spread
     answers = []
     figures: dict[tuple[int, str], tuple[dict[str, Figure], str]] = {}
     for record in records:
         place = record["win"], record["dims"]
         found, _ = figures.get(place) or figures.setdefault(place, ({}, record.get("note") or ""))
-        found.update(_figures(kpi, record, names, question))
+        if is_plain:
+            name = record["statistic"]
+            found[name] = plain(kinds[name], record["numerator"], record["denominator"])
+        else:
+            found.update(_figures(kpi, record, names, question))
     spans = {(n, per): elapsed(windows[n], per) for n in {n for n, _ in figures} for per in {per for _, per in rates.values()}}
     for (index, text), (found, note) in figures.items():
         tenant, key, told = windows[index].tenant, windows[index].key, _DIMS.decode(text)
@@ -243,7 +249,7 @@ def _figures(kpi: Kpi, record: Row, wanted: tuple[str, ...], question: Question)
         case _:
             name = record["statistic"]
             figure = plain(kpi.statistics[name].kind, record["numerator"], record["denominator"])
-            return [(name, with_variance(figure, record.get("squares")) if question.spread else figure)]
+            return [(name, with_variance(figure, record.get("squares")))]
 
 
 def _value(window: Window, statistic: str, figure: Figure, dims: Mapping[str, str]) -> Value:
@@ -280,19 +286,3 @@ def _missing(
         if (window.tenant, window.key, dims["integration"]) not in seen
         for name in wanted
     ]
-
-
-def _one_where_apart(answers: Sequence[Value], by: tuple[str, ...]) -> list[Value]:
-    """Where a split has several units, its plain row says so and the rows show each."""
-    groups: dict[tuple[object, ...], list[Value]] = {}
-    for value in answers:
-        shown = (value.dims.get(name) for name in by)
-        groups.setdefault((value.tenant, value.window, value.statistic, *shown), []).append(value)
-    joined = []
-    for values in groups.values():
-        if len(values) > 1:
-            first = values[0]
-            plain_dims = {name: first.dims[name] for name in by}
-            joined.append(Value(first.tenant, first.window, first.statistic, None, dims=plain_dims, reason=MIXED))
-        joined += values
-    return joined

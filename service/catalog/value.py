@@ -1,6 +1,6 @@
 """What a KPI comes out as: one figure of one tenant, window, split and statistic."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
@@ -103,3 +103,23 @@ def grouped(values: Iterable[Value]) -> dict[str, list[Value]]:
             last, of_row = row, rows.setdefault(row, [])
         of_row.append(value)
     return rows
+
+
+def one_where_apart(answers: Sequence[Value], by: tuple[str, ...]) -> list[Value]:
+    """Where a split has several units, its plain row says so and the rows show each."""
+    # Values of a row have its dimensions in common: where as many places are told apart as there are rows, none has several.
+    rows = {(value.tenant, value.window, id(value.dims)): value.dims for value in answers}
+    if len({(tenant, window, *map(dims.get, by)) for (tenant, window, _), dims in rows.items()}) == len(rows):
+        return list(answers)
+    groups: dict[tuple[object, ...], list[Value]] = {}
+    for value in answers:
+        shown = (value.dims.get(name) for name in by)
+        groups.setdefault((value.tenant, value.window, value.statistic, *shown), []).append(value)
+    joined = []
+    for values in groups.values():
+        if len(values) > 1:
+            first = values[0]
+            plain_dims = {name: first.dims[name] for name in by}
+            joined.append(Value(first.tenant, first.window, first.statistic, None, dims=plain_dims, reason=MIXED))
+        joined += values
+    return joined
