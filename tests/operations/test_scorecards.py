@@ -236,9 +236,12 @@ async def _says_what_is_of_the_account(site: Running) -> None:
     ]
     assert others == [[None, "none", "other_account"], [None, "none", "not_by_account"]]
     assert (card["met"], card["judged"], card["state"]) == (2, 2, "green")
-    # A day is no window of health: it is of the 30 days that end with it.
-    assert (card["decision"], card["health"]["score"], card["health"]["window"]["name"]) == ("go", 100, "30d")
-    assert card["health"]["window"]["end"] == card["window"]["end"]
+    assert (card["decision"], card["health"]["score"], card["health"]["window"]) == ("go", 100, card["window"])
+    # Bounds of one's own are no window of health: it is of the 30 days that end with them.
+    start, end = (instant(start_of_day_us(day, ZONE)) for day in (TODAY - 2, TODAY))
+    of_own = await site.get("/v1/scorecards/card", account="acme", start=start, end=end)
+    assert [of_own["health"][name] for name in ("score", "reason")] == [100, None]
+    assert [of_own["health"]["window"][name] for name in ("name", "end")] == ["30d", of_own["window"]["end"]]
 
 
 async def _says_what_is_of_the_tenant(site: Running) -> None:
