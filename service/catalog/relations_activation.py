@@ -185,8 +185,9 @@ def _chosen(head: Head, asked: Asked) -> str:
 
 
 def known_accounts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
-    """`known_accounts(tenant, win, dims, account, is_activated, took)`: accounts with an event up to the window's end.
+    """`known_accounts(tenant, win, dims, account, is_activated, took)`: accounts that are known at the window's end.
 
+    An event about it makes an account known, or that it was activated by what its users did, though nobody told of it.
     `is_activated`: up to the window's end; `took` from `invited` on, in nanoseconds, where it was activated in the window.
     """
     asked = Asked.of(by, filtered)
@@ -201,7 +202,9 @@ def known_accounts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) ->
         f"       coalesce(a.time_us < {_UNTIL}, false) as is_activated, case when {within} then {took} end as took\n"
         f"from wins w{accounts.join('w')}\n"
         "cross join lateral (\n"
-        f"  select who from milestone where {of_account} and milestone = '~known' and time_us < {_UNTIL} offset 0\n"
+        f"  select who from milestone where {of_account} and milestone = '~known' and time_us < {_UNTIL}\n"
+        "  union\n"
+        f"  select who from milestone where {of_account} and milestone = 'activated' and time_us < {_UNTIL}\n"
         ") k\n"
         "cross join lateral (\n"
         f"  select min(time_us) as time_us from milestone where {of_account} and milestone = 'activated' and who = k.who\n"

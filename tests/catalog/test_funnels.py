@@ -144,6 +144,15 @@ async def test_steps_by_themselves_count_whoever_is_there(catalog: Catalog, conn
     assert {dims[1]: row[""] for dims, row in by_role.items() if dims[0] == "activated"} == {"admin": 2, "": 2}
 
 
+async def test_an_account_that_its_users_activated_is_known_to_a_funnel(catalog: Catalog, connection: asyncpg.Connection) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    reached = [Told("acme", START - DAY, "~known", "acme")]
+    reached += [Told(account, START, "activated", account) for account in ("acme", "used")]
+    await store_milestones(connection, tenant, reached, kind="account")
+    steps = await funnel(catalog, connection, tenant, "each")
+    assert steps["known",][""] == 2
+
+
 async def test_a_funnel_of_nobody_has_counts_of_0_and_no_shares(catalog: Catalog, connection: asyncpg.Connection) -> None:
     tenant = await make_tenant(connection, "pilot")
     steps = await funnel(catalog, connection, tenant, "way")

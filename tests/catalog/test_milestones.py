@@ -230,6 +230,25 @@ async def test_percentiles_of_durations_are_interpolated(catalog: Catalog, conne
     }
 
 
+async def test_an_account_that_its_users_activated_is_known_though_nobody_told_of_it(
+    catalog: Catalog, connection: asyncpg.Connection
+) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    start = at(MONDAY)
+    await store_accounts(
+        connection, tenant, [Said(start, "acme", {"status": "active"}), Said(start, "beta", {"status": "active"})]
+    )
+    reached = [("acme", start + HOUR), ("used", start + 2 * HOUR), ("later", start + 30 * DAY)]
+    told = [Told(who, when, "activated", who, "~derived") for who, when in reached]
+    await store_milestones(connection, tenant, told, kind="account")
+    week = [window(tenant, "7d", MONDAY + timedelta(days=7))]
+    kpi = catalog.kpis["account_activation"]
+    [whole] = await run(connection, kpi, week, Question(), declared={tenant: declared()})
+    assert (whole.numerator, whole.denominator) == (2, 3)
+    by = await run(connection, kpi, week, Question(by=("account",)), declared={tenant: declared()})
+    assert {value.dims["account"]: value.value for value in by} == {"acme": 1, "beta": 0, "used": 1}
+
+
 async def times(
     catalog: Catalog, connection: asyncpg.Connection, kpi: str, tenant: int, question: Question, start: str
 ) -> dict[tuple[str, ...], tuple[float | None, float | None]]:

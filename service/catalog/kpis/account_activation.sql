@@ -1,6 +1,6 @@
 -- id = "account_activation"
 -- title = "Accounts activated"
--- definition = "accounts with the milestone activated ÷ accounts known (an account event has told of them), up to the window's end"
+-- definition = "accounts with the milestone activated ÷ accounts known (an account event has told of them, or what their users did activated them), up to the window's end"
 -- family = "Adoption and engagement"
 -- unit = "ratio"
 -- kind = "ratio"
