@@ -37,7 +37,7 @@ SHY: Final = 0.9
 SLICED: Final = frozenset(
     {
         *("active", "active_daily", "user_days", "user_weekdays", "newcomers", "turnover", "repeat_visits", "user_cohorts"),
-        *("facts", "funnel_counts", "milestone_times", "power"),
+        *("facts", "facts_added", "funnel_counts", "milestone_times", "power"),
     }
 )
 """Relations that read less for fewer accounts; a KPI that stands on none of them is asked for all of its rows."""

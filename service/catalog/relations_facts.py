@@ -38,8 +38,32 @@ def facts_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> st
     measures = _OF_USES if shown.kind in {_USES, NAMED, OF_ACCOUNT} else _MEASURES
     measures += "".join(f", {_NEWEST.format(name)} as {name}" for name in newest)
     columns = "".join(f", m.{name}" for name in ("n", "total", "least", "greatest", "histogram", *newest))
+    selected = (
+        f"s.tenant, p.win, {shown.asked.dims(shown.plain)} as dims, s.dims as d, s.account, {shown.counted} as counted{columns}"
+    )
+    return _by_series(shown, selected, measures)
+
+
+def facts_added(head: Head, by: Sequence[str], filtered: Iterable[str]) -> str:
+    """`facts_added(tenant, win, dims, total)`: the same totals, added up by window and split.
+
+    By plain columns: `dims` of each series would be made, sorted and compared where only those of each row are wanted.
+    """
+    shown = _shown(head, by, filtered)
+    columns = {name: f"k{number}" for number, name in enumerate(shown.plain)}
+    selected = ", ".join(["s.tenant", "p.win", *(f"{of} as {columns[name]}" for name, of in shown.plain.items()), "m.total"])
+    keys = ", ".join(["tenant", "win", *columns.values()])
+    return (
+        f"select tenant, win, {shown.asked.dims(columns)} as dims, total from (\n"
+        f"select {keys}, sum(total) as total\nfrom (\n{_by_series(shown, selected, 'sum(f.total) as total')}\n) f\n"
+        f"group by {keys}\n) g"
+    )
+
+
+def _by_series(shown: "_Shown", selected: str, measures: str) -> str:
+    """What is selected of each window's pieces `p`, series `s` and the measures `m` of both."""
     branches = [
-        f"select {shown.columns}{columns}\nfrom {pieces} p{shown.groups} join chosen c on c.tenant = p.tenant\n"
+        f"select {selected}\nfrom {pieces} p{shown.groups} join chosen c on c.tenant = p.tenant\n"
         f"cross join lateral (select f.series, {measures} from {table} f"
         f" where f.series = any(c.ids) and f.{column} >= p.lo and f.{column} < p.hi group by f.series) m\n"
         f"join series s on s.id = m.series{shown.of_groups}{shown.labels}"
@@ -87,8 +111,9 @@ def before_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> s
         ("fact_minute", f"f.bucket >= {quarter} and f.bucket < p.start_at", "f.bucket"),
     )
     shown, columns = _shown(head, by, filtered), ", ".join(f"m.{name}" for name in _NEWEST_COLUMNS)
+    selected = f"s.tenant, p.win, {shown.asked.dims(shown.plain)} as dims, s.dims as d, s.account, {shown.counted} as counted"
     branches = [
-        f"select {shown.columns}, {columns}\nfrom wins p{shown.groups}"
+        f"select {selected}, {columns}\nfrom wins p{shown.groups}"
         f" join series s on s.tenant = p.tenant{shown.kinds}{shown.features}{shown.read}{shown.of_groups}{shown.labels}\n"
         f"cross join lateral (select {', '.join(f'f.{name}' for name in _NEWEST_COLUMNS)} from {table} f"
         f" where f.series = s.id and {span} order by {order} desc limit 1) m\n"
@@ -106,7 +131,10 @@ class _Shown:
     """Of the series that are read."""
     kinds: str
     """Conditions on it."""
-    columns: str
+    asked: Asked
+    plain: Mapping[str, str]
+    """The column of each dimension that it is split by."""
+    counted: str
     features: str
     """The condition that a series is of a feature that `labels` has, where only those are read."""
     read: str
@@ -131,7 +159,9 @@ def _shown(head: Head, by: Sequence[str], filtered: Iterable[str]) -> _Shown:
         kind=kind,
         # Beside uses of all accounts together there are the ones that name no account.
         kinds=f" and s.kind in ('{_USES}', '{NAMED}') and s.account = ''" if kind == NAMED else f" and s.kind = '{kind}'",
-        columns=f"s.tenant, p.win, {_dims(accounts, labelled=labelled)} as dims, s.dims as d, s.account, {counted} as counted",
+        asked=asked,
+        plain=_plain(accounts, labelled=labelled),
+        counted=counted,
         features=f" and {_LABELLED}" if head.facts.of_labels or "feature" in asked.filtered else "",
         read=read if asked.groups else read + of_accounts,
         groups=accounts.join("p"),
@@ -175,11 +205,17 @@ def of_series(condition: str) -> str:
     return "".join(part if literal else re.sub(r"\bd\b", "s.dims", part) for literal, part in split_literals(condition))
 
 
-def _dims(accounts: Accounts, *, labelled: bool) -> str:
+def _plain(accounts: Accounts, *, labelled: bool) -> dict[str, str]:
     of_series = [(number, name) for number, name in enumerate(accounts.asked.by) if name not in accounts.asked.traits]
     columns = {name: f"coalesce(s.dims ->> :by_name_{number}, '')" for number, name in of_series}
-    return accounts.asked.dims(columns | ({"feature": "l.label"} if labelled else {}) | accounts.columns)
+    known = columns | ({"feature": "l.label"} if labelled else {}) | accounts.columns
+    return {name: known[name] for name in accounts.asked.by if name in known}
 
 
-BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {"facts": facts_relation, "before": before_relation}
-NEEDS: Mapping[str, tuple[str, ...]] = {"facts": ("wins", "minutes", "quarters", "spans", "labels"), "before": ("wins", "labels")}
+BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
+    "facts": facts_relation,
+    "facts_added": facts_added,
+    "before": before_relation,
+}
+_PIECES = ("wins", "minutes", "quarters", "spans", "labels")
+NEEDS: Mapping[str, tuple[str, ...]] = {"facts": _PIECES, "facts_added": _PIECES, "before": ("wins", "labels")}

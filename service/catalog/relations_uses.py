@@ -9,7 +9,7 @@ from service.catalog.masks import CHUNK
 from service.catalog.population import Population, asked_features, counted
 
 _UNITS = "0.000000001"
-_OF_ALL = f"select tenant, win, dims, sum(total) * {_UNITS} as quantity, null::text as note from facts group by tenant, win, dims"
+_OF_ALL = f"select tenant, win, dims, total * {_UNITS} as quantity, null::text as note from facts_added"
 
 WHOLE_WEEKS = """
 select w.* from wins w
@@ -30,7 +30,6 @@ def uses_asked(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str
     if not asked.traits:
         return _OF_ALL
     parts = {
-        "used_in_all": "select tenant, win, dims, sum(total) as total from facts group by tenant, win, dims",
         "tracked": _tracked(asked),
         "used_by_users": _by_traits(asked),
     }
@@ -42,10 +41,10 @@ def uses_asked(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str
         "with "
         + ",\n".join(f"{name} as (\n{body}\n)" for name, body in parts.items())
         + f"\nselect u.tenant, u.win, u.dims, sum(u.uses) * {_UNITS} as quantity, null::text as note\n"
-        f"from used_by_users u join used_in_all a on {same}{f' where {conditions}' if conditions else ''}\n"
+        f"from used_by_users u join facts_added a on {same}{f' where {conditions}' if conditions else ''}\n"
         "group by u.tenant, u.win, u.dims\n"
         f"union all\nselect a.tenant, a.win, a.dims, null, {_note(asked)}\n"
-        f"from used_in_all a where a.total <> 0 and not exists (select from used_by_users u where {same})"
+        f"from facts_added a where a.total <> 0 and not exists (select from used_by_users u where {same})"
     )
 
 
@@ -102,7 +101,7 @@ def _values(asked: Asked) -> list[tuple[str, str]]:
 
 
 def _note(asked: Asked) -> str:
-    """Why uses are not known by user, and the way out (an expression over `used_in_all a`)."""
+    """Why uses are not known by user, and the way out (an expression over `facts_added a`)."""
     if "feature" in asked.by:
         switch = "features.' || coalesce(a.dims ->> 'feature', 'NAME') || '.frequency"
     elif "feature" in asked.filtered:
@@ -123,6 +122,6 @@ BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
 }
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "whole_weeks": ("wins", "quarters", "minutes"),
-    "uses_asked": ("facts", "whole_weeks", "labels"),
+    "uses_asked": ("facts_added", "whole_weeks", "labels"),
     "users_asked": ("active", "whole_weeks", "labels"),
 }
