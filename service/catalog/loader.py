@@ -23,8 +23,9 @@ head, whose keys `Head` in kpi.py lists. What follows is one SELECT, without a s
 
 It answers for all tenants and windows at once, and returns
 - `tenant int, win int, dims jsonb`: as they came from the relations below; dims hold only what was asked for
-- kinds count, ratio, mean: `statistic text, numerator numeric, denominator numeric` (a count's denominator is null); with
-  `test = "welch"` in the head `squares numeric` too: of means of so many values the sum of their squares, else null
+- kinds count, ratio, mean: `statistic text, numerator numeric, denominator numeric` (a count's denominator is null; 0 with
+  a numerator of null where it could not be counted, and so has no value); with `test = "welch"` in the head `squares numeric` too: of means of so many values the sum of
+  their squares, else null
 - kind distribution: `n, total, least, greatest numeric, histogram bytea`, in nanoseconds or 10⁻⁹ of the unit, and
   a column for each statistic that the head adds (in the same 10⁻⁹)
 - kind durations: `durations bigint[]`, in nanoseconds
@@ -53,6 +54,8 @@ Relations it may read (those that it names are built):
   series; `dims` is made of what was asked for, `d` of all that the series has. Read it once only. Uses are kept of all
   accounts together, too: their `account` is '' unless accounts, or what groups them, are asked for. They are also kept
   of each account whatever the feature: with `reads`, which lists all that the file reads of `d`, fewer series tell it.
+- `facts_added(tenant, win, dims, total)`: the totals of `facts` added up by `dims`; of uses `uses_asked(tenant, win, dims,
+  quantity, note)` and, as `active`, `users_asked(tenant, win, dims, n)`: by users' traits, too (relations_uses.py)
 - `before(tenant, win, dims, d jsonb, account, newest_us, newest_source, newest_id, newest_value)`: of meters, newest
   values before each window; empty unless the statistic `change` is wanted
 - `minutes`, `quarters` `(tenant, win, lo, hi timestamptz)` and `spans(tenant, win, lo, hi date)`: the pieces
