@@ -24,8 +24,8 @@ head, whose keys `Head` in kpi.py lists. What follows is one SELECT, without a s
 It answers for all tenants and windows at once, and returns
 - `tenant int, win int, dims jsonb`: as they came from the relations below; dims hold only what was asked for
 - kinds count, ratio, mean: `statistic text, numerator numeric, denominator numeric` (a count's denominator is null; 0 with
-  a numerator of null where it could not be counted, and so has no value); with `test = "welch"` in the head `squares numeric` too: of means of so many values the sum of
-  their squares, else null
+  a numerator of null where it could not be counted, and so has no value); with `test = "welch"` in the head
+  `squares numeric` too: of means of so many values the sum of their squares, else null
 - kind distribution: `n, total, least, greatest numeric, histogram bytea`, in nanoseconds or 10⁻⁹ of the unit, and
   a column for each statistic that the head adds (in the same 10⁻⁹)
 - kind durations: `durations bigint[]`, in nanoseconds
