@@ -20,18 +20,23 @@ _OPEN = f"""
 
 
 def overdue(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
-    """`overdue(tenant, win, dims, n)`: as of the window's end; split by integration alone, those that are tracked show 0."""
+    """`overdue(tenant, win, dims, n)`: as of the window's end; split by integration alone, those that are tracked show 0.
+
+    Of integrations that declare `tracks_accepted`: once that is taken back, no final of theirs is looked for any more.
+    """
     asked = Asked.of(by, filtered)
     accounts = Accounts(asked, "o.account")
     own = {name: f"o.{name}" for name in ("integration", "direction")}
     conditions = [f"{own[name]} = any({asked.values(name)})" for name in own if name in asked.filtered]
     conditions += [
         f"not o.is_excluded and o.accepted_us * 1000::numeric + o.limit_ns < {_UNTIL} * 1000::numeric",
+        "(d.config #>> array['integrations', o.integration, 'tracks_accepted'])::boolean",
         *accounts.conditions(),
     ]
     counted = (
         f"select w.tenant, w.win, {asked.dims(own | accounts.columns)} as dims, count(*) as n\n"
-        f"from wins w{accounts.join('w')}\ncross join lateral (\n{_OPEN}\n) o\nwhere {' and '.join(conditions)}\ngroup by 1, 2, 3"
+        f"from wins w join declared d on d.tenant = w.tenant{accounts.join('w')}\ncross join lateral (\n{_OPEN}\n) o\n"
+        f"where {' and '.join(conditions)}\ngroup by 1, 2, 3"
     )
     if by != ("integration",):
         return counted

@@ -39,10 +39,16 @@ async def accept(
 
 
 async def overdue(
-    catalog: Catalog, connection: asyncpg.Connection, tenant: int, question: Question, *, at: int = NOON
+    catalog: Catalog,
+    connection: asyncpg.Connection,
+    tenant: int,
+    question: Question,
+    *,
+    at: int = NOON,
+    integrations: Any = INTEGRATIONS,
 ) -> dict[tuple[str, ...], Any]:
     window = resolve_window(tenant, "UTC", now_us=NOON, name="1h", end_us=at)
-    known = {tenant: declared(integrations=INTEGRATIONS)}
+    known = {tenant: declared(integrations=integrations)}
     found = await run(connection, catalog.kpis["delivery_overdue"], [window], question, declared=known)
     return {tuple(value.dims[name] for name in question.by): value.value for value in found}
 
@@ -79,6 +85,16 @@ async def test_an_earlier_moment_counts_what_was_final_only_later(catalog: Catal
     assert await overdue(catalog, connection, tenant, Question(), at=NOON - 20 * MINUTE) == {(): 2}
     assert await overdue(catalog, connection, tenant, Question(("account",)), at=NOON - 20 * MINUTE) == {("beta",): 1}
     assert await overdue(catalog, connection, tenant, Question(), at=NOON - DAY) == {(): 1}
+
+
+async def test_nothing_is_overdue_of_an_integration_that_is_tracked_no_more(
+    catalog: Catalog, connection: asyncpg.Connection
+) -> None:
+    tenant = await filled(connection)
+    for now in ({"sap": {"limit_ms": 60_000}}, {"sap": {"tracks_accepted": False}}, {}):
+        assert await overdue(catalog, connection, tenant, Question(), integrations=now) == {(): 0}
+    others = {"sap": {"limit_ms": 60_000}, "new": {"tracks_accepted": True}}
+    assert await overdue(catalog, connection, tenant, Question(("integration",)), integrations=others) == {("new",): 0}
 
 
 async def test_overdue_ones_can_be_had_by_tier(catalog: Catalog, connection: asyncpg.Connection) -> None:

@@ -1,6 +1,6 @@
 -- id = "delivery_overdue"
 -- title = "Deliveries overdue"
--- definition = "deliveries accepted longer ago than their limit and not final at the window's end, of integrations that declare tracks_accepted; excluded ones, and those without a limit, left out"
+-- definition = "deliveries accepted longer ago than their limit and not final at the window's end, of integrations that declare tracks_accepted now; excluded ones, and those without a limit, left out"
 -- family = "Delivery SLA"
 -- unit = "deliveries"
 -- kind = "count"
