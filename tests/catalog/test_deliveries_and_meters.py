@@ -171,6 +171,23 @@ async def test_uses_per_active_user_count_a_user_of_several_accounts_once(connec
     }
 
 
+async def test_uses_a_day_and_a_week_are_those_of_the_time_that_has_passed(connection: asyncpg.Connection) -> None:
+    kpi = Catalog.load().kpis["feature_uses"]
+    tenant = await make_tenant(connection, "pilot", ZONE)
+    await make_partitions(connection)
+    uses = [Observation(NOW - HOUR, {"feature": name}, "acme", NANO, n) for name, n in (("dashboard", 6), ("report", 21))]
+    await store(connection, tenant, "usage", ZONE, uses, distribution=False)
+    window = resolve_window(tenant, ZONE, now_us=NOW, name="28d", key="28d")
+    days = 28 - (window.end_us - NOW) / DAY  # local days, one of which was shorter
+    asked = Question(by=("feature",), statistics=("", "per_day", "per_week"))
+    found = {(value.dims["feature"], value.statistic): value.value for value in await run(connection, kpi, [window], asked)}
+    assert 27 < days < 28
+    for name, n in (("dashboard", 6), ("report", 21)):
+        assert found[name, ""] == n
+        assert found[name, "per_day"] == pytest.approx(n / days, rel=1e-9)
+        assert found[name, "per_week"] == pytest.approx(n / days * 7, rel=1e-9)
+
+
 async def activity(connection: asyncpg.Connection, tenant: int, *, users: list[int], seats: dict[tuple[str, int], int]) -> None:
     """Users and their seats, active on the day of NOW."""
     day = date(1970, 1, 1) + timedelta(days=day_of(NOW - SECOND, ZONE))

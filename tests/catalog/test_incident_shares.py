@@ -76,6 +76,22 @@ async def test_postmortems_are_asked_of_the_severities_that_are_declared(connect
     assert await Week(connection, tenant, activity={"postmortem_severities": ["P2"]}).one("postmortems") == (0, 1)
 
 
+async def test_shares_of_incidents_are_split_by_their_kind_and_their_cause(connection: asyncpg.Connection, tenant: int) -> None:
+    week, at = Week(connection, tenant), MONDAY
+    done, late, told = (at + HOUR, "resolved"), (at + 2 * DAY, "resolved"), (at + 3 * DAY, "postmortem_completed")
+    deploy, disk = {"kind": "availability", "cause": "deploy"}, {"kind": "security", "cause": "disk"}
+    await week.add("a", (at, "opened"), (at + 1, "escalated"), done, told, severity="P0", **deploy)
+    await week.add("b", (at, "opened"), late, severity="P1", **deploy)
+    await week.add("c", (at, "opened"), done, told, severity="P1", **disk)
+    await week.add("d", (at, "opened"), (at + 1, "escalated"), done, severity="P1")
+    for name, first, second in (("kind", "availability", "security"), ("cause", "deploy", "disk")):
+        assert await week.ask("postmortems", by=[name]) == {(first,): (1, 2), (second,): (1, 1), ("",): (0, 1)}
+        assert await week.ask("postmortems", "within_24h", by=[name]) == {(first,): (0, 2), (second,): (0, 1), ("",): (0, 1)}
+        assert await week.ask("incident_escalation", by=[name]) == {(first,): (1, 2), (second,): (0, 1), ("",): (1, 1)}
+        assert await week.ask("incidents_within_target", by=[name]) == {(first,): (1, 2), (second,): (1, 1), ("",): (1, 1)}
+        assert await week.one("incidents_within_target", **{name: first}) == (1, 2)
+
+
 async def test_escalated_incidents_and_affected_users_are_those_of_the_incidents_opened(
     connection: asyncpg.Connection, tenant: int
 ) -> None:
