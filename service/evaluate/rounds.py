@@ -19,7 +19,7 @@ from service.clock import Clock, to_datetime
 from service.domain.config import TenantConfig
 from service.errors import LeaseLost, TidegaugeError, TooManyRows
 from service.evaluate.ground import Ground, Grounds
-from service.evaluate.guests import GuestTurns, most_s
+from service.evaluate.guests import GuestTurns, key_of, most_s
 from service.evaluate.values import evaluate
 from service.lifecycle import side_by_side
 from service.store import live
@@ -115,12 +115,17 @@ class LiveRound:
             waiting = set[int]().union(*owed.values()).difference(each.tenant for each in due)
             concerned = due + [each for each in tenants if each.tenant in waiting]
             if not concerned:
+                for gone in owed:  # of tenants that there are no more
+                    self.turns.forget(self.round.name, gone)
                 return 0
             ground = await self.grounds.now(connection, concerned, at_us=self.clock.now_us())
+        found = self._kpis(concerned, ground)
+        for gone in owed.keys() - {key_of(kpi) for kpi, _ in found}:
+            self.turns.forget(self.round.name, gone)
         kpis = [
             (kpi, wanted)
-            for kpi, of in self._kpis(concerned, ground)
-            if (wanted := [each for each in of if each not in waiting or each in owed.get(kpi.id, ())])
+            for kpi, of in found
+            if (wanted := [each for each in of if each not in waiting or each in owed.get(key_of(kpi), ())])
         ]
         work = _Work(deque(sorted(kpis, key=self._place)), windows, ground, owner, lease)
         async with AsyncExitStack() as stack:
@@ -162,7 +167,7 @@ class LiveRound:
         name, now_us = self.round.name, self.clock.now_us()
         self.turns.owe(name, kpi, tenants)
         work.guests_until_s = work.guests_until_s or perf_counter() + most_s(self.round.every_s)
-        if self.turns.is_due(name, kpi.id, now_us):
+        if self.turns.is_due(name, key_of(kpi), now_us):
             if perf_counter() >= work.guests_until_s:
                 return
             self._begun_s[kpi.id] = perf_counter()

@@ -11,7 +11,7 @@ from service.catalog import Catalog
 from service.catalog.guests import load_catalog
 from service.clock import DAY
 from service.evaluate import rounds
-from service.evaluate.guests import FIRST_REST_S, LONGEST_REST_S, GuestTurns
+from service.evaluate.guests import FIRST_REST_S, LONGEST_REST_S, GuestTurns, key_of
 from service.evaluate.rounds import LiveRound
 from service.expose import kpis, readiness, scorecards
 from service.http.app import create_app
@@ -114,6 +114,19 @@ async def test_one_that_fails_shows_nothing_until_it_is_sound_again(stage: Stage
     assert list(live.turns.resting()) == []
 
 
+async def test_one_that_is_declared_no_more_is_waited_for_no_more(stage: Stage, tmp_path: Path) -> None:
+    stage = await guests(stage, tmp_path, DIVIDES)
+    live = stage.live()
+    await declare(stage, '[[formula]]\nid = "thrice"\nexpression = "own * 3"\nunit = "requests"\n')
+    await stage.requests([(stage.clock.now_us(), "200", 9)])
+    await live.once(stage.pool, stage.owner, stage.lease)
+    assert [each.split()[0] for each in live.turns.resting()] == ["own", "thrice", "twice"]
+    await declare(stage, "", version=2)
+    stage.clock.move(FIRST_REST_S)
+    await live.once(stage.pool, stage.owner, stage.lease)
+    assert [each.split()[0] for each in live.turns.resting()] == ["own", "twice"]
+
+
 async def test_history_goes_on_beside_one_that_fails(stage: Stage, tmp_path: Path) -> None:
     stage = await guests(stage, tmp_path, DIVIDES)
     await stage.requests([(stage.clock.now_us() - DAY, "200", 3)])
@@ -127,10 +140,10 @@ def test_one_that_fails_again_and_again_rests_longer_and_longer() -> None:
     turns, own = GuestTurns(), Catalog.load().kpis["requests"]
     now_us, rests = 0, []
     for _ in range(9):
-        assert turns.is_due("short", own.id, now_us)
+        assert turns.is_due("short", key_of(own), now_us)
         rests.append(turns.failed("short", own, "division by zero", now_us))
-        assert not turns.is_due("short", own.id, now_us)
-        assert turns.is_due("longer", own.id, now_us)
+        assert not turns.is_due("short", key_of(own), now_us)
+        assert turns.is_due("longer", key_of(own), now_us)
         now_us += int(rests[-1] * 1_000_000)
     assert rests == [10, 20, 40, 80, 160, 320, LONGEST_REST_S, LONGEST_REST_S, LONGEST_REST_S]
     turns.went_well("short", own)
