@@ -84,12 +84,22 @@ async def answer(connection: Connection, of: AskedSeries, ground: Ground, *, max
     if not asked.question.by:
         return body | {"points": _points(of, values, ground, frozenset())}
     gone = frozenset(value.window for value in values if value.reason == EXPIRED)
-    groups = [group for group in sorted(grouped(values).items()) if group[1][0].dims]
+    groups = [group for group in sorted(grouped(values).items()) if group[1][0].dims or group[1][0].note]
+    # What could not be told apart in a step is no 0 of the rows that it would have had.
+    unknown = [value for value in values if value.note and value.value is None and len(value.dims) < len(of.asked.question.by)]
     if len(groups) * len(windows) > max_points:
         raise InvalidQuery("by", f"gives {len(groups)} rows of {len(windows)} points, more than {max_points} in all: filter them")
     return body | {
-        "rows": [{"dims": group[0].dims, "points": _points(of, group, ground, gone)} for _, group in groups if group[0].dims]
+        "rows": [
+            {"dims": group[0].dims, "points": _points(of, [*group, *_covering(unknown, group[0])], ground, gone)}
+            for _, group in groups
+        ]
     }
+
+
+def _covering(unknown: list[Value], row: Value) -> list[Value]:
+    """Those that stand for a row, too: of its dimensions they have some, and no others."""
+    return [value for value in unknown if value.dims.items() <= row.dims.items()]
 
 
 def table(body: Body, by: tuple[str, ...]) -> tuple[list[str], list[dict[str, Any]]]:

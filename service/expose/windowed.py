@@ -71,7 +71,8 @@ async def _rows(connection: Connection, asked: Asked, ground: Ground) -> tuple[l
             **with_statistics({each.statistic: _judged(asked, each, ground, other) for each in values}, asked.statistics),
         }
         for _, values in page.rows
-        if values[0].dims  # without: the window is finer than what is kept, and the whole says so
+        # Without dimensions or a note the window is finer than what is kept, and the whole says so.
+        if values[0].dims or values[0].note
     ]
     return bodies, write_cursor(page.rows[-1][0]) if page.more else None
 

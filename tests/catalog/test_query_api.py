@@ -445,6 +445,21 @@ async def test_an_answer_is_no_longer_known_when_a_planned_version_has_begun(api
     assert (second.status_code, second.json()["target"]) == (200, 0.01)
 
 
+async def test_uses_that_are_not_known_by_user_say_so_with_a_way_out(api: Api) -> None:
+    way_out = "uses by user are kept of whole calendar weeks: ask for the window week, or start and end on Mondays"
+    for by, dims in (("user.region", [{}]), ("feature,user.region", [{"feature": "dashboard"}, {"feature": "export"}])):
+        body = await api.get("/v1/kpis/feature_uses", window="day", by=by, feature="dashboard,export", stat="value")
+        assert [(row["dims"], row["value"], row["reason"], row["note"]) for row in body["rows"]] == [
+            (each, None, "no_data", way_out) for each in dims
+        ]
+    series = await api.get("/v1/kpis/feature_uses/series", step="1d", window="7d", by="user.region", stat="value")
+    [row] = series["rows"]
+    assert {(point["value"], point["note"]) for point in row["points"]} == {(0, None), (None, way_out)}
+    assert "kept by user, feature and account alone" in str(
+        await api.get("/v1/kpis/feature_uses", 400, window="week", by="ok,user.region")
+    )
+
+
 async def test_an_answer_by_trait_is_no_longer_known_when_traits_have_changed(api: Api) -> None:
     async with api.pool.acquire() as connection:
         yesterday = to_datetime(NOW - DAY).date()
