@@ -7,7 +7,10 @@ from service.domain.families.rows import UsageRow
 from tests.aggregate.conftest import Site
 from tests.aggregate.events import Events
 
-OF_EVENTS = "from fact_day f join series s on s.id = f.series where kind not in ('receipt', 'delay', 'slo', 'usage_named', 'usage_account')"
+OF_EVENTS = (
+    "from fact_day f join series s on s.id = f.series"
+    " where kind not in ('receipt', 'delay', 'slo', 'usage_named', 'usage_account')"
+)
 """Facts of what events say, not of how they came."""
 
 
