@@ -44,6 +44,8 @@ class Portfolio:
     means: Mapping[str, float]
     """The mean risk of 90 days, by account."""
     worths: Sequence[Worth]
+    currency: str | None
+    """The tenant's, shown first."""
 
     def body(self, *, limit: int) -> Body:
         """As JSON, with the customers at the highest risk first."""
@@ -56,11 +58,11 @@ class Portfolio:
             "before": rfc3339(self.windows[BEFORE].until_us),
             "retained_from": rfc3339(self.windows[QUARTER_AGO].until_us),
             "customers": len(now),
-            "bands": [{"band": band, **part(names, customers)} for band, names in bands.items()],
-            "reasons": _reasons(now, customers),
+            "bands": [{"band": band, **part(names, customers, self.currency)} for band, names in bands.items()],
+            "reasons": _reasons(now, customers, self.currency),
             "moves": _moves(before, now),
             "retention": self._retention(),
-            "matrix": matrix(now, customers, self.worths),
+            "matrix": matrix(now, customers, self.worths, self.currency),
             "accounts": [self._account(name) for name in ordered[:limit]],
         }
 
@@ -70,7 +72,12 @@ class Portfolio:
         return [
             {
                 "band": band,
-                **retained([name for name in then if then[name].band == band], self.customers[QUARTER_AGO], self.customers[NOW]),
+                **retained(
+                    [name for name in then if then[name].band == band],
+                    self.customers[QUARTER_AGO],
+                    self.customers[NOW],
+                    self.currency,
+                ),
             }
             for band, _ in reversed(BANDS)
         ]
@@ -102,6 +109,7 @@ async def read_portfolio(connection: Connection, kpis: Mapping[str, Kpi], ground
         (await healths(month, split=True))[ground.tenant, NOW],
         await means(connection, ground.tenant, CHURN_RISK, from_us=from_us, until_us=window.until_us),
         await worths(connection, ground.tenant, window.until_us, list(customers[NOW])),
+        ground.config(window).tenant.currency,
     )
 
 
@@ -111,14 +119,14 @@ def _moves(before: Risks, now: Risks) -> list[Body]:
     return [{"from": start, "to": end, "customers": n} for (start, end), n in sorted(moves.items()) if start != end]
 
 
-def _reasons(risks: Risks, customers: Customers) -> list[Body]:
+def _reasons(risks: Risks, customers: Customers, currency: str | None) -> list[Body]:
     """Every factor with the customers that it applies to, the commonest first."""
     having: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for account, risk in risks.items():
         for reason in risk.reasons:
             having[reason.name, reason.sentence].append(account)
     ordered = sorted(having.items(), key=lambda each: (-len(each[1]), each[0]))
-    return [{"name": name, "reason": sentence, **part(accounts, customers)} for (name, sentence), accounts in ordered]
+    return [{"name": name, "reason": sentence, **part(accounts, customers, currency)} for (name, sentence), accounts in ordered]
 
 
 def _earlier(window: Window, period: CalendarUnit) -> Window:

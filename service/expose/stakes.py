@@ -16,21 +16,21 @@ Money = tuple[str, Decimal]
 """A currency and its minor units."""
 
 
-def part(accounts: Sequence[str], customers: Mapping[str, Standing]) -> Body:
-    """How many customers of all, and their MRR by currency, with its share."""
+def part(accounts: Sequence[str], customers: Mapping[str, Standing], first: str | None) -> Body:
+    """How many customers of all, and their MRR by currency, that of the tenant `first`, with its share."""
     ours, whole = _by_currency(customers[name] for name in accounts), _by_currency(customers.values())
     return {
         "customers": len(accounts),
         "share": len(accounts) / len(customers) if customers else None,
         "mrr": [
             {"currency": currency, "amount": number(amount), "share": float(amount / total) if total else None}
-            for currency, total in sorted(whole.items())
+            for currency, total in _in_order(whole, first)
             for amount in (ours.get(currency, Decimal(0)),)
         ],
     }
 
 
-def retained(accounts: Sequence[str], then: Mapping[str, Standing], now: Mapping[str, Standing]) -> Body:
+def retained(accounts: Sequence[str], then: Mapping[str, Standing], now: Mapping[str, Standing], first: str | None) -> Body:
     """Of customers of an earlier time, those that still are some; of their MRR what they still pay, a rise left out."""
     kept = [name for name in accounts if name in now]
     before = _by_currency(then[name] for name in accounts)
@@ -50,12 +50,14 @@ def retained(accounts: Sequence[str], then: Mapping[str, Standing], now: Mapping
                 "retained": number(still[currency]),
                 "share": float(still[currency] / amount) if amount else None,
             }
-            for currency, amount in sorted(before.items())
+            for currency, amount in _in_order(before, first)
         ],
     }
 
 
-def matrix(risks: Mapping[str, ChurnRisk], customers: Mapping[str, Standing], worths: Sequence[Worth]) -> list[Body]:
+def matrix(
+    risks: Mapping[str, ChurnRisk], customers: Mapping[str, Standing], worths: Sequence[Worth], first: str | None
+) -> list[Body]:
     """Customers by band, expansion potential and contract value, the highest risk and the most to lose first.
 
     `high` is at least the median of the customers that have such a value in the same currency, `low` is less, `none` is no value.
@@ -66,7 +68,7 @@ def matrix(risks: Mapping[str, ChurnRisk], customers: Mapping[str, Standing], wo
     for account, risk in risks.items():
         cells[risk.band, value[account], expansion[account]].append(account)
     return [
-        {"band": band, "contract_value": worth, "expansion": grows, **part(cells[band, worth, grows], customers)}
+        {"band": band, "contract_value": worth, "expansion": grows, **part(cells[band, worth, grows], customers, first)}
         for band, _ in BANDS
         for worth in HEIGHTS
         for grows in HEIGHTS
@@ -102,6 +104,11 @@ def _mrr(one: Standing) -> Money | None:
         return None
     amount, _, currency = one.mrr.partition(" ")
     return currency, Decimal(amount)
+
+
+def _in_order(sums: Mapping[str, Decimal], first: str | None) -> list[Money]:
+    """The currency that a tenant declares (`[tenant] currency`) first, the others by their names."""
+    return sorted(sums.items(), key=lambda each: (each[0] != first, each[0]))
 
 
 def _by_currency(customers: Iterable[Standing]) -> dict[str, Decimal]:

@@ -190,6 +190,23 @@ async def test_retention_by_band_counts_who_stayed_of_those_a_quarter_ago_and_wh
     }
 
 
+async def test_the_tenant_s_currency_is_shown_first(portfolio: Portfolio) -> None:
+    tenant = {"timezone": "UTC", "currency": "USD"}
+    config = TenantConfig.model_validate({**CONFIG, "tenant": tenant}, by_alias=True).to_json()
+    long_ago = NOW - 200 * DAY
+    async with portfolio.pool.acquire() as connection:
+        await connection.execute("update config_version set parsed = $1", config)
+        paid = {"a": "100 EUR", "b": "200 USD", "c": "300 CHF"}
+        told = [Told(name, "status", "active", long_ago) for name in paid]
+        await tell(connection, portfolio.tenant, *told, *(Told(name, "mrr", mrr, long_ago) for name, mrr in paid.items()))
+    body = await portfolio.get("/v1/portfolio")
+    shown = [
+        [each["currency"] for each in row["mrr"]] for part in ("bands", "reasons", "matrix", "retention") for row in body[part]
+    ]
+    assert ["USD", "CHF", "EUR"] in shown
+    assert all(each in ([], ["USD", "CHF", "EUR"]) for each in shown)
+
+
 async def test_risk_stands_beside_contract_value_and_expansion(portfolio: Portfolio) -> None:
     await customers(portfolio)
     async with portfolio.pool.acquire() as connection:
