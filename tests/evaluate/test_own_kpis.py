@@ -78,6 +78,22 @@ async def test_a_share_within_a_limit_is_kept_current_and_judged_as_a_formula(da
         assert (row["value"], row["target"], row["status"]) == (1.0, 0.95, "green")
 
 
+async def test_growth_is_kept_current_judged_and_in_the_history_like_any_other_kpi(database_url: str) -> None:
+    formula = '[[formula]]\nid = "grown"\nexpression = "growth(requests, day)"\nunit = "ratio"\nbetter = "higher"\n'
+    target = '[[target]]\nkpi = "grown"\nop = ">="\ntarget = 0.15\n'
+    async with staged(database_url) as made:
+        stage = replace(made, catalog=Catalog({"requests": Catalog.load().kpis["requests"]}))
+        await declare(stage, formula + target)
+        now = stage.clock.now_us()
+        await stage.requests([(now, "200", 6), (now - DAY, "200", 5), (now - 2 * DAY, "200", 4)])
+        await stage.live().once(stage.pool, stage.owner, stage.lease)
+        row = (await live(stage, "grown"))["1h"]
+        assert (row["value"], row["numerator"], row["target"], row["status"]) == (0.2, 1, 0.15, "green")
+        await stage.closing().once(stage.pool, stage.owner, stage.lease, watermark_us=now)
+        days = await stage.values("kpi_history", "grown", window="day")
+        assert [(row["value"], row["status"]) for row in days][-1] == (0.25, "green")
+
+
 async def test_a_formula_that_is_declared_no_more_is_gone(database_url: str) -> None:
     async with staged(database_url) as stage:
         await declare(stage, CONFIG)
