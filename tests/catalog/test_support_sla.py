@@ -181,8 +181,10 @@ async def test_credits_of_a_month_are_those_of_its_misses(
     world, catalog, dice = World(seed, zone, middle), Catalog.load(), random.Random(seed)
     tenant = await world.store(connection)
     fees: dict[str, Sequence[tuple[int, str]]] = {
-        account: [(world.start + dice.randrange(-DAY, 30 * DAY), f"{dice.choice((0, 990, 12_350, 10**9 + 1))} USD") for _ in "ab"]
-        for account in ACCOUNTS[1:]
+        account: [
+            (world.start + dice.randrange(-DAY, 30 * DAY), f"{dice.choice((0, 990, 12_350, 10**9 + 1))} {currency}") for _ in "ab"
+        ]
+        for account, currency in zip(ACCOUNTS[1:], ("USD", "EUR", "USD"), strict=True)
     }
     await store_values(connection, tenant, "mrr", fees)
     windows = [world.window(tenant, name, world.now - ago * DAY) for name, ago in (("month", 0), ("month", 31), ("quarter", 0))]
@@ -196,6 +198,16 @@ async def test_credits_of_a_month_are_those_of_its_misses(
         for account in ACCOUNTS:
             wanted |= {(window.key, account, k): v for k, v in owed(world, window, account, fees.get(account, ())).items()}
     assert got == wanted
+    known = {tenant: declared_of(world.config)}
+    by = await run(
+        connection, catalog.kpis["support_credits"], windows, Question(by=("currency",), statistics=("",)), declared=known
+    )
+    of_currency = {(v.window, v.dims["currency"]): v.value for v in by if v.dims["currency"]}
+    sums: Counter[tuple[Any, str]] = Counter()
+    for (key, account, statistic), value in wanted.items():
+        if statistic == "" and fees.get(account):
+            sums[key, fees[account][0][1].split()[1]] += value
+    assert {key: value for key, value in of_currency.items() if value} == {key: n for key, n in sums.items() if n}
 
 
 def owed(world: World, window: Window, account: str, fees: Sequence[tuple[int, str]]) -> dict[str, Any]:
