@@ -8,6 +8,7 @@ from service.catalog.windows import NAMES
 from service.domain.families.registry import FAMILIES
 
 _READ_OF_D = re.compile(r"\bd\s*(?:->>?|\?)\s*'([^']*)'")
+_READ_OTHERWISE = re.compile(r"\bd\s*(?:@>|<@|#>>?|@\?|@@|\?[|&]|\[|::|-(?:>>|>(?!>))\s*[^'\s])|\(\s*(?:\w+\.)?d\s*[,)]")
 
 
 def mistakes(head: Head, sql: str) -> list[str]:
@@ -37,15 +38,24 @@ def mistakes(head: Head, sql: str) -> list[str]:
         said.append("test: welch needs a statement that gives squares, the sum of the squares of what its means are of")
     if head.facts is None and (_mentions(sql, "facts") or _mentions(sql, "before")):
         said.append("facts: the statement reads them, so the head must say of which kind")
-    if head.facts is not None and head.facts.reads is not None:
-        missing = sorted(set(_READ_OF_D.findall(sql)).difference(head.facts.reads))
-        said += [f"facts.reads: {name!r} is missing, which the statement reads of d" for name in missing]
+    said += _of_reads(head, sql)
     said += _of_suggestions(head, names)
     families = {family.name for family in FAMILIES}
     said += [f"event: there is no family {each.family!r}" for each in head.event if each.family not in families]
     if head.live is not None:
         said += [f"live.windows: {name!r} is not among its windows" for name in head.live.windows if name not in head.windows]
         said += [f"live.statistics: {name!r} is no statistic" for name in head.live.statistics if name not in names]
+    return said
+
+
+def _of_reads(head: Head, sql: str) -> list[str]:
+    """What a statement reads of `d` that the head does not list, or in a way that cannot be told."""
+    if head.facts is None or head.facts.reads is None:
+        return []
+    missing = sorted(set(_READ_OF_D.findall(sql)).difference(head.facts.reads))
+    said = [f"facts.reads: {name!r} is missing, which the statement reads of d" for name in missing]
+    if (found := _READ_OTHERWISE.search(sql)) is not None:
+        said.append(f"facts.reads: {found[0]!r} may read anything of d: write d ->> 'NAME', or leave facts.reads out")
     return said
 
 

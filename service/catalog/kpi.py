@@ -62,6 +62,8 @@ class Parameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     values: tuple[str, ...] = ()
     """The values allowed; none: any number, or any feature."""
+    most: int | None = None
+    """Whole numbers from 0 to this one alone."""
     feature: bool = False
     """It names a feature or a group of some, which `labels` has then."""
     default: str = ""

@@ -75,8 +75,9 @@ class Lanes(CutLast):
         )
 
     def _seen(self) -> str:
-        joins = self.reading()[1]
-        return f"select w.tenant, w.win, w.unit, a.*\nfrom cohort_lanes w{joins}\ncross join lateral (\n  {self._rows()}\n) a"
+        """Fenced (`offset 0`): read once, it would be put into loops over whatever it is joined with, and be read for each."""
+        sets = f"cross join lateral (\n  {self._rows()}\n) a offset 0"
+        return f"select w.tenant, w.win, w.unit, a.*\nfrom cohort_lanes w{self.reading()[1]}\n{sets}"
 
     def _rows(self) -> str:
         """Days as they are, for they are most of all rows; weeks and months of first uses are united, and months of activity."""

@@ -1,5 +1,6 @@
 """What can be asked of a KPI beside its windows, and whether it fits."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -12,6 +13,7 @@ from service.errors import InvalidQuery
 ACCOUNT = "account"
 _ROW = JSONDecoder()
 """Of texts behind which something may stand: what says in which units a row is."""
+_WHOLE = re.compile(r"[0-9]{1,9}")
 MAX_ROWS = 200_000
 """Most rows that one statement may give: beyond it is an error, never a cut answer."""
 
@@ -73,9 +75,13 @@ def account_of(after: str | None) -> str | None:
         return None
     try:
         dims, _ = _ROW.raw_decode(after)
-        return str(dims.get(ACCOUNT, ""))
+        account: str = dims.get(ACCOUNT, "")
+        is_text = b"\0" not in account.encode()
     except (ValueError, AttributeError) as error:
         raise InvalidQuery("cursor", "is of another split: leave it out to begin at the start") from error
+    if not is_text:
+        raise InvalidQuery("cursor", "names an account that cannot be: leave it out to begin at the start")
+    return account
 
 
 def check(kpi: Kpi, question: Question) -> None:
@@ -92,12 +98,18 @@ def check(kpi: Kpi, question: Question) -> None:
         if name not in kpi.statistics:
             known = ", ".join(filter(None, kpi.statistics))
             raise InvalidQuery("stat", f"{kpi.id} has no statistic {name!r}: it has {known or 'its plain value alone'}")
+    _check_parameters(kpi, question)
+
+
+def _check_parameters(kpi: Kpi, question: Question) -> None:
     for name, value in question.parameters.items():
         parameter = kpi.head.parameters.get(name)
         if parameter is None:
             raise InvalidQuery(name, f"is no parameter and no dimension of {kpi.id}: leave it out")
         if parameter.values and value not in parameter.values:
             raise InvalidQuery(name, f"{value!r} is none of {', '.join(parameter.values)}")
+        if parameter.most is not None and not (_WHOLE.fullmatch(value) and int(value) <= parameter.most):
+            raise InvalidQuery(name, f"{value!r} is no whole number from 0 to {parameter.most}")
 
 
 def _check_of_users(kpi: Kpi, question: Question) -> None:

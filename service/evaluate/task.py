@@ -21,7 +21,11 @@ class Task:
     def rest_s(self, took_s: float) -> float:
         """How long until it is done again: what is left of its period, or as long as it took, a period at the most.
 
-        So what takes longer than its period where cores are short is busy half of the time, and not all of it.
+        So what takes longer than its period where cores are short is busy half of the time, and not all of it. What does
+        not is done twice in two periods: no figure of it is older than that.
         """
         left_s = max(LEAST_REST_S, self.every_s - took_s)
-        return max(left_s, min(took_s, self.every_s)) if self.yields else left_s
+        if not self.yields:
+            return left_s
+        most_s = self.every_s if took_s >= self.every_s else 2 * (self.every_s - took_s)
+        return max(left_s, min(took_s, most_s))

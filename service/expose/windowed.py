@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from service.catalog import Question, Value, run
-from service.catalog.paging import read_page
-from service.catalog.question import ACCOUNT, by_account_first
+from service.catalog.paging import is_sliced, read_page
+from service.catalog.question import ACCOUNT
 from service.expose.answers import PLAIN, Body, judged, window_body, with_statistics
 from service.expose.asking import Asked
 from service.expose.comparing import CHANGE_COLUMNS, Compared, comparand_body, compared
@@ -84,7 +84,8 @@ async def _other(
     if asked.comparand is None:
         return None
     window, question = asked.comparand.window, replace(asked.comparand.question, by=by)
-    if by_account_first(by) and ACCOUNT not in question.filters:
+    # What reads all accounts whatever is asked for would look each of its rows up in their names, from the first one on.
+    if is_sliced(asked.kpi, question) and ACCOUNT not in question.filters:
         question = replace(question, filters={**question.filters, ACCOUNT: sorted(accounts)})
     values = await run(connection, asked.kpi, [window], question, declared=ground.declared(window), kept=ground.kept)
     return compared(asked.kpi, asked.window, asked.comparand, values)

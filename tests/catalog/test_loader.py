@@ -103,6 +103,17 @@ def test_a_file_that_lists_what_it_reads_of_facts_lists_all_of_it(tmp_path: Path
     ]
 
 
+@pytest.mark.parametrize(
+    "way", ["d @> '{}'", "d #>> '{status}' = 'a'", "d['status'] is null", "jsonb_object_length(d, 1)", "d::text = ''"]
+)
+def test_a_file_that_lists_what_it_reads_reads_nothing_in_a_way_that_cannot_be_seen(tmp_path: Path, way: str) -> None:
+    listed = '-- kind = "request"\n-- reads = []\n'
+    text = GOOD.replace("from facts", f"from facts where {way}")
+    catalog = load(tmp_path, hidden=text.replace('-- kind = "request"\n', listed), open=text)
+    assert list(catalog.kpis) == ["open"]
+    assert "may read anything of d" in catalog.refused[0].message
+
+
 def test_of_two_files_of_one_id_the_first_stays(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

@@ -205,8 +205,9 @@ async def test_rows_of_an_account_go_on_behind_the_cursor_and_one_of_another_spl
     assert [name for name, _ in seen] == ["csv_export", "dashboard", "pdf_export"]
     page = await api.get("/v1/kpis/feature_uses", window="day", by="feature,account", limit="1", compare="before")
     assert [row["change"]["absolute"] for row in page["rows"]] == [seen[0][1]]
-    other = write_cursor("csv_export")
-    assert "cursor" in str(await api.get("/v1/kpis/feature_uses", 400, window="day", by="feature,account", cursor=other))
+    for other in ("csv_export", '{"account": "a\\u0000"}', '{"account": "\\ud800"}', '{"account": null}', "[]"):
+        refused = await api.get("/v1/kpis/feature_uses", 400, window="day", by="feature,account", cursor=write_cursor(other))
+        assert refused["parameter"] == "cursor"
 
 
 @pytest.mark.parametrize("limit", ["1", "2", "3"])
@@ -349,6 +350,14 @@ async def test_a_series_finer_than_what_is_kept_has_no_value_and_says_so(api: Ap
     after = to_datetime(NOW - 60 * DAY + HOUR).isoformat().replace("+00:00", "Z")
     body = await api.get("/v1/kpis/requests/series", step="5m", start=long_ago, end=after)
     assert {(point["value"], point["reason"]) for point in body["points"]} == {(None, "expired")}
+
+
+async def test_pages_of_a_window_that_is_finer_than_what_is_kept_end_with_the_first(api: Api) -> None:
+    accounts = [(api.tenant, block, f"account-{block:03}", 1) for block in range(100, 200)]
+    await api.pool.executemany("insert into seat_block (tenant, block, account, used) values ($1, $2, $3, $4)", accounts)
+    start, end = (to_datetime(NOW - 60 * DAY + more).isoformat().replace("+00:00", "Z") for more in (0, 5 * MINUTE))
+    page = await api.get("/v1/kpis/feature_uses", by="account,feature", limit="1", start=start, end=end)
+    assert (page["reason"], page["rows"], page["cursor"]) == ("expired", [], None)
 
 
 async def test_a_split_series_says_which_steps_are_expired(api: Api) -> None:
@@ -536,6 +545,9 @@ async def test_the_catalog_says_of_every_kpi_what_can_be_asked(api: Api) -> None
         ("/v1/kpis/requests", {"limit": "101"}, "limit"),
         ("/v1/kpis/requests", {"cursor": "?"}, "cursor"),
         ("/v1/kpis/requests", {"limit_ms": "5"}, "limit_ms"),
+        ("/v1/kpis/retention", {"n": "1001"}, "n"),
+        ("/v1/kpis/retention", {"n": "1.5"}, "n"),
+        ("/v1/kpis/retention", {"n": "-1"}, "n"),
         ("/v1/kpis/requests", {"format": "xml"}, "format"),
         ("/v1/kpis/requests", {"days": "business"}, "days"),
         ("/v1/kpis/request_latency", {"stat": "share_within"}, "limit_ms"),

@@ -14,12 +14,13 @@ async def _nothing() -> None: ...
         (0.0, 1.0),
         (0.25, 0.75),
         (0.5, 0.5),
-        (0.75, 0.75),  # its period would have left it a quarter of a second
+        (0.625, 0.625),  # its period would have left it three eighths of a second
+        (0.75, 0.5),  # so that what happens as it begins is shown within two periods
         (1.0, 1.0),
         (30.0, 1.0),  # a figure is late by a period, and not by half a minute
     ],
 )
-def test_what_keeps_a_core_busy_rests_as_long_as_it_took_and_a_period_at_the_most(took_s: float, rest_s: float) -> None:
+def test_what_keeps_a_core_busy_rests_as_long_as_it_took_and_ends_twice_in_two_periods(took_s: float, rest_s: float) -> None:
     assert Task("short", 1.0, _nothing).rest_s(took_s) == rest_s
 
 

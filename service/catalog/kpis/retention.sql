@@ -23,6 +23,7 @@
 -- default = "day"
 -- [parameters.n]
 -- title = "After how many days, weeks or months"
+-- most = 1000
 -- default = "1"
 -- [suggestion]
 -- op = ">"
