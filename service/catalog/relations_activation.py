@@ -75,7 +75,7 @@ where coalesce(r.time_us >= s.time_us, false)""".strip()
 _TIMES_OF_ACCOUNTS: Final = f"""
 select r.*, (r.time_us - s.time_us) * 1000 as duration
 from (
-  select w.tenant, w.win, c.of_account, m.milestone, m.account as place, m.time_us{{shown}}
+  select w.tenant, w.win, {_END} as until_us, c.of_account, m.milestone, m.account as place, m.time_us{{shown}}
   from wins w
   join clocks c on c.tenant = w.tenant{{joined}}
   cross join lateral (
@@ -96,7 +96,7 @@ cross join lateral (
   having r.of_account is null
 ) s
 where s.time_us <= r.time_us and r.milestone is distinct from r.of_account and not exists (
-  select from name n join first_reached f on f.tenant = n.tenant and f.what = n.id
+  select from name n join first_reached f on f.tenant = n.tenant and f.what = n.id and f.time_us < r.until_us
   where n.tenant = r.tenant and n.kind = 'milestone' and n.name = r.milestone
 )""".strip()
 

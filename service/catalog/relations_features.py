@@ -19,7 +19,7 @@ _TRACKED = "coalesce((d.config #>> array['features', {}, 'frequency'])::boolean,
 def adoption(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
     """`adoption(tenant, win, dims, feature, n, out_of, target)`: of every declared feature, as `feature_adoption` counts it.
 
-    Where `*` is declared alone, every feature that counts and was ever used is one.
+    Where `*` is declared alone, every feature that counts and was used in the window, or in the 90 days before its end, is one.
 
     The relations of users are made once more, as if they were split by feature, too; `dims` are without it.
     """
@@ -30,20 +30,25 @@ def adoption(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
     return (
         "with "
         + ",\n".join(f"{name} as (\n{body}\n)" for name, body in parts.items())
-        + f",\nscored as (\nselect tenant, dims from expected\nunion all\n{_WITHOUT_ANY_DECLARED}\n)\n"
+        + ",\nscored as (\nselect w.tenant, w.win, e.dims from wins w join expected e on e.tenant = w.tenant\nunion all\n"
+        f"{_WITHOUT_ANY_DECLARED}\n)\n"
         "select o.tenant, o.win, o.dims, e.dims ->> 'feature' as feature,\n"
         "  case when g.dims is null then coalesce(a.n, 0) else g.n end as n,\n"
         "  case when g.dims is null then o.n else g.out_of end as out_of,\n"
         "  (d.config #>> array['features', e.dims ->> 'feature', 'adoption_target'])::numeric as target\n"
-        "from anyone o join scored e on e.tenant = o.tenant join declared d on d.tenant = o.tenant\n"
+        "from anyone o join scored e on e.tenant = o.tenant and e.win = o.win join declared d on d.tenant = o.tenant\n"
         f"left join active a on {same.format('a')}\nleft join eligible g on {same.format('g')}"
     )
 
 
 _WITHOUT_ANY_DECLARED = f"""
-select n.tenant, jsonb_build_object('feature', n.name)
-from declared d join name n on n.tenant = d.tenant and n.kind = 'feature'
+select w.tenant, w.win, jsonb_build_object('feature', n.name)
+from wins w join declared d on d.tenant = w.tenant join name n on n.tenant = d.tenant and n.kind = 'feature'
 where d.config -> 'features' ? '*' and (d.config -> 'features') - '*' = '{{}}' and n.name <> '{SESSION}'
+  and exists (
+    select from active_count c where c.tenant = n.tenant and c.feature = n.id
+      and c.day >= least(w.first_day, w.last_day - 90) and c.day <= w.last_day
+  )
   and not exists (
     select from jsonb_array_elements_text(d.config #> '{{activity,ignore_features}}') as i(name)
     where i.name = n.name or d.config #> array['feature_groups', i.name] ? n.name

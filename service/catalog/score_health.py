@@ -95,11 +95,13 @@ async def _measured(scene: Scene, *, split: bool) -> dict[Place, _Measured]:
     texts = {text for categories in declared.values() for weights in categories.values() for text in weights}
     weighed = {text: await _weighed(scene, declared, text, split=split) for text in sorted(texts)}
     customers = await scene.customer_names() if split else {}
+    places = [(window.tenant, window.key) for window in scene.windows]
+    known = await scene.knows_customers() if split and not all(customers.get(place) for place in places) else {}
     found: dict[Place, _Measured] = {}
     for window in scene.windows:
         place, goals = (window.tenant, window.key), _Goals(scene.config(window.tenant), window)
         accounts = customers.get(place, []) if split else [""]
-        if split and not accounts:
+        if split and not accounts and not known[place]:
             accounts = sorted({name for each in weighed.values() for name in each.by_account.get(place, NO_FIGURES).values})
         ours = {text: weighed[text] for weights in declared[window.tenant].values() for text in weights}
         values = {text: of.values(place, accounts) for text, of in ours.items()}

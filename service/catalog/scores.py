@@ -80,6 +80,14 @@ class Scene:
             for window, of in zip(self.windows, found, strict=True)
         }
 
+    async def knows_customers(self) -> dict[Place, bool]:
+        """Whether any account of the tenant has told what it is: then those that are no customers have no score of customers."""
+        found = await statuses(self.connection, self._instants())
+        return {
+            (window.tenant, window.key): any(status is not None for _, status in of)
+            for window, of in zip(self.windows, found, strict=True)
+        }
+
     def _instants(self) -> list[Instant]:
         """How far each window has come."""
         return [

@@ -66,7 +66,8 @@ def poisson_rates(count: int, exposure: float, count_before: int, exposure_befor
 def welch(now: Sample, before: Sample) -> Chance:
     """Two means of unequal variances: Welch's t test with the degrees of freedom of Welch and Satterthwaite (1947).
 
-    Of values without any variance it is Fisher's exact test of their being two kinds.
+    Of values without any variance it is Fisher's exact test of their being two kinds. Few values that are all alike say
+    nothing of how far apart others would be: they are taken to vary as those of the other side do (Student's pooled t test).
     """
     few = min(now.n, before.n) < FEW_VALUES
     if min(now.n, before.n) <= 1:
@@ -75,6 +76,10 @@ def welch(now: Sample, before: Sample) -> Chance:
     if not sum(parts):  # all of a side are alike: the sides differ as much as they could, which of few chance does too
         alike = now.mean == before.mean
         return Chance(1.0 if alike else two_proportions(now.n, now.n, 0, before.n).p, few=few)
+    if any(not each.variance and each.n < FEW_VALUES for each in (now, before)):
+        freedom = float(now.n + before.n - 2)
+        pooled = ((now.n - 1) * now.variance + (before.n - 1) * before.variance) / freedom
+        return Chance(student((now.mean - before.mean) / sqrt(pooled * (1 / now.n + 1 / before.n)), freedom), few=few)
     t = (now.mean - before.mean) / sqrt(sum(parts))
     freedom = sum(parts) ** 2 / (parts[0] ** 2 / (now.n - 1) + parts[1] ** 2 / (before.n - 1))
     return Chance(student(t, freedom), few=few)

@@ -7,7 +7,7 @@ from service.reports.model import Figure, Figures
 
 MAX_MISSES = 40
 ALL_IS_WELL = "Everything that is judged in this report meets its target."
-NOTHING_JUDGED = "Nothing in this report is judged: declare targets as [[target]]."
+NOTHING_JUDGED = "Nothing in this report is judged: nothing that has a figure has a target. Declare some as [[target]]."
 
 
 def misses(title: str, judged: Iterable[Figure]) -> Figures:

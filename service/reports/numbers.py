@@ -72,12 +72,17 @@ def change_text(value: float | None, before: float | None, unit: str) -> str:
     if value is None or before is None:
         return ""
     if unit == "ratio":
-        return f"{(value - before) * 100:+.1f} pp"
+        return f"{_signed((value - before) * 100)} pp"
     if unit == _POINTS:
-        return f"{value - before:+.1f} points"
+        return f"{_signed(value - before)} points"
     if before == 0:
         return "±0" if value == 0 else f"{'+' if value > 0 else '−'}{readable(abs(value), unit)}"
-    return f"{(value - before) / abs(before) * 100:+.1f} %"
+    return f"{_signed((value - before) / abs(before) * 100)} %"
+
+
+def _signed(change: float) -> str:
+    """To a tenth, with its sign; nothing has none but a plus."""
+    return f"{round(change, 1) + 0.0:+.1f}"
 
 
 def trend_text(moved: Change) -> str:

@@ -53,7 +53,7 @@ def _sums(body: Mapping[str, Any]) -> list[tuple[Cell, ...]]:
     state = Cell("not judged" if status == "none" else status, status)
     return [
         (Cell("Targets met, of the rows that are judged"), Cell(share, is_number=True), *_blank(6)),
-        (Cell("State: the worst of the critical rows", note=said), *_blank(3), state, *_blank(3)),
+        (Cell("State: the worst of the critical rows, of all where none is", note=said), *_blank(3), state, *_blank(3)),
     ]
 
 

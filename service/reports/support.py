@@ -27,8 +27,10 @@ MAX_MISSES: Final = 100
 PAGE: Final = 500
 MAX_LOOKS: Final = 40
 """Pages of tickets that are looked through, of accounts that have misses."""
-LOOK_BACK_US: Final = 100 * DAY
-"""So much earlier than the window a ticket may have been opened whose limit ended in it."""
+LOOK_BACK_US: Final = 400 * DAY
+"""So much earlier than the window a ticket may have been opened, or reopened since, whose limit ended in it."""
+NOBODY: Final = ""
+"""In place of an account: of tickets that name none a split by account shows nothing."""
 _MISSED: Final = ("support_sla.missed_responses", "support_sla.missed_resolutions")
 _ATTAINED: Final = ("support_sla", "support_sla.response", "support_sla.resolution", *_MISSED)
 
@@ -88,16 +90,19 @@ async def support_misses(reader: Reader, ask: layout.SupportMisses) -> Grid:
     accounts = sorted(
         {account for column in counted for account, row in column.items() if any(each.value for each in row.values())}
     )
-    found = sorted(await _misses(reader, accounts), key=lambda each: (each.due.due_us, each.ticket.subject)) if accounts else []
+    missed, is_whole = await _misses(reader, [NOBODY, *accounts])
+    found = sorted(missed, key=lambda each: (each.due.due_us, each.ticket.subject))
     rows = [_row(each) for each in found[:MAX_MISSES]]
     if len(found) > MAX_MISSES:
         rows.append((Cell(f"and {len(found) - MAX_MISSES} more"), *(Cell("") for _ in range(7))))
+    if not is_whole:
+        rows.append((Cell(f"of the newest {PAGE * MAX_LOOKS:,} tickets alone"), *(Cell("") for _ in range(7))))
     columns = ("ticket", "account", "tier", "priority", "limit", "ended", "done", "late by")
     return Grid(ask.title, columns, tuple(rows), "No limit was missed.")
 
 
-async def _misses(reader: Reader, accounts: list[str]) -> list[_Miss]:
-    """Those of tickets of these accounts, the newest opened first."""
+async def _misses(reader: Reader, accounts: list[str]) -> tuple[list[_Miss], bool]:
+    """Those of tickets of these accounts, the newest opened first, and whether all tickets were looked through."""
     window, found = reader.window, list[_Miss]()
     wanted = TicketSelection(accounts=accounts, start_us=window.start_us - LOOK_BACK_US, end_us=window.until_us)
     after: tuple[int, str] | None = None
@@ -109,9 +114,9 @@ async def _misses(reader: Reader, accounts: list[str]) -> list[_Miss]:
                 dues = [each for each in dues_of(one, desk) if each.state is State.MISSED]
                 found += [_Miss(one, due) for due in _first(dues) if window.start_us <= due.due_us < window.until_us]
             if len(several) < PAGE:
-                break
+                return found, True
             after = several[-1].opened_us, several[-1].subject
-    return found
+    return found, False
 
 
 def _first(missed: list[Due]) -> Iterable[Due]:

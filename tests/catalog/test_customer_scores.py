@@ -202,6 +202,20 @@ async def test_only_customers_are_at_risk_and_the_whole_is_their_mean(connection
     assert (await risk(connection, tenant, "gone")) == (None, "")
 
 
+async def test_who_is_no_customer_has_no_health_whoever_is_asked_for(connection: asyncpg.Connection, tenant: int) -> None:
+    await store_people(connection, tenant, [used("u1", "gone", day) for day in range(20)])
+
+    async def healthy() -> list[set[str]]:
+        asked = [await scores(connection, "health", window(tenant, "30d"), by=("account",), filters=filters)
+                 for filters in ({"account": ("gone",)}, {})]  # fmt: skip
+        return [{value.dims["account"] for value in values if "account" in value.dims} for values in asked]
+
+    # While none tells what it is, all are taken for customers.
+    assert await healthy() == [{"gone"}, {"gone"}]
+    await tell(connection, tenant, Told("gone", "status", "churned"))
+    assert await healthy() == [set(), set()]
+
+
 async def test_what_is_older_than_the_window_s_end_counts_alone(connection: asyncpg.Connection, tenant: int) -> None:
     await tell(
         connection, tenant, Told("acme", "status", "active"), Told("acme", "signal.merger", "true", NOW - 3 * DAY), live={}

@@ -200,7 +200,10 @@ async def test_where_anything_is_declared_alone_each_feature_in_use_is_scored(
         ("c", "session"),
         ("d", "export"),
     )
-    await store_people(connection, tenant, [Use(MONDAY, user, feature, "acme") for user, feature in features])
+    uses = [Use(MONDAY, user, feature, "acme") for user, feature in features]
+    # One that comes later, and one that was given up long before, are none of this window's.
+    others = [Use(MONDAY + timedelta(days=days), "a", feature, "acme") for feature, days in (("launched", 30), ("retired", -200))]
+    await store_people(connection, tenant, [*uses, *others])
     ask: dict[str, Any] = {"features": {"*": {}}, "feature_groups": {"beats": ["ping"]}}
     ask["activity"] = {"ignore_features": ["heartbeat", "beats"]}
     # Three of four used export, one of four search; what makes nobody active, and sessions, are none.

@@ -285,6 +285,9 @@ async def test_milestones_are_timed_by_user_and_those_of_accounts_by_account(
     by_users = {("power_user",): (14, 2), ("trained",): (4, 1)}  # c was one before it logged in
     by_invitation = {("go_live",): ((6 + 20) / 2, 2), ("first_report",): ((30 + 12) / 2, 2)}
     assert await ask(Question(("milestone",))) == by_users | by_invitation
+    # A user who reaches one of them later changes nothing of what was.
+    await store_milestones(connection, tenant, [Told("a", at(MONDAY) + 40 * DAY, "first_report", "acme", "/s")])
+    assert await ask(Question(("milestone",))) == by_users | by_invitation
     since_live = {("first_report",): (24, 1), ("power_user",): (15, 1)}  # beta reported before it went live
     assert await ask(Question(("milestone",)), "account:go_live") == since_live
     report = Question(filters={"milestone": ("first_report",)})

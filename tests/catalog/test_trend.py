@@ -8,6 +8,8 @@ import pytest
 
 from service.catalog import Catalog, Question, Window, comparing, resolve_window, run, window_before
 from service.catalog.comparing import changed, part_before
+from service.catalog.spread import with_variance
+from service.catalog.value import Figure
 from service.catalog.windows import window_earlier
 from service.clock import HOUR, to_datetime
 from service.domain import histogram
@@ -74,6 +76,24 @@ def test_means_of_values_that_are_all_alike_are_told_apart_only_by_many(n: int, 
     assert found.few
     many = welch(Sample(12, 5.0, 0.0), Sample(12, 3.0, 0.0))
     assert (many.p < 1e-5, many.few) == (True, False)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_few_values_that_are_all_alike_are_no_sure_change_against_many_that_are_not(n: int) -> None:
+    """Of 200 answers 90 promoters and 60 detractors, and now two to four promoters."""
+    before = Sample(200, 0.15, (150 - 200 * 0.15**2) / 199)
+    for chance in (welch(Sample(n, 1.0, 0.0), before), welch(before, Sample(n, 1.0, 0.0))):
+        assert (chance.p > 0.04, chance.few) == (True, True)
+    # The pooled t test by hand: 0.85 / (s sqrt(1/2 + 1/200)), s² = 199 v / 200.
+    two = welch(Sample(2, 1.0, 0.0), before)
+    assert two.p == pytest.approx(student(0.85 / (199 * before.variance / 200 * (1 / 2 + 1 / 200)) ** 0.5, 200), rel=1e-9)
+    assert 0.16 < two.p < 0.17
+    assert welch(Sample(50, 1.0, 0.0), before).p < 1e-9
+
+
+def test_squares_that_no_values_can_have_are_refused() -> None:
+    with pytest.raises(ValueError, match="squares"):
+        with_variance(Figure(5.0, 10, 2), 1)
 
 
 def test_the_mean_of_one_value_says_that_it_is_of_few() -> None:

@@ -60,6 +60,11 @@ def test_a_change_is_relative_but_of_ratios_and_from_nothing() -> None:
     assert change_text(None, 1.0, "users") == ""
 
 
+def test_a_change_that_rounds_to_nothing_has_no_minus() -> None:
+    assert change_text(0.49999, 0.5, "ratio") == "+0.0 pp"
+    assert change_text(99.999, 100.0, "users") == "+0.0 %"
+
+
 def test_a_change_of_few_says_so() -> None:
     assert trend_text(Change(1.0, trend="up", verdict="better")) == "better"
     assert trend_text(Change(1.0, trend="up")) == "up"

@@ -1,6 +1,6 @@
 -- id = "adoption_score"
 -- title = "Adoption score"
--- definition = "mean of feature_adoption over the declared features; features_on_target: how many reach their adoption_target, ÷ those that declare one"
+-- definition = "mean of feature_adoption over the declared features (where * is declared alone: over all that were used in the window or in the 90 days before its end); features_on_target: how many reach their adoption_target, ÷ those that declare one"
 -- family = "Adoption and engagement"
 -- unit = "ratio"
 -- kind = "ratio"

@@ -1,6 +1,6 @@
 -- id = "freshness"
 -- title = "Freshness of sources"
--- definition = "minutes, of receipt, at whose end the newest event of a source was younger than its limit (freshness.SOURCE.limit_s) ÷ minutes of the window so far; age: of the newest event at the window's end"
+-- definition = "minutes, of receipt, at whose end the newest event of a source was younger than its limit (freshness.SOURCE.limit_s, of others that of *) ÷ minutes of the window so far; age: of the newest event at the window's end"
 -- family = "Service level"
 -- unit = "ratio"
 -- kind = "ratio"
