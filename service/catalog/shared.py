@@ -10,6 +10,7 @@ import msgspec
 
 from service.catalog.arguments import arguments
 from service.catalog.declared import Declared
+from service.catalog.joint import key_of
 from service.catalog.kpi import Kpi
 from service.catalog.question import MAX_ROWS, Question
 from service.catalog.statement import reads, statement
@@ -42,8 +43,7 @@ class Shared:
         self, kpi: Kpi, windows: Sequence[Window], asked: Question, ask: Callable[[], Awaitable[list[Value]]]
     ) -> list[Value]:
         """What a formula reads of a KPI, by the first one that asks for it; `asked` is of an operand."""
-        filters = frozenset((name, tuple(values)) for name, values in asked.filters.items())
-        key = kpi, tuple(windows), asked.by, filters, asked.statistics, frozenset(asked.parameters.items()), asked.within
+        key = key_of(kpi, windows, asked)
         # Whoever waits for an operand holds none that this one is made of: formulas have no circles.
         async with self._turns.setdefault(key, asyncio.Lock()):
             if key not in self._figures:
