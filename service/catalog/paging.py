@@ -22,6 +22,7 @@ from service.catalog.statement import reads
 from service.catalog.value import EXPIRED, Value, grouped, row_text
 from service.catalog.windows import Window
 from service.store.engine import Connection
+from service.store.snapshots import Snapshot
 
 ROWS_AN_ACCOUNT: Final[Mapping[str, int]] = {"feature": 50, "step": 5, "milestone": 2, "funnel": 1, "weekday": 7}
 """How many rows an account is guessed to have by a dimension, until a slice has shown it."""
@@ -87,11 +88,15 @@ async def read_page(
     *,
     declared: Mapping[int, Declared],
     kept: Kept,
+    seen: Snapshot | None = None,
 ) -> Page:
-    """The first rows behind `question.after`, at most `limit`; raises InvalidQuery where that is no row's text."""
+    """The first rows behind `question.after`, at most `limit`; raises InvalidQuery where that is no row's text.
+
+    `seen` as in `run`.
+    """
 
     async def ask(part: Question) -> list[Value]:
-        return await run(connection, kpi, [window], part, declared=declared, kept=kept)
+        return await run(connection, kpi, [window], part, declared=declared, kept=kept, seen=seen)
 
     if kpi.head.declared or kpi.head.apart or not kpi.sql:
         rows = await _whole(kpi, question, ask)

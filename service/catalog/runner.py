@@ -21,7 +21,7 @@ from service.catalog.kpi import Formula, Kpi
 from service.catalog.question import MAX_ROWS, Question, check
 from service.catalog.scores import Scene
 from service.catalog.scoring import accounts_asked, score_values
-from service.catalog.shared import Shared
+from service.catalog.shared import Shared, Slow, nobody_slow
 from service.catalog.spread import with_variance
 from service.catalog.statement import Statement, statement
 from service.catalog.statistics import default_statistics, derived, elapsed, empty, of_durations, of_histogram, plain, rate
@@ -29,6 +29,7 @@ from service.catalog.value import EXPIRED, NO_DATA, Figure, Row, Value, one_wher
 from service.catalog.windows import Window
 from service.errors import TooManyRows
 from service.store.engine import Connection
+from service.store.snapshots import Snapshot
 
 _DIMS: Final = msgspec.json.Decoder(dict[str, str])
 
@@ -43,10 +44,12 @@ async def run(
     kept: Kept | None = None,
     shared: Shared | None = None,
     ready: Ready | None = None,
+    seen: Snapshot | None = None,
 ) -> list[Value]:
     """All values of a KPI for these windows, of any tenants, with one statement; what others read alike is `shared`.
 
-    Of what a formula is made of, rows may be `ready`.
+    Of what a formula is made of, rows may be `ready`. A score asks side by side where its connection is one of several that have
+    nothing else to do, those of `seen`.
 
     Without a split every window has a value of every statistic, if need be 0 or none with its reason; with
     one there are the rows that something happened in, and the names that are declared.
@@ -58,7 +61,8 @@ async def run(
     if kpi.formula is not None:
         return await _derived(connection, kpi, kpi.formula, windows, asked, known, kept or Kept(), shared, ready)
     if kpi.head.kind == "score":
-        return await _scored(connection, kpi, windows, asked, known, kept or Kept())
+        of = scene(seen or Snapshot((connection,)), kpi.beside, windows, accounts_asked(asked), known, kept or Kept())
+        return await score_values(kpi, of, asked)
     gone, there = by_expiry(kpi, windows, kept or Kept())
     records: Sequence[asyncpg.Record] | None = ready.get(key_of(kpi, there, asked)) if ready else None
     if records is None:
@@ -89,7 +93,9 @@ async def run_splits(
         for question in questions:
             check(kpi, question)
             accounts_asked(question)
-        return await score_values(kpi, scene(connection, kpi.beside, windows, None, declared, kept), *questions)
+        slow = shared.slow if shared else nobody_slow
+        of = scene(Snapshot((connection,)), kpi.beside, windows, None, declared, kept, slow=slow)
+        return await score_values(kpi, of, *questions)
     splits = [each.by for each in questions]
     together = at_once(kpi, splits)
     fine = together or finest(kpi, splits)
@@ -176,32 +182,27 @@ async def _derived(
     return one_where_apart(answers, asked.by) if kpi.head.apart else answers
 
 
-async def _scored(
-    connection: Connection, kpi: Kpi, windows: Sequence[Window], asked: Question, known: Mapping[int, Declared], kept: Kept
-) -> list[Value]:
-    """The values of a score: some statements for each KPI that it reads."""
-    return await score_values(kpi, scene(connection, kpi.beside, windows, accounts_asked(asked), known, kept), asked)
-
-
 def scene(
-    connection: Connection,
+    seen: Snapshot,
     kpis: Mapping[str, Kpi],
     windows: Sequence[Window],
     accounts: tuple[str, ...] | None,
     known: Mapping[int, Declared],
     kept: Kept,
+    *,
+    slow: Slow = nobody_slow,
 ) -> Scene:
-    """What scores of some windows stand on."""
+    """What scores of some windows stand on; tenants that an own KPI is `slow` for are not asked for it."""
 
-    async def ask(kpi: Kpi, of: Sequence[Window], question: Question) -> list[Value]:
-        asked = partial(run, connection, kpi, of, question, declared=known, kept=kept)
-        return await unless_failed(asked(), kpi, of, question) if of else []
+    async def ask(connection: Connection, kpi: Kpi, of: Sequence[Window], question: Question) -> list[Value]:
+        asked = partial(run, connection, kpi, question=question, declared=known, kept=kept)
+        return await unless_failed(asked, kpi, of, question, slow=slow(kpi)) if of else []
 
-    async def read(kpi: Kpi, of: Sequence[Window], question: Question) -> dict[Place, Figures]:
+    async def read(connection: Connection, kpi: Kpi, of: Sequence[Window], question: Question) -> dict[Place, Figures]:
         _, there = by_expiry(kpi, of, kept)
         return await read_figures(connection, kpi, there, question, known) if there else {}
 
-    return Scene(connection, ask, read, kpis, windows, known, accounts)
+    return Scene(seen, ask, read, kpis, windows, known, accounts)
 
 
 def _wanted(kpi: Kpi, question: Question) -> tuple[str, ...]:

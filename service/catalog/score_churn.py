@@ -1,7 +1,7 @@
 """Churn risk: the measures of its table for every customer, as of each window's end."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from service.catalog.figures import Figures, Place
@@ -32,6 +32,55 @@ class Measured:
     columns: Mapping[Measure, Sequence[float | None]]
 
 
+@dataclass(slots=True)
+class _Reading:
+    """What KPIs say of each account; what one coroutine reads, no other does."""
+
+    business: ByAccount = field(default_factory=dict)
+    active: ByAccount = field(default_factory=dict)
+    trained: ByAccount = field(default_factory=dict)
+    opened: ByAccount = field(default_factory=dict)
+    """Tickets that were opened, as denominators."""
+    escalated: ByAccount = field(default_factory=dict)
+    """Tickets that were escalated, whenever they were opened: one that was both in the month is a ticket and an escalation."""
+    nps: ByAccount = field(default_factory=dict)
+    nps_now: ByAccount = field(default_factory=dict)
+    nps_before: ByAccount = field(default_factory=dict)
+    support: ByAccount = field(default_factory=dict)
+    down: ByAccount = field(default_factory=dict)
+    down_for_all: Mapping[Place, Value] = field(default_factory=dict)
+
+    async def customers(self, scene: Scene) -> None:
+        """How they stand, which the scene keeps."""
+        await scene.customers()
+
+    async def opinions(self, scene: Scene) -> None:
+        """What users think of the product, now and a month ago, and of support."""
+        earlier = replace(scene, windows=[_month_before(each) for each in scene.windows])
+        self.nps, self.nps_now = await scene.by_account("nps", QUARTER), await scene.by_account("nps", MONTH)
+        self.nps_before = await earlier.by_account("nps", MONTH)
+        self.support = await scene.by_account("csat", QUARTER, filters=_SUPPORT)
+
+    async def downtime(self, scene: Scene) -> None:
+        """Of the account's own components, or of the platform."""
+        self.down = await scene.by_account("downtime", MONTH)
+        self.down_for_all = await scene.platform("downtime", MONTH, own=self.down)
+
+    async def users(self, scene: Scene) -> None:
+        """How many use it, on business days and at all."""
+        self.business = await scene.by_account("average_dau", MONTH, parameters={"days": "business"})
+        self.active = await scene.by_account("mau", MONTH)
+
+    async def training(self, scene: Scene) -> None:
+        """How many are trained."""
+        self.trained = await scene.by_account("training_completion", MONTH)
+
+    async def tickets(self, scene: Scene) -> None:
+        """Tickets and escalations."""
+        self.opened = await scene.by_account("ticket_escalation", MONTH)
+        self.escalated = await scene.by_account("tickets", MONTH, statistic="escalated")
+
+
 async def churn_risks(scene: Scene) -> dict[Place, dict[str, ChurnRisk]]:
     """The risk of every customer with its reasons, by window and account."""
     found: dict[Place, dict[str, ChurnRisk]] = {}
@@ -55,40 +104,30 @@ async def churn_columns(scene: Scene) -> dict[Place, tuple[list[str], ChurnRisks
 
 async def _measured(scene: Scene) -> dict[Place, Measured]:
     """What is known of the customers of each window."""
+    read = _Reading()
+    # Begun in this order, the dearest first.
+    await scene.side_by_side((read.customers, read.opinions, read.downtime, read.users, read.training, read.tickets))
     customers = await scene.customers()
-    business = await scene.by_account("average_dau", MONTH, parameters={"days": "business"})
-    trained = await scene.by_account("training_completion", MONTH)
-    active = await scene.by_account("mau", MONTH)
-    # Tickets that were opened, by account, and those that were escalated, whenever they were opened: one that was opened and
-    # escalated within the month is a ticket and an escalation.
-    tickets = await scene.by_account("ticket_escalation", MONTH)
-    escalations = await scene.by_account("tickets", MONTH, statistic="escalated")
-    nps, nps_now = await scene.by_account("nps", QUARTER), await scene.by_account("nps", MONTH)
-    support = await scene.by_account("csat", QUARTER, filters=_SUPPORT)
-    down = await scene.by_account("downtime", MONTH)
-    down_for_all = await scene.platform("downtime", MONTH, own=down)
-    earlier = replace(scene, windows=[_month_before(each) for each in scene.windows])
-    nps_before = await earlier.by_account("nps", MONTH)
     found: dict[Place, Measured] = {}
     for window in scene.windows:
         place = (window.tenant, window.key)
         ours = customers[place]
         names = [one.account for one in ours]
-        used = _of(active, place, names)
-        falls = zip(_of(nps_before, place, names), _of(nps_now, place, names), strict=True)
-        opened, escalated = tickets.get(place, NO_FIGURES).denominators, escalations.get(place, NO_FIGURES).values
+        used = _of(read.active, place, names)
+        falls = zip(_of(read.nps_before, place, names), _of(read.nps_now, place, names), strict=True)
+        opened, escalated = read.opened.get(place, NO_FIGURES).denominators, read.escalated.get(place, NO_FIGURES).values
         columns: dict[Measure, Sequence[float | None]] = {
             **_dates(ours, window),
             "dau_share": [
-                _share(users, one.licensed_users) for one, users in zip(ours, _of(business, place, names), strict=True)
+                _share(users, one.licensed_users) for one, users in zip(ours, _of(read.business, place, names), strict=True)
             ],
-            "training_completion": _of(trained, place, names),
+            "training_completion": _of(read.trained, place, names),
             "days_since_use": [_unused(one, window, users) for one, users in zip(ours, used, strict=True)],
             "tickets_or_escalations": [int(opened.get(name) or 0) + int(escalated.get(name) or 0) for name in names],
-            "nps": _of(nps, place, names),
+            "nps": _of(read.nps, place, names),
             "nps_fall": [None if before is None or now is None else before - now for before, now in falls],
-            "support_csat": _of_five(support.get(place, NO_FIGURES), names),
-            "downtime_h": _hours(_of(down, place, names, _plain(down_for_all.get(place)))),
+            "support_csat": _of_five(read.support.get(place, NO_FIGURES), names),
+            "downtime_h": _hours(_of(read.down, place, names, _plain(read.down_for_all.get(place)))),
         }
         found[place] = Measured(ours, columns)
     return found

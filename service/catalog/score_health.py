@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final
 
 from service.catalog.figures import Place
 from service.catalog.kpi import MAIN, Kpi
@@ -16,6 +18,13 @@ from service.domain.selector import Selector, parse_selector
 from service.domain.targets import target_for
 
 CATEGORIES = ("adoption", "delivery", "engagement", "satisfaction", "reliability")
+_DEAREST: Final = {
+    kpi: place
+    for place, kpi in enumerate(
+        ("stickiness_weekly", "availability", "delivery_on_time", "delivery_success", "repeat_visit", "user_activation")
+    )
+}
+"""Of the KPIs that are weighed unless others are declared, those that take the longest: they are begun first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +102,7 @@ async def _measured(scene: Scene, *, split: bool) -> dict[Place, _Measured]:
     """What is known of each window's whole, or of its customers."""
     declared = {window.tenant: _declared(scene.config(window.tenant)) for window in scene.windows}
     texts = {text for categories in declared.values() for weights in categories.values() for text in weights}
-    weighed = {text: await _weighed(scene, declared, text, split=split) for text in sorted(texts)}
+    weighed = await _all_weighed(scene, declared, sorted(texts), split=split)
     customers = await scene.customer_names() if split else {}
     places = [(window.tenant, window.key) for window in scene.windows]
     known = await scene.knows_customers() if split and not all(customers.get(place) for place in places) else {}
@@ -107,6 +116,19 @@ async def _measured(scene: Scene, *, split: bool) -> dict[Place, _Measured]:
         values = {text: of.values(place, accounts) for text, of in ours.items()}
         found[place] = _Measured(accounts, declared[window.tenant], ours, values, goals)
     return found
+
+
+async def _all_weighed(
+    scene: Scene, declared: Mapping[int, Mapping[str, Mapping[str, float]]], texts: Sequence[str], *, split: bool
+) -> dict[str, _Weighed]:
+    """Ask for all selectors, side by side where there are connections: those first that take the longest."""
+
+    async def weighed(text: str, of: Scene) -> _Weighed:
+        return await _weighed(of, declared, text, split=split)
+
+    ordered = sorted(texts, key=lambda text: _DEAREST.get(parse_selector(text).kpi, len(_DEAREST)))
+    found = await scene.side_by_side(partial(weighed, text) for text in ordered)
+    return dict(zip(ordered, found, strict=True))
 
 
 def _declared(config: TenantConfig) -> dict[str, dict[str, float]]:

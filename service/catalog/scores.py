@@ -1,9 +1,9 @@
 """Scores of customers, made of other KPIs by account: what is measured, for many tenants and windows at once."""
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from service.catalog.declared import Declared
 from service.catalog.figures import ACCOUNT, Figures, Place, added_to, has_figures, of_values
@@ -13,12 +13,14 @@ from service.catalog.value import EXPIRED, Value
 from service.catalog.windows import NAMES, Window, named_bounds_us
 from service.clock import DAY
 from service.domain.config import TenantConfig
+from service.lifecycle import side_by_side
 from service.store.engine import Connection
+from service.store.snapshots import Snapshot
 from service.store.standings import Instant, Standing, standings, statuses
 
-Ask = Callable[[Kpi, Sequence[Window], Question], Awaitable[list[Value]]]
+Ask = Callable[[Connection, Kpi, Sequence[Window], Question], Awaitable[list[Value]]]
 """Runs a KPI with what the question of a score stands on."""
-Read = Callable[[Kpi, Sequence[Window], Question], Awaitable[dict[Place, Figures]]]
+Read = Callable[[Connection, Kpi, Sequence[Window], Question], Awaitable[dict[Place, Figures]]]
 """Reads the figures of a KPI that has them in the same way."""
 ByAccount = Mapping[Place, Figures]
 Filters = Mapping[str, tuple[str, ...]]
@@ -30,13 +32,15 @@ NO_ACCOUNTS: Final[ByAccount] = {}
 NOBODY: Final = "~" * 129
 """The name of no account, for it is too long: what counts for it is platform-wide."""
 REMEMBERED_CONFIGS: Final = 1_000
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What scores of some windows stand on."""
 
-    connection: Connection
+    seen: Snapshot
+    """The connections that its questions are asked on: each borrows one."""
     ask: Ask
     read: Read
     kpis: Mapping[str, Kpi]
@@ -51,6 +55,18 @@ class Scene:
     parts: dict[Hashable, Figures] = field(default_factory=dict)
     """The same by account, of all of them, where rows add up."""
 
+    async def side_by_side(self, several: Iterable[Callable[["Scene"], Coroutine[Any, Any, _Result]]]) -> list[_Result]:
+        """What each of several gives, begun in their order; each has a connection to itself until it is done.
+
+        So what one of them asks for last does not wait until all others have begun.
+        """
+
+        async def on_its_own(one: Callable[["Scene"], Coroutine[Any, Any, _Result]]) -> _Result:
+            async with self.seen.connection() as connection:
+                return await one(replace(self, seen=Snapshot((connection,))))
+
+        return await side_by_side(on_its_own(each) for each in several)
+
     def config(self, tenant: int) -> TenantConfig:
         """What the tenant declares."""
         return _config(self.declared[tenant].config) if tenant in self.declared else TenantConfig()
@@ -60,7 +76,9 @@ class Scene:
         instants = self._instants()
         missing = [each for each in dict.fromkeys(instants) if each not in self.stood]
         if missing:
-            self.stood.update(zip(missing, await standings(self.connection, missing, accounts=self.accounts), strict=True))
+            async with self.seen.connection() as connection:
+                found = await standings(connection, missing, accounts=self.accounts)
+            self.stood.update(zip(missing, found, strict=True))
         return {
             (window.tenant, window.key): [
                 one for one in self.stood[instant] if one.status in self.config(window.tenant).activity.customer_statuses
@@ -72,7 +90,7 @@ class Scene:
         """The names of the same: where all are asked for, and nobody needs to know more of them, they are read alone."""
         if self.accounts is not None or self.stood:
             return {place: [one.account for one in of] for place, of in (await self.customers()).items()}
-        found = await statuses(self.connection, self._instants())
+        found = await self._statuses()
         return {
             (window.tenant, window.key): [
                 account for account, status in of if status in self.config(window.tenant).activity.customer_statuses
@@ -82,11 +100,23 @@ class Scene:
 
     async def knows_customers(self) -> dict[Place, bool]:
         """Whether any account of the tenant has told what it is: then those that are no customers have no score of customers."""
-        found = await statuses(self.connection, self._instants())
+        found = await self._statuses()
         return {
             (window.tenant, window.key): any(status is not None for _, status in of)
             for window, of in zip(self.windows, found, strict=True)
         }
+
+    async def _statuses(self) -> list[list[tuple[str, str | None]]]:
+        async with self.seen.connection() as connection:
+            return await statuses(connection, self._instants())
+
+    async def _ask(self, kpi: Kpi, windows: Sequence[Window], question: Question) -> list[Value]:
+        async with self.seen.connection() as connection:
+            return await self.ask(connection, kpi, windows, question)
+
+    async def _read(self, kpi: Kpi, windows: Sequence[Window], question: Question) -> dict[Place, Figures]:
+        async with self.seen.connection() as connection:
+            return await self.read(connection, kpi, windows, question)
 
     def _instants(self) -> list[Instant]:
         """How far each window has come."""
@@ -112,8 +142,8 @@ class Scene:
         question = Question(by=(ACCOUNT,), filters=allowed, parameters=parameters, statistics=(statistic,))
         windows = [ending(each, window) for each in self.windows]
         if not has_figures(kpi, statistic):
-            return of_values(await self.ask(kpi, windows, question))
-        found = await self.read(kpi, windows, question)
+            return of_values(await self._ask(kpi, windows, question))
+        found = await self._read(kpi, windows, question)
         if kpi.head.adds_up and self.accounts is None and not parameters and ACCOUNT not in filters:
             self.parts.update(
                 (_asked(kpi, statistic, filters, each), found.get((each.tenant, each.key), NO_FIGURES)) for each in windows
@@ -130,10 +160,10 @@ class Scene:
         # What adds up and was asked for by account: beside that only what names none has to be read.
         rest = [each for each in missing if asked[each] in self.parts]
         question = Question(filters=filters, statistics=(statistic,))
-        values = await self.ask(kpi, [each for each in missing if each not in rest], question)
+        values = await self._ask(kpi, [each for each in missing if each not in rest], question)
         found = {(value.tenant, value.window): value for value in reversed(values)}
         nameless = replace(question, filters={**filters, ACCOUNT: ("",)})
-        for value in await self.ask(kpi, rest, nameless):
+        for value in await self._ask(kpi, rest, nameless):
             place = (value.tenant, value.window)
             parts = next(self.parts[asked[each]] for each in rest if (each.tenant, each.key) == place)
             found[place] = value if value.reason == EXPIRED else added_to(value, parts, kpi.statistics[statistic].kind)

@@ -21,8 +21,8 @@ from service.expose.ground import Ground
 from service.expose.moments import rfc3339
 from service.expose.score_bodies import risk_body
 from service.expose.stakes import matrix, money, part, retained
-from service.store.engine import Connection
 from service.store.history import means
+from service.store.snapshots import Snapshot
 from service.store.standings import Standing, Worth, worths
 
 NOW, BEFORE, QUARTER_AGO = 0, 1, 2
@@ -93,24 +93,26 @@ class Portfolio:
         }
 
 
-async def read_portfolio(connection: Connection, kpis: Mapping[str, Kpi], ground: Ground, window: Window) -> Portfolio:
-    """The portfolio as of a window's end, beside a week and a quarter earlier."""
+async def read_portfolio(seen: Snapshot, kpis: Mapping[str, Kpi], ground: Ground, window: Window) -> Portfolio:
+    """The portfolio as of a window's end, beside a week and a quarter earlier, by connections of one snapshot."""
     windows = [replace(each, key=key) for key, each in enumerate((window, *(_earlier(window, of) for of in ("week", "quarter"))))]
-    of = scene(connection, kpis, windows, None, ground.declared(window), ground.kept)
+    of = scene(seen, kpis, windows, None, ground.declared(window), ground.kept)
     risks, standing = await churn_risks(of), await of.customers()
     month: Scene = replace(of, windows=[ending(windows[NOW], MONTH)])
     places = [(ground.tenant, each.key) for each in windows]
     customers = [{one.account: one for one in standing[place]} for place in places]
     from_us = window.until_us - MEAN_DAYS * DAY
-    return Portfolio(
-        windows,
-        customers,
-        [risks[place] for place in places],
-        (await healths(month, split=True))[ground.tenant, NOW],
-        await means(connection, ground.tenant, CHURN_RISK, from_us=from_us, until_us=window.until_us),
-        await worths(connection, ground.tenant, window.until_us, list(customers[NOW])),
-        ground.config(window).tenant.currency,
-    )
+    health = (await healths(month, split=True))[ground.tenant, NOW]
+    async with seen.connection() as connection:
+        return Portfolio(
+            windows,
+            customers,
+            [risks[place] for place in places],
+            health,
+            await means(connection, ground.tenant, CHURN_RISK, from_us=from_us, until_us=window.until_us),
+            await worths(connection, ground.tenant, window.until_us, list(customers[NOW])),
+            ground.config(window).tenant.currency,
+        )
 
 
 def _moves(before: Risks, now: Risks) -> list[Body]:

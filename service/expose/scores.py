@@ -31,7 +31,7 @@ from service.expose.score_bodies import health_body, risk_body
 from service.http.auth import Principal, require
 from service.http.openapi import problem_response
 from service.settings import Settings
-from service.store.engine import Connection
+from service.store.snapshots import Snapshot, snapshot
 
 Reader = Annotated[Principal, Depends(require("read"))]
 MAX_CUSTOMERS: Final = 1_000
@@ -51,10 +51,10 @@ class Scores:
 
     async def health(self, request: Request, principal: Principal, account: str) -> Body:
         """One customer's health; raises NotFound and InvalidQuery."""
-        async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-            ground = await self._ground(connection, principal)
+        async with snapshot(self.pool, most=1) as seen:
+            ground = await self._ground(seen, principal)
             kpi, window = self._asked(HEALTH, request.query_params, ground)
-            of = self._scene(connection, ground, _pair(window, part_before(kpi, window)), (account,))
+            of = self._scene(seen, ground, _pair(window, part_before(kpi, window)), (account,))
             found = await healths(of, split=True)
         now, before = (found[ground.tenant, key].get(account) for key in (NOW, BEFORE))
         if now is None:
@@ -64,10 +64,10 @@ class Scores:
 
     async def churn(self, request: Request, principal: Principal, account: str) -> Body:
         """One customer's churn risk, beside that of a week earlier; raises NotFound and InvalidQuery."""
-        async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-            ground = await self._ground(connection, principal)
+        async with snapshot(self.pool, most=1) as seen:
+            ground = await self._ground(seen, principal)
             _, window = self._asked(CHURN_RISK, request.query_params, ground)
-            risks = await churn_risks(self._scene(connection, ground, _weeks(window), (account,)))
+            risks = await churn_risks(self._scene(seen, ground, _weeks(window), (account,)))
         now, before = (risks[ground.tenant, key].get(account) for key in (NOW, BEFORE))
         if now is None:
             raise _no_customer(account, window)
@@ -75,25 +75,24 @@ class Scores:
 
     async def portfolio(self, request: Request, principal: Principal, limit: int) -> Body:
         """All customers by their risk; raises InvalidQuery."""
-        async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-            ground = await self._ground(connection, principal)
+        async with snapshot(self.pool) as seen:
+            ground = await self._ground(seen, principal)
             _, window = self._asked(CHURN_RISK, request.query_params, ground)
             kpis = catalog_of(self.catalog, ground.config(window)).kpis
-            return (await read_portfolio(connection, kpis, ground, window)).body(limit=limit)
+            return (await read_portfolio(seen, kpis, ground, window)).body(limit=limit)
 
-    async def _ground(self, connection: Connection, principal: Principal) -> Ground:
-        return await self.grounds.now(connection, principal.tenant, now_us=self.clock.now_us())
+    async def _ground(self, seen: Snapshot, principal: Principal) -> Ground:
+        async with seen.connection() as connection:
+            return await self.grounds.now(connection, principal.tenant, now_us=self.clock.now_us())
 
     def _asked(self, name: str, parameters: QueryParams, ground: Ground) -> tuple[Kpi, Window]:
         kpi = self.catalog.kpis[name]
         asker = Asker(ground.tenant, ground.zone, ground.now_us, ground.configs.at(ground.now_us))
         return kpi, read_window(kpi, parameters, asker, self.settings)
 
-    def _scene(
-        self, connection: Connection, ground: Ground, windows: Sequence[Window], accounts: tuple[str, ...] | None
-    ) -> Scene:
+    def _scene(self, seen: Snapshot, ground: Ground, windows: Sequence[Window], accounts: tuple[str, ...] | None) -> Scene:
         kpis = catalog_of(self.catalog, ground.config(windows[NOW])).kpis
-        return scene(connection, kpis, windows, accounts, ground.declared(windows[NOW]), ground.kept)
+        return scene(seen, kpis, windows, accounts, ground.declared(windows[NOW]), ground.kept)
 
 
 def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, settings: Settings) -> APIRouter:

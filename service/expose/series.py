@@ -20,6 +20,7 @@ from service.expose.moments import rfc3339
 from service.expose.tables import FIGURE_COLUMNS, column_of
 from service.settings import Settings
 from service.store.engine import Connection
+from service.store.snapshots import Snapshot
 
 SHORT_STEPS = {"5m": 5 * MINUTE, "1h": HOUR}
 DEFAULT_WINDOWS = {"5m": "24h", "1h": "7d", "1d": "30d", "week": "90d"}
@@ -67,11 +68,13 @@ def read_series(kpi: Kpi, parameters: QueryParams, asker: Asker, settings: Setti
     return AskedSeries(asked, step, tuple(windows))
 
 
-async def answer(connection: Connection, of: AskedSeries, ground: Ground, *, max_points: int) -> Body:
-    """The body of an answer: points in their order, or where it is split, rows of points."""
+async def answer(
+    connection: Connection, of: AskedSeries, ground: Ground, *, max_points: int, seen: Snapshot | None = None
+) -> Body:
+    """The body of an answer: points in their order, or where it is split, rows of points; `seen` as in `run`."""
     asked, windows = of.asked, of.windows
     first, last = windows[0], windows[-1]
-    values = await run_dated(connection, asked.kpi, windows, asked.question, ground)
+    values = await run_dated(connection, asked.kpi, windows, asked.question, ground, seen)
     body: Body = {
         "kpi": asked.kpi.id,
         "title": asked.kpi.head.title,

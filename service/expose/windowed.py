@@ -1,10 +1,10 @@
 """One KPI for one window: the whole, and a page of the rows that it is split into."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from service.catalog import Question, Value, run
+from service.catalog import Question, Value, Window, run
 from service.catalog.paging import is_sliced, read_page
 from service.catalog.question import ACCOUNT
 from service.expose.answers import PLAIN, Body, judged, window_body, with_statistics
@@ -14,20 +14,29 @@ from service.expose.cursors import write_cursor
 from service.expose.ground import Ground
 from service.expose.tables import FIGURE_COLUMNS, column_of
 from service.store.engine import Connection
+from service.store.snapshots import Snapshot
 
 NOT_ADDED_UP = "not_added_up"
 """The whole has no value: what it is split by is never added up."""
 
 
-async def answer(connection: Connection, asked: Asked, ground: Ground) -> Body:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where figures come from: a connection, and where there are several of one snapshot, all of them, for scores."""
+
+    connection: Connection
+    seen: Snapshot | None = None
+
+
+async def answer(source: Source, asked: Asked, ground: Ground) -> Body:
     """The body of an answer: the plain figure on top, all statistics beside it, the rows of a split below."""
-    body: Body = {"kpi": asked.kpi.id, "title": asked.kpi.head.title, **await _whole(connection, asked, ground)}
+    body: Body = {"kpi": asked.kpi.id, "title": asked.kpi.head.title, **await _whole(source, asked, ground)}
     body |= {"window": window_body(asked.window), "provisional": ground.is_provisional(asked.window)}
     if asked.question.filters:
         body["filters"] = asked.question.filters
     if asked.comparand is not None:
         body["compared_with"] = comparand_body(asked.comparand)
-    rows, cursor = await _rows(connection, asked, ground) if asked.question.by else ([], None)
+    rows, cursor = await _rows(source, asked, ground) if asked.question.by else ([], None)
     return body | {"rows": rows, "cursor": cursor}
 
 
@@ -47,24 +56,32 @@ def table(body: Body, by: Sequence[str]) -> tuple[list[str], list[dict[str, Any]
     return [*split, *apart, "statistic", *FIGURE_COLUMNS, *changes, *bounds], lines
 
 
-async def _whole(connection: Connection, asked: Asked, ground: Ground) -> Body:
+async def _whole(source: Source, asked: Asked, ground: Ground) -> Body:
     if any(len(asked.question.filters.get(name, ())) != 1 for name in asked.kpi.head.required):
         empty = dict.fromkeys((*FIGURE_COLUMNS,)) | {"status": "none", "reason": NOT_ADDED_UP}
         return with_statistics(dict.fromkeys(asked.statistics, empty), asked.statistics)
-    values = await _run(connection, asked, replace(asked.question, by=()), ground)
-    other = await _other(connection, asked, ground, by=())
+    values = await _run(source, asked, replace(asked.question, by=()), ground)
+    other = await _other(source, asked, ground, by=())
     # Where units are kept apart and there are several, the first value says that they are not added up.
     first = {value.statistic: value for value in reversed(values)}
     return with_statistics({name: _judged(asked, value, ground, other) for name, value in first.items()}, asked.statistics)
 
 
-async def _rows(connection: Connection, asked: Asked, ground: Ground) -> tuple[list[Body], str | None]:
+async def _rows(source: Source, asked: Asked, ground: Ground) -> tuple[list[Body], str | None]:
     """A page of rows in their order, and the cursor to the next one."""
     question = replace(asked.question, after=asked.after)
-    declared = ground.declared(asked.window)
-    page = await read_page(connection, asked.kpi, asked.window, question, asked.limit, declared=declared, kept=ground.kept)
+    page = await read_page(
+        source.connection,
+        asked.kpi,
+        asked.window,
+        question,
+        asked.limit,
+        declared=ground.declared(asked.window),
+        kept=ground.kept,
+        seen=source.seen,
+    )
     accounts = {values[0].dims.get(ACCOUNT, "") for _, values in page.rows}
-    other = await _other(connection, asked, ground, by=asked.question.by, accounts=accounts)
+    other = await _other(source, asked, ground, by=asked.question.by, accounts=accounts)
     bodies = [
         {
             "dims": values[0].dims,
@@ -78,7 +95,7 @@ async def _rows(connection: Connection, asked: Asked, ground: Ground) -> tuple[l
 
 
 async def _other(
-    connection: Connection, asked: Asked, ground: Ground, *, by: tuple[str, ...], accounts: Collection[str] = ()
+    source: Source, asked: Asked, ground: Ground, *, by: tuple[str, ...], accounts: Collection[str] = ()
 ) -> Compared | None:
     """The figures that those of the answer are compared with, of a page's accounts alone; None where nothing is compared."""
     if asked.comparand is None:
@@ -87,12 +104,13 @@ async def _other(
     # What reads all accounts whatever is asked for would look each of its rows up in their names, from the first one on.
     if is_sliced(asked.kpi, question) and ACCOUNT not in question.filters:
         question = replace(question, filters={**question.filters, ACCOUNT: sorted(accounts)})
-    values = await run(connection, asked.kpi, [window], question, declared=ground.declared(window), kept=ground.kept)
+    values = await _run(source, asked, question, ground, window)
     return compared(asked.kpi, asked.window, asked.comparand, values)
 
 
-async def _run(connection: Connection, asked: Asked, question: Question, ground: Ground) -> list[Value]:
-    return await run(connection, asked.kpi, [asked.window], question, declared=ground.declared(asked.window), kept=ground.kept)
+async def _run(source: Source, asked: Asked, question: Question, ground: Ground, window: Window | None = None) -> list[Value]:
+    of, declared = window or asked.window, ground.declared(window or asked.window)
+    return await run(source.connection, asked.kpi, [of], question, declared=declared, kept=ground.kept, seen=source.seen)
 
 
 def _judged(asked: Asked, value: Value, ground: Ground, other: Compared | None) -> Body:

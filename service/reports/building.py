@@ -131,8 +131,7 @@ class Builder:
 
     async def _read_risks(self) -> Body:
         reader = self.reader
-        async with reader.snapshot.connection() as connection:
-            read = await read_portfolio(connection, reader.catalog.kpis, reader.ground, reader.window)
+        read = await read_portfolio(reader.snapshot, reader.catalog.kpis, reader.ground, reader.window)
         return read.body(limit=portfolio.MAX_CUSTOMERS)
 
 

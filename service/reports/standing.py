@@ -36,19 +36,17 @@ async def read_standing(reader: Reader, *, with_risk: bool) -> Standing:
     account, tenant = reader.account, reader.ground.tenant
     health_kpi = reader.catalog.kpis[HEALTH]
     of_health = reader.window if health_kpi.takes(reader.window.name) else ending(reader.window, health_kpi.head.default_window)
-    async with reader.snapshot.connection() as connection:
 
-        def over(*windows: Window) -> Scene:
-            keyed = [replace(window, key=key) for key, window in enumerate(windows)]
-            accounts = (account,) if account else None
-            return scene(
-                connection, reader.catalog.kpis, keyed, accounts, reader.ground.declared(reader.window), reader.ground.kept
-            )
+    def over(*windows: Window) -> Scene:
+        keyed = [replace(window, key=key) for key, window in enumerate(windows)]
+        accounts = (account,) if account else None
+        declared = reader.ground.declared(reader.window)
+        return scene(reader.snapshot, reader.catalog.kpis, keyed, accounts, declared, reader.ground.kept)
 
-        health = (await healths(over(of_health), split=bool(account)))[tenant, NOW].get(account)
-        if not with_risk:
-            return Standing(health)
-        risks = await churn_risks(over(reader.window, window_earlier(reader.window, "week", whole_days=True)))
+    health = (await healths(over(of_health), split=bool(account)))[tenant, NOW].get(account)
+    if not with_risk:
+        return Standing(health)
+    risks = await churn_risks(over(reader.window, window_earlier(reader.window, "week", whole_days=True)))
     return Standing(health, risks[tenant, NOW].get(account), risks[tenant, BEFORE].get(account))
 
 

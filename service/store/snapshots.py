@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, Final
 
 import asyncpg
 
@@ -40,22 +40,28 @@ class Snapshot:
 
 @asynccontextmanager
 async def snapshot(pool: asyncpg.Pool, *, most: int = SIDE_BY_SIDE) -> AsyncIterator[Snapshot]:
-    """What is committed now, to be read only, by one connection and as many more as nobody needs, `most` in all.
+    """What is committed now, to be read only, by one connection and as many more as nobody needs, `most` in all."""
+    async with pool.acquire() as connection, _reading(connection), widened(connection, pool, most=most) as seen:
+        yield seen
+
+
+@asynccontextmanager
+async def widened(connection: Connection, pool: asyncpg.Pool, *, most: int = SIDE_BY_SIDE) -> AsyncIterator[Snapshot]:
+    """What the transaction of a connection sees, repeatably, by it and as many more of its pool as nobody needs, `most` in all.
 
     https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-SNAPSHOT-SYNCHRONIZATION
     """
     async with AsyncExitStack() as stack:
-        taken = [await _begun(stack, await stack.enter_async_context(pool.acquire()))]
+        taken = [connection]
         if most > 1:
-            await taken[0].execute(_STAY)
-            name = await taken[0].fetchval(_EXPORT)
+            await connection.execute(_STAY)
+            name = await connection.fetchval(_EXPORT)
             while len(taken) < most and (another := await spare_connection(stack, pool)) is not None:
-                taken.append(await _begun(stack, another))
+                await stack.enter_async_context(_reading(another))
                 await another.execute(f"{_TAKE.format(name)}; {_STAY}")
+                taken.append(another)
         yield Snapshot(taken)
 
 
-async def _begun(stack: AsyncExitStack, connection: Connection) -> Connection:
-    """The connection, in a transaction that lasts as long as the stack."""
-    await stack.enter_async_context(connection.transaction(isolation="repeatable_read", readonly=True))
-    return connection
+def _reading(connection: Connection) -> AbstractAsyncContextManager[Any]:
+    return connection.transaction(isolation="repeatable_read", readonly=True)
