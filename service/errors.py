@@ -71,13 +71,15 @@ class BatchStale(Transient):
 class KpiFailed(Transient):
     """An operator's own KPI gave no answer; others are not concerned, and with other data it may give one."""
 
-    def __init__(self, kpi: str, file: str, why: str) -> None:
+    def __init__(self, kpi: str, file: str, why: str, *, is_slow: bool = False) -> None:
         super().__init__(
             f"the KPI {kpi} is of the operator's own file {file}, which failed: {why}; whoever runs this installation mends the"
             " file and starts it anew"
         )
         self.kpi = kpi
         self.file = file
+        self.is_slow = is_slow
+        """It took longer than it may: asking for fewer tenants takes as long again."""
 
 
 class Overloaded(Transient):

@@ -1,10 +1,11 @@
 """Statements of an operator's own KPIs at work: they read alone, for a bounded time, and what fails is theirs alone."""
 
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from math import isfinite
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import asyncpg
@@ -22,7 +23,9 @@ TIMEOUT_S: Final = 10.0
 """How long a statement may take."""
 FAILED: Final = "failed"
 """The reason of a figure that there is none of because the operator's own file failed; the note says how."""
-_AWAY: Final = (
+MOST_ASKED: Final = 64
+"""Statements of one of them at a time, while what fails is told apart."""
+AWAY: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -31,11 +34,20 @@ _AWAY: Final = (
 """No fault of a statement."""
 _NUMBERS: Final[Mapping[str, tuple[str, ...]]] = {"distribution": ("n", "total", "least", "greatest")}
 _PLAIN: Final = ("numerator", "denominator")
+_NOBODY: Final[Mapping[int, str]] = MappingProxyType({})
 
 
 def rests_on_guests(kpi: Kpi) -> bool:
     """Whether a KPI is of an operator's own file, or a formula that such a one is part of."""
-    return kpi.is_guest or (kpi.formula is not None and any(rests_on_guests(each) for each in kpi.formula.kpis.values()))
+    return any(True for _ in guests_of(kpi))
+
+
+def guests_of(kpi: Kpi) -> Iterator[Kpi]:
+    """The KPIs of an operator's own files that one rests on: itself, or those that a formula is made of."""
+    if kpi.is_guest:
+        yield kpi
+    for each in kpi.formula.kpis.values() if kpi.formula else ():
+        yield from guests_of(each)
 
 
 async def fetch_guest(connection: Connection, kpi: Kpi, text: str, bound: Sequence[Any]) -> list[asyncpg.Record]:
@@ -43,12 +55,13 @@ async def fetch_guest(connection: Connection, kpi: Kpi, text: str, bound: Sequen
     try:
         async with connection.transaction(readonly=True):
             rows: list[asyncpg.Record] = await connection.fetch(text, *bound, timeout=TIMEOUT_S)
-    except _AWAY:
+    except AWAY:
         raise
     except TimeoutError as error:
-        raise failed(kpi, f"it takes longer than {TIMEOUT_S:g} s") from error
+        raise failed(kpi, f"it takes longer than {TIMEOUT_S:g} s", is_slow=True) from error
     except asyncpg.PostgresError as error:
-        raise failed(kpi, f"Postgres says {error}") from error
+        is_slow = isinstance(error, asyncpg.QueryCanceledError)
+        raise failed(kpi, f"Postgres says {error}", is_slow=is_slow) from error
     for row in rows:
         if (wrong := _wrong(kpi, row)) is not None:
             raise failed(kpi, wrong)
@@ -66,18 +79,43 @@ def answering(kpi: Kpi) -> Iterator[None]:
         raise failed(kpi, f"its rows are none of the kind {kpi.head.kind}: {error or type(error).__name__}") from error
 
 
-def failed(kpi: Kpi, why: str) -> KpiFailed:
+def failed(kpi: Kpi, why: str, *, is_slow: bool = False) -> KpiFailed:
     """The error of an operator's own KPI."""
-    return KpiFailed(kpi.id, Path(kpi.file).name, why)
+    return KpiFailed(kpi.id, Path(kpi.file).name, why, is_slow=is_slow)
 
 
-async def unless_failed(answer: Awaitable[list[Value]], kpi: Kpi, windows: Sequence[Window], question: Question) -> list[Value]:
-    """The values of a KPI that others stand beside: where it fails, none with their reason, so that the others go on."""
+async def unless_failed(
+    ask: Callable[[Sequence[Window]], Awaitable[list[Value]]],
+    kpi: Kpi,
+    windows: Sequence[Window],
+    question: Question,
+    *,
+    slow: Mapping[int, str] = _NOBODY,
+) -> list[Value]:
+    """The values of a KPI that others stand beside: where it fails, none with their reason, so that the others go on.
+
+    Halves of the windows are asked for then, down to those that it fails in, with `MOST_ASKED` statements at the most. What
+    takes too long is not asked for again: it is so for all, but for tenants that are known to be `slow`, and why. Those are not
+    asked for at all.
+    """
     names = question.statistics or default_statistics(kpi)
-    try:
-        return await answer
-    except KpiFailed as error:
-        return [Value(each.tenant, each.key, name, None, reason=FAILED, note=str(error)) for each in windows for name in names]
+
+    def none(of: Sequence[Window], why: str) -> list[Value]:
+        return [Value(each.tenant, each.key, name, None, reason=FAILED, note=why) for each in of for name in names]
+
+    answers = [value for each in windows if each.tenant in slow for value in none([each], slow[each.tenant])]
+    left, asked, why = [[each for each in windows if each.tenant not in slow]], 0, ""
+    while left and asked < MOST_ASKED:
+        few, asked = left.pop(), asked + 1
+        try:
+            answers += await ask(few) if few else []
+        except KpiFailed as error:
+            why, half = str(error), len(few) // 2
+            if half and not error.is_slow:
+                left += [few[half:], few[:half]]
+            else:
+                answers += none(few, why)
+    return answers + [value for few in left for value in none(few, why)]
 
 
 def _wrong(kpi: Kpi, row: asyncpg.Record) -> str | None:

@@ -21,6 +21,13 @@ from service.store.engine import Connection
 _SHARED: Final = "active"
 _SELECT: Final = f"select tenant, win, dims, n from {_SHARED}"
 REMEMBERED_KPIS: Final = 256
+Slow = Callable[[Kpi], Mapping[int, str]]
+"""Tenants that a KPI of an operator's own is known to take too long for, each with what it said."""
+
+
+def nobody_slow(kpi: Kpi) -> Mapping[int, str]:  # noqa: ARG001  # the plain Slow
+    """Nothing is known."""
+    return {}
 
 
 @dataclass(slots=True)
@@ -32,6 +39,7 @@ class Shared:
     MAX_ROWS rows at the most.
     """
 
+    slow: Slow = nobody_slow
     _rows: dict[tuple[tuple[str, ...], tuple[Window, ...]], str | None] = field(default_factory=dict)
     _figures: dict[Hashable, list[Value]] = field(default_factory=dict)
     _turns: dict[Hashable, asyncio.Lock] = field(default_factory=dict)

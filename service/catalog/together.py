@@ -1,7 +1,7 @@
 """Questions that are asked at the same time: those that read the same become one statement, and others run beside it."""
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -106,8 +106,11 @@ class Desk:
         question = replace(first.question, statistics=statistics if all(each.question.statistics for each in several) else ())
         windows = [replace(window, key=place) for window, place in places.items()]
         async with self.borrow() as connection:
-            answering = run(connection, first.kpi, windows, question, declared=self.declared, kept=self.kept)
-            values = await unless_failed(answering, first.kpi, windows, question)
+
+            def ask(few: Sequence[Window]) -> Awaitable[list[Value]]:
+                return run(connection, first.kpi, few, question, declared=self.declared, kept=self.kept)
+
+            values = await unless_failed(ask, first.kpi, windows, question)
         return [_of(each, values, places) for each in several]
 
 

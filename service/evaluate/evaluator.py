@@ -50,6 +50,7 @@ class Evaluator:
         settings: Settings,
         installation: Installation,
         telemetry: Telemetry,
+        guests: GuestTurns,
         others: Sequence[Task] = (),
     ) -> None:
         """`others`: tasks of other parts that one process of an installation does for all."""
@@ -61,7 +62,7 @@ class Evaluator:
         self._settings = settings
         self._installation = installation
         self._telemetry = telemetry
-        self.guests = GuestTurns()
+        self._guests = guests
         self._member = Member(uuid4(), EVALUATE_LEASE, socket.gethostname(), os.getpid())
         self._lease: Lease | None = None
         telemetry.evaluator_active.set_function(lambda: float(self.holds_lease))
@@ -112,9 +113,9 @@ class Evaluator:
         self, lease: Lease, connection: asyncpg.pool.PoolConnectionProxy, backend: Backend, stop: asyncio.Event
     ) -> None:
         grounds = Grounds()
-        closing = Closing(self._catalog, self._telemetry, grounds)
+        closing = Closing(self._catalog, self._telemetry, grounds, self._clock, self._guests)
         counting = SloCounting(self._clock, grounds, self._telemetry, self._settings.slo_live_s * SECOND)
-        rounds = [LiveRound(each, self._catalog, self._clock, self._telemetry, grounds, self.guests) for each in ROUNDS]
+        rounds = [LiveRound(each, self._catalog, self._clock, self._telemetry, grounds, self._guests) for each in ROUNDS]
 
         async def renew() -> None:
             await leases.beat(connection, self._member, lease_s=self._settings.lease_s)

@@ -1,17 +1,20 @@
-"""KPIs that rest on an operator's own files, in rounds: the last ones, for a bounded time, and rarely while they fail."""
+"""KPIs that rest on an operator's own files, in rounds: whom they fail for is asked alone, last, and rarely while they fail."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from service.catalog.guarded import TIMEOUT_S
+from service.catalog.guarded import TIMEOUT_S, guests_of
 from service.catalog.kpi import Kpi
 from service.clock import SECOND
 
 FIRST_REST_S: Final = 10.0
-"""How long one that failed is not asked; twice as long each time that it fails again."""
+"""How long whom it failed for is not asked for; twice as long each time that it fails again."""
 LONGEST_REST_S: Final = 600.0
-
+MOST_TOLD: Final = 20
+"""Sentences for /readyz."""
+MOST_NAMED: Final = 10
+"""Tenants in one of them."""
 
 Key: TypeAlias = tuple[str, str]
 """A KPI by its id and its formula: tenants may have formulas of one id that differ."""
@@ -22,58 +25,180 @@ def key_of(kpi: Kpi) -> Key:
     return kpi.id, kpi.head.formula
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Rest:
-    """One that failed: how often in a row, until when it is left alone, and what it said."""
+    """What one tenant is left alone for, or several that it failed for together; compared by identity."""
 
-    times: int
-    until_us: int
     why: str
+    is_slow: bool
+    times: int = 0
+    """How often in a row it failed for the tenant alone; 0: for several, which are not told apart yet."""
+    until_us: int = 0
+
+
+@dataclass(slots=True)
+class _Standing:
+    """How a KPI does in a round."""
+
+    owed: set[int] = field(default_factory=set)
+    """Tenants that wait for an answer."""
+    resting: dict[int, _Rest] = field(default_factory=dict)
+    slow_times: int = 0
+    """How often it took too long since it last gave an answer to anybody."""
+    slow_until_us: int = 0
+    """Until then nobody is asked for whom it takes too long: one time-out at a time, however many tenants it has."""
+    most: int | None = None
+    """Tenants that are asked for together, where it takes too long for all of them and for none alone; None: all."""
+
+    def rests(self, rest: _Rest, now_us: int) -> bool:
+        """Whether a tenant with this rest is left alone still."""
+        return rest.until_us > now_us or (rest.is_slow and self.slow_until_us > now_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Tenants of a KPI's turn."""
+
+    together: Sequence[list[int]]
+    """Those that nothing is wrong with: asked for at once, those first that wait since an earlier turn."""
+    apart: Sequence[list[int]]
+    """Those that it failed for, whose rest is over: asked for last, each alone, or with those it is not told apart from."""
+    resting: Sequence[int]
 
 
 @dataclass(slots=True)
 class GuestTurns:
     """Whose turn it is, by round: what is too slow for the short one may do for the others."""
 
-    _resting: dict[tuple[str, Key], _Rest] = field(default_factory=dict)
-    """By round and KPI; no more than the catalog and tenants' formulas have."""
-    _owed: dict[tuple[str, Key], set[int]] = field(default_factory=dict)
-    """By round and KPI: tenants that wait for an answer."""
+    _standings: dict[tuple[str, Key], _Standing] = field(default_factory=dict)
+    """No more than the catalog and tenants' formulas have, of all tenants each."""
 
-    def is_due(self, of_round: str, kpi: Key, now_us: int) -> bool:
-        """Whether it is to be asked now."""
-        rest = self._resting.get((of_round, kpi))
-        return rest is None or rest.until_us <= now_us
+    def groups(self, of_round: str, kpi: Kpi, tenants: Sequence[int], now_us: int) -> Groups:
+        """How tenants are asked for now. Whom the files fail for that a formula rests on is a suspect of the formula, too."""
+        standing = self._standings.get((of_round, key_of(kpi)), _Standing())
+        files = [found for each in guests_of(kpi) if (found := self._standings.get((of_round, key_of(each)))) is not None]
+        others, resting, apart = list[int](), list[int](), dict[_Rest, list[int]]()
+        for tenant in tenants:
+            rest = standing.resting.get(tenant)
+            if rest is not None and standing.rests(rest, now_us):
+                resting.append(tenant)
+            elif rest := rest or next((file.resting[tenant] for file in files if tenant in file.resting), None):
+                apart.setdefault(rest, []).append(tenant)
+            else:
+                others.append(tenant)
+        others.sort(key=lambda tenant: tenant not in standing.owed)
+        most = standing.most or len(others)
+        together = [others[place : place + most] for place in range(0, len(others), most or 1)]
+        return Groups(together, [apart[rest] for rest in sorted(apart, key=lambda rest: rest.until_us)], resting)
 
-    def failed(self, of_round: str, kpi: Kpi, why: str, now_us: int) -> float:
-        """Let it rest; returns for how many seconds."""
-        before = self._resting.get((of_round, key_of(kpi)))
-        times = before.times + 1 if before else 1
-        rest_s = min(FIRST_REST_S * 2.0 ** min(times - 1, 10), LONGEST_REST_S)
-        self._resting[of_round, key_of(kpi)] = _Rest(times, now_us + int(rest_s * SECOND), why)
+    def is_due(self, of_round: str, kpi: Kpi, tenants: Collection[int], now_us: int) -> bool:
+        """Whether none of these tenants is to be left alone now."""
+        standing = self._standings.get((of_round, key_of(kpi)), _Standing())
+        return not any(standing.rests(rest, now_us) for tenant in tenants if (rest := standing.resting.get(tenant)))
+
+    def failed(self, of_round: str, kpi: Kpi, tenants: Sequence[int], why: str, now_us: int, *, is_slow: bool = False) -> float:
+        """Let a tenant rest; returns for how many seconds.
+
+        Several are not told apart yet, and are asked for apart from the others: halves of them after a rest where it took too
+        long, else all of them with the next turn.
+        """
+        standing, rest_s = self._standings.setdefault((of_round, key_of(kpi)), _Standing()), 0.0
+        if is_slow:
+            standing.slow_times += 1
+            rest_s = _rest_s(standing.slow_times)
+            standing.slow_until_us = now_us + int(rest_s * SECOND)
+        if len(tenants) > 1:
+            half = len(tenants) // 2 if is_slow else len(tenants)
+            for few in (tenants[:half], tenants[half:]):
+                standing.resting |= dict.fromkeys(few, _Rest(why, is_slow, until_us=now_us))
+            return rest_s
+        [tenant] = tenants
+        before = standing.resting.get(tenant)
+        times = 1 + (before.times if before else 0)
+        rest_s = max(rest_s, _rest_s(times))
+        standing.resting[tenant] = _Rest(why, is_slow, times, now_us + int(rest_s * SECOND))
+        if is_slow:
+            standing.most = None  # that one took the time of all
         return rest_s
 
-    def went_well(self, of_round: str, kpi: Kpi) -> None:
-        """It gave an answer to all that waited for one."""
-        self.forget(of_round, key_of(kpi))
+    def went_well(self, of_round: str, kpi: Kpi, tenants: Collection[int]) -> None:
+        """It gave an answer for these."""
+        standing = self._standings.get((of_round, key_of(kpi)))
+        if standing is None:
+            return
+        standing.slow_times = standing.slow_until_us = 0
+        standing.owed.difference_update(tenants)
+        rests = [rest for tenant in tenants if (rest := standing.resting.pop(tenant, None)) is not None]
+        if any(rest.is_slow and not rest.times for rest in rests):
+            standing.most = len(tenants)
+        self._tidy(of_round, key_of(kpi), standing)
 
-    def forget(self, of_round: str, kpi: Key) -> None:
-        """Nobody waits for it any more."""
-        self._resting.pop((of_round, kpi), None)
-        self._owed.pop((of_round, kpi), None)
+    def owe(self, of_round: str, kpi: Kpi, tenants: Collection[int]) -> None:
+        """These wait for its answer: until it gives one they are asked for again, though nothing happened to them."""
+        self._standings.setdefault((of_round, key_of(kpi)), _Standing()).owed.update(tenants)
 
-    def owe(self, of_round: str, kpi: Kpi, tenants: list[int]) -> None:
-        """It gave these no answer: they are asked for again, though nothing happened to them."""
-        self._owed.setdefault((of_round, key_of(kpi)), set()).update(tenants)
+    def owed(self, of_round: str, now_us: int) -> Mapping[Key, Collection[int]]:
+        """Whom answers are owed to and who are to be asked for now, by KPI."""
+        found = {}
+        for (name, kpi), standing in self._standings.items():
+            resting = standing.resting
+            due = {each for each in standing.owed if each not in resting or not standing.rests(resting[each], now_us)}
+            if name == of_round and due:
+                found[kpi] = due
+        return found
 
-    def owed(self, of_round: str, now_us: int) -> Mapping[Key, set[int]]:
-        """Whom answers are owed to, by KPI, of those that are to be asked now."""
-        return {kpi: of for (name, kpi), of in self._owed.items() if name == of_round and self.is_due(name, kpi, now_us)}
+    def keep(self, of_round: str, tenants: Collection[int], having: Mapping[Key, Collection[int]] | None = None) -> None:
+        """Forget all but `tenants`, or those of them that have a KPI no more: `having` says who has which."""
+        for (name, kpi), standing in list(self._standings.items()):
+            if name != of_round:
+                continue
+            known = standing.owed | standing.resting.keys()
+            for each in known - set(tenants) if having is None else known & (set(tenants) - set(having.get(kpi, ()))):
+                standing.owed.discard(each)
+                standing.resting.pop(each, None)
+            self._tidy(name, kpi, standing)
+
+    def knows(self, of_round: str) -> bool:
+        """Whether anything of a round is remembered."""
+        return any(name == of_round for name, _ in self._standings)
+
+    def _tidy(self, of_round: str, kpi: Key, standing: _Standing) -> None:
+        if not standing.owed and not standing.resting and standing.most is None:
+            self._standings.pop((of_round, kpi), None)
+
+    def slow(self, kpi: Kpi) -> dict[int, str]:
+        """Tenants that a KPI, or a file that it rests on, takes too long for in some round, and what it said."""
+        keys = {key_of(kpi), *(key_of(each) for each in guests_of(kpi))}
+        return {
+            tenant: rest.why
+            for (_, key), standing in self._standings.items()
+            if key in keys
+            for tenant, rest in standing.resting.items()
+            if rest.is_slow
+        }
 
     def resting(self) -> Iterator[str]:
-        """A sentence for each that fails, for /readyz."""
-        for (of_round, (kpi, _)), rest in sorted(self._resting.items(), key=lambda each: each[0]):
-            yield f"{kpi} gave no answer in the round {of_round}, {rest.times} times in a row: {rest.why}"
+        """A sentence for each that fails, of tenants by their numbers, for /readyz; no more than MOST_TOLD."""
+        said: dict[tuple[str, str, str, bool], dict[int, int]] = {}
+        for (of_round, (kpi, _)), standing in sorted(self._standings.items(), key=lambda each: each[0]):
+            for tenant, rest in standing.resting.items():
+                said.setdefault((kpi, of_round, rest.why, rest.times > 0), {})[tenant] = rest.times
+        for number, ((kpi, of_round, why, is_alone), tenants) in enumerate(said.items()):
+            if number == MOST_TOLD:
+                yield f"and {len(said) - number} more: the log names each (kpi_not_evaluated)"
+                return
+            often = f"{max(tenants.values())} times in a row" if is_alone else "which are told apart"
+            yield f"{kpi} gave no answer for {_named(sorted(tenants))} in the round {of_round}, {often}: {why}"
+
+
+def _named(tenants: Sequence[int]) -> str:
+    named = ", ".join(str(each) for each in tenants[:MOST_NAMED])
+    left = len(tenants) - MOST_NAMED
+    return f"tenant{'s' if len(tenants) > 1 else ''} {named}" + (f" and {left} more" if left > 0 else "")
+
+
+def _rest_s(times: int) -> float:
+    return min(FIRST_REST_S * 2.0 ** min(times - 1, 10), LONGEST_REST_S)
 
 
 def most_s(every_s: float) -> float:

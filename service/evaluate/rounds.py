@@ -1,6 +1,5 @@
 """Rounds: short windows every second, days every fifteen, longer ones every minute; only what is due."""
 
-import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -18,8 +17,9 @@ from service.catalog.own import kpis_of
 from service.clock import Clock, to_datetime
 from service.domain.config import TenantConfig
 from service.errors import LeaseLost, TidegaugeError, TooManyRows
+from service.evaluate.apart import Turn
 from service.evaluate.ground import Ground, Grounds
-from service.evaluate.guests import GuestTurns, key_of, most_s
+from service.evaluate.guests import MOST_NAMED, GuestTurns, key_of, most_s
 from service.evaluate.values import evaluate
 from service.lifecycle import side_by_side
 from service.store import live
@@ -78,7 +78,11 @@ class _Work:
     ground: Ground
     owner: UUID
     lease: Lease
-    shared: Shared = field(default_factory=Shared)
+    names: Mapping[int, str]
+    """Of tenants."""
+    shared: Shared
+    apart: deque[tuple[Kpi, list[int]]] = field(default_factory=deque)
+    """KPIs with tenants that they failed for, which are asked for when nothing else is left."""
     holding: set[int] = field(default_factory=set)
     """Tenants that have some value."""
     guests_until_s: float | None = None
@@ -109,25 +113,24 @@ class LiveRound:
         """Evaluate what is due; returns of how many tenants. Raises LeaseLost when another one evaluates, and PASSING."""
         async with pool.acquire() as connection:
             tenants = await touched_tenants(connection)
+            self.turns.keep(self.round.name, [each.tenant for each in tenants])
             windows = {each.tenant: self._windows(each) for each in tenants}
             due = [each for each in tenants if self._is_due(each, windows[each.tenant])]
             owed = self.turns.owed(self.round.name, self.clock.now_us())
             waiting = set[int]().union(*owed.values()).difference(each.tenant for each in due)
             concerned = due + [each for each in tenants if each.tenant in waiting]
             if not concerned:
-                for gone in owed:  # of tenants that there are no more
-                    self.turns.forget(self.round.name, gone)
                 return 0
             ground = await self.grounds.now(connection, concerned, at_us=self.clock.now_us())
         found = self._kpis(concerned, ground)
-        for gone in owed.keys() - {key_of(kpi) for kpi, _ in found}:
-            self.turns.forget(self.round.name, gone)
+        self.turns.keep(self.round.name, [each.tenant for each in concerned], {key_of(kpi): of for kpi, of in found})
         kpis = [
             (kpi, wanted)
             for kpi, of in found
             if (wanted := [each for each in of if each not in waiting or each in owed.get(key_of(kpi), ())])
         ]
-        work = _Work(deque(sorted(kpis, key=self._place)), windows, ground, owner, lease)
+        ordered, names = deque(sorted(kpis, key=self._place)), {each.tenant: each.name for each in concerned}
+        work = _Work(ordered, windows, ground, owner, lease, names, Shared(slow=self.turns.slow))
         async with AsyncExitStack() as stack:
             lanes: list[Connection] = [await stack.enter_async_context(pool.acquire())]
             while len(lanes) < LANES and (another := await spare_connection(stack, pool)) is not None:
@@ -147,11 +150,15 @@ class LiveRound:
 
     async def _evaluate(self, connection: Connection, work: "_Work") -> None:
         """Evaluate what nobody has begun yet, one KPI after the other; one that fails keeps its last values."""
-        while work.left:
-            kpi, tenants = work.left.popleft()
+        while work.left or work.apart:
+            is_apart = not work.left
+            kpi, tenants = (work.left or work.apart).popleft()
             began_s = perf_counter()
             try:
-                await (self._guest if rests_on_guests(kpi) else self._one)(connection, kpi, tenants, work)
+                if is_apart:
+                    await self._apart(connection, kpi, tenants, work)
+                else:
+                    await (self._guest if rests_on_guests(kpi) else self._one)(connection, kpi, tenants, work)
             except (LeaseLost, *PASSING):
                 raise
             except (TidegaugeError, asyncpg.PostgresError, TimeoutError) as error:
@@ -163,26 +170,39 @@ class LiveRound:
             await self._write(connection, kpi, few, values, work)
 
     async def _guest(self, connection: Connection, kpi: Kpi, tenants: list[int], work: "_Work") -> None:
-        """Evaluate one that rests on an operator's files, where there is time; what fails shows no values, and rests."""
-        name, now_us = self.round.name, self.clock.now_us()
-        self.turns.owe(name, kpi, tenants)
-        work.guests_until_s = work.guests_until_s or perf_counter() + most_s(self.round.every_s)
-        if self.turns.is_due(name, key_of(kpi), now_us):
-            if perf_counter() >= work.guests_until_s:
-                return
+        """Evaluate one that rests on an operator's files, where there is time; whom it fails for shows no values, and rests."""
+        groups = self.turns.groups(self.round.name, kpi, tenants, self.clock.now_us())
+        self.turns.owe(self.round.name, kpi, tenants)
+        work.apart.extend((kpi, few) for few in groups.apart)
+        turn, unanswered = self._turn(connection, kpi, work), list(groups.resting)
+        for few in groups.together:
+            if not turn.may_begin():
+                break
             self._begun_s[kpi.id] = perf_counter()
-            try:
-                async with asyncio.timeout(most_s(self.round.every_s)):
-                    await self._one(connection, kpi, tenants, work)
-            except LeaseLost:
-                raise
-            except (TidegaugeError, asyncpg.PostgresError, TimeoutError) as error:
-                why = str(error) or f"it takes longer than {most_s(self.round.every_s):g} s"
-                self._failed(kpi, why, rest_s=self.turns.failed(name, kpi, why, self.clock.now_us()))
-            else:
-                self.turns.went_well(name, kpi)
-                return
-        await self._write(connection, kpi, tenants, [], work)
+            unanswered += await turn.among(few)
+        if unanswered:
+            await self._write(connection, kpi, unanswered, [], work)
+
+    async def _apart(self, connection: Connection, kpi: Kpi, tenants: list[int], work: "_Work") -> None:
+        """The same for some that it failed for, where nobody else waits."""
+        turn = self._turn(connection, kpi, work)
+        if turn.may_begin() and self.turns.is_due(self.round.name, kpi, tenants, self.clock.now_us()):
+            self._begun_s[kpi.id] = perf_counter()
+            if unanswered := await turn.among(tenants):
+                await self._write(connection, kpi, unanswered, [], work)
+
+    def _turn(self, connection: Connection, kpi: Kpi, work: "_Work") -> Turn:
+        each_s = most_s(self.round.every_s)
+        until_s = work.guests_until_s = work.guests_until_s or perf_counter() + each_s
+
+        async def ask(few: list[int]) -> None:
+            await self._one(connection, kpi, few, work)
+
+        def tell(kpi: Kpi, few: Sequence[int], why: str, rest_s: float) -> None:
+            self._failed(kpi, why, tenants=[work.names[each] for each in few[:MOST_NAMED]], of=len(few), rest_s=rest_s)
+
+        name = self.round.name
+        return Turn(self.turns, name, kpi, self.clock, ask, each_s, lambda: perf_counter() < until_s, tell)
 
     async def _values(
         self, connection: Connection, kpi: Kpi, tenants: list[int], work: "_Work"
@@ -215,7 +235,7 @@ class LiveRound:
             self._together[kpi.id] = max(len(few) for few, _ in found)
         return found
 
-    def _failed(self, kpi: Kpi, error: Exception | str, **more: float) -> None:
+    def _failed(self, kpi: Kpi, error: Exception | str, **more: object) -> None:
         self.telemetry.evaluation_failures.labels(kpi=kpi.id).inc()
         log.warning("kpi_not_evaluated", kpi=kpi.id, round=self.round.name, error=str(error) or type(error).__name__, **more)
 

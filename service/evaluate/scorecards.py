@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import asyncpg
@@ -9,6 +10,7 @@ import structlog
 
 from service.catalog import Catalog, Kpi, Question, Value, Window, catalog_of, resolve_window, run
 from service.catalog.guarded import unless_failed
+from service.catalog.shared import Slow, nobody_slow
 from service.clock import Clock
 from service.domain.config import TenantConfig
 from service.domain.selector import Selector, parse_selector
@@ -60,6 +62,7 @@ class Scorecards:
     catalog: Catalog
     clock: Clock
     telemetry: Telemetry
+    slow: Slow = nobody_slow
     grounds: Grounds = field(default_factory=Grounds)
     seen: dict[int, Hashable] = field(default_factory=dict)
 
@@ -102,8 +105,8 @@ class Scorecards:
             statistics = tuple(dict.fromkeys(row.statistic for row in several))
             question = Question(filters=first.selector.where, statistics=statistics)
             try:
-                asked = run(connection, first.kpi, wanted, question, declared=ground.declared, kept=ground.kept)
-                values = await unless_failed(asked, first.kpi, wanted, question)
+                ask = partial(run, connection, first.kpi, question=question, declared=ground.declared, kept=ground.kept)
+                values = await unless_failed(ask, first.kpi, wanted, question, slow=self.slow(first.kpi))
             except PASSING:
                 raise
             except (TidegaugeError, asyncpg.PostgresError, TimeoutError) as error:

@@ -3,6 +3,7 @@
 from service.evaluate.audit import Audit
 from service.evaluate.dashboards import Dashboards
 from service.evaluate.evaluator import Evaluator
+from service.evaluate.guests import GuestTurns
 from service.evaluate.nearing import Nearing
 from service.evaluate.scorecards import Scorecards
 from service.evaluate.upkeep import Upkeep
@@ -35,7 +36,8 @@ async def _evaluate_on(settings: Settings, url: str) -> Installation | None:
         audit = Audit(made.pool, None if in_database else LogCounts(made.event_log, from_records=False), made.telemetry)
         nearing = Nearing(made.pool, made.clock, made.telemetry)
         dashboards = Dashboards(made.pool, made.clock)
-        scorecards = Scorecards(made.pool, catalog, made.clock, made.telemetry)
+        guests = GuestTurns()
+        scorecards = Scorecards(made.pool, catalog, made.clock, made.telemetry, guests.slow)
         evaluator = Evaluator(
             pool=made.pool,
             catalog=catalog,
@@ -44,11 +46,12 @@ async def _evaluate_on(settings: Settings, url: str) -> Installation | None:
             settings=settings,
             installation=made.installation,
             telemetry=made.telemetry,
+            guests=guests,
             others=[schedule.task(), audit.task(), nearing.task(), scorecards.task(), *dashboards.tasks()],
         )
         checks = {
             "evaluator": readiness.evaluator(made.pool, lambda: evaluator.holds_lease),
-            "kpis": readiness.kpis(catalog.refused, evaluator.guests.resting),
+            "kpis": readiness.kpis(catalog.refused, guests.resting),
         }
         async with operations(made, "evaluate", checks), until_stopped_or_moved(made.pool, made.installation) as ending:
             await evaluator.run(ending.stop)

@@ -43,7 +43,7 @@ class Stage:
 
     def closing(self) -> Closing:
         """The history, which has seen nothing yet."""
-        return Closing(self.catalog, Telemetry("test"), Grounds())
+        return Closing(self.catalog, Telemetry("test"), Grounds(), self.clock)
 
     async def requests(self, seen: Sequence[tuple[int, str, int]], *, service: str = "api") -> None:
         """Requests at instants with a status, so many each; as one flush would leave them."""

@@ -11,6 +11,7 @@ import pytest
 from service.catalog import Catalog
 from service.clock import SystemClock
 from service.evaluate.evaluator import Evaluator
+from service.evaluate.guests import GuestTurns
 from service.evaluate.task import Task
 from service.evaluate.upkeep import Upkeep
 from service.eventlog.postgres import PostgresLog
@@ -54,6 +55,7 @@ async def evaluator(pool: asyncpg.Pool, *others: Task) -> Evaluator:
         settings=SETTINGS,
         installation=fixed,
         telemetry=TELEMETRY,
+        guests=GuestTurns(),
         others=others,
     )
 

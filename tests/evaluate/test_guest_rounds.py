@@ -11,7 +11,7 @@ from service.catalog import Catalog
 from service.catalog.guests import load_catalog
 from service.clock import DAY
 from service.evaluate import rounds
-from service.evaluate.guests import FIRST_REST_S, LONGEST_REST_S, GuestTurns, key_of
+from service.evaluate.guests import FIRST_REST_S, LONGEST_REST_S, MOST_TOLD, GuestTurns
 from service.evaluate.rounds import LiveRound
 from service.expose import kpis, readiness, scorecards
 from service.http.app import create_app
@@ -140,23 +140,32 @@ def test_one_that_fails_again_and_again_rests_longer_and_longer() -> None:
     turns, own = GuestTurns(), Catalog.load().kpis["requests"]
     now_us, rests = 0, []
     for _ in range(9):
-        assert turns.is_due("short", key_of(own), now_us)
-        rests.append(turns.failed("short", own, "division by zero", now_us))
-        assert not turns.is_due("short", key_of(own), now_us)
-        assert turns.is_due("longer", key_of(own), now_us)
+        assert turns.is_due("short", own, [7], now_us)
+        rests.append(turns.failed("short", own, [7], "division by zero", now_us))
+        assert not turns.is_due("short", own, [7], now_us)
+        assert turns.is_due("longer", own, [7], now_us)
+        assert turns.is_due("short", own, [8], now_us)
         now_us += int(rests[-1] * 1_000_000)
     assert rests == [10, 20, 40, 80, 160, 320, LONGEST_REST_S, LONGEST_REST_S, LONGEST_REST_S]
-    turns.went_well("short", own)
-    assert turns.failed("short", own, "division by zero", now_us) == FIRST_REST_S
+    turns.went_well("short", own, [7])
+    assert turns.failed("short", own, [7], "division by zero", now_us) == FIRST_REST_S
 
 
-async def test_readiness_says_which_fail_and_why() -> None:
+async def test_readiness_says_which_fail_for_whom_and_why() -> None:
     turns, own = GuestTurns(), Catalog.load().kpis["requests"]
     check = readiness.kpis((), turns.resting)
     assert (await check()).says == "ready"
-    turns.failed("short", own, "division by zero", 0)
+    turns.failed("short", own, [7], "division by zero", 0)
     part = await check()
-    assert (part.ready, part.says) == (True, "requests gave no answer in the round short, 1 times in a row: division by zero")
+    said = "requests gave no answer for tenant 7 in the round short, 1 times in a row: division by zero"
+    assert (part.ready, part.says) == (True, said)
+    for tenant in range(100):
+        turns.failed("short", own, [tenant], "division by zero", 0)
+    assert "for tenants 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 90 more in the round short, 2 times" in (await check()).says
+    for number in range(100):
+        turns.failed("short", own, [number], f"fault {number}", 0)
+    assert (await check()).says.count("gave no answer") == MOST_TOLD
+    assert "and 80 more" in (await check()).says
 
 
 async def test_the_api_says_which_file_failed_and_a_scorecard_and_a_report_go_on(stage: Stage, tmp_path: Path) -> None:
