@@ -45,18 +45,23 @@ def probed(asked: Asked) -> str:
     A row a day (UTC, from `since` on): bits of all days in one would be copied to every window, though none of them lie in it.
     """
     only = "".join(f" and {each}" for each in ([] if asked.marks else _chosen(asked)))
-    bits = ",\n    ".join(f"array_agg({name}) filter (where not ({_IS_CALM})) as {name}s" for name in ("bucket", *STATES))
+    bits = ",\n      ".join(f"array_agg({name}) filter (where not is_calm) as {name}s" for name in ("bucket", *STATES))
+    within = "tenant = s.tenant and bucket >= lower(s.span) and bucket < upper(s.span)"
+    of_series = " and ".join(f"{name} = k.{name}" for name in _SERIES.split(", "))
+    # Monitor by monitor: so nothing is sorted but days. Whether a quarter is calm is found out once (`offset 0`).
     return f"""
-select s.tenant, p.* from (
+select s.tenant, k.*, p.* from (
   select tenant, unnest(range_agg({quarters_read("w")})) as span from wins w group by tenant
 ) s cross join lateral (
-  select {_SERIES}, date_bin({_DAY}, bucket, timestamptz 'epoch') as since,
-    coalesce(range_agg({QUARTER}) filter (where {_IS_CALM}), {NEVER}) as calm,
-    coalesce(range_agg({QUARTER}) filter (where not ({_IS_CALM})), {NEVER}) as stirred,
+  select {_SERIES} from probe_quarter where {within}{only} group by {_SERIES}
+) k cross join lateral (
+  select date_bin({_DAY}, bucket, timestamptz 'epoch') as since,
+    coalesce(range_agg({QUARTER}) filter (where is_calm), {NEVER}) as calm,
+    coalesce(range_agg({QUARTER}) filter (where not is_calm), {NEVER}) as stirred,
     {bits}
-  from probe_quarter
-  where tenant = s.tenant and bucket >= lower(s.span) and bucket < upper(s.span){only}
-  group by {_SERIES}, since
+  from (
+    select bucket, {", ".join(STATES)}, {_IS_CALM} as is_calm from probe_quarter where {within} and {of_series} offset 0
+  ) q group by since
 ) p""".strip()
 
 

@@ -10,14 +10,20 @@ from service.catalog.kpi import Facts, Head
 from service.catalog.literals import split_literals
 from service.domain.families.usage import NAMED, OF_ACCOUNT
 
+FACTS = "facts"
 _FACT_TABLES = (("minutes", "fact_minute", "bucket"), ("quarters", "fact_quarter", "bucket"), ("spans", "fact_day", "day"))
-_MEASURES = (
-    "sum(f.n) as n, sum(f.total) as total, min(f.least) as least, max(f.greatest) as greatest,"
-    " string_agg(substr(array_send(f.histogram), 21), ''::bytea) as histogram"
-)
+_MEASURES: Mapping[str, tuple[str, str]] = {
+    "n": ("sum(f.n)", "numeric"),
+    "total": ("sum(f.total)", "numeric"),
+    "least": ("min(f.least)", "numeric"),
+    "greatest": ("max(f.greatest)", "numeric"),
+    "histogram": ("string_agg(substr(array_send(f.histogram), 21), ''::bytea)", "bytea"),
+}
+"""How each is added up, and its type."""
 _USES = "usage"
-_OF_USES = "sum(f.n) as n, sum(f.total) as total, null::numeric as least, null::numeric as greatest, null::bytea as histogram"
+_OF_USES = frozenset({"n", "total"})
 """Uses have no values: nothing else is added up for everyone that reads them."""
+_ALL = re.compile(r"(\bselect|,|\.)\s*\*")
 _LABELLED = "(s.tenant, s.dims ->> 'feature') in (select l.tenant, l.feature from labels l)"
 _NEWEST = (
     '(array_agg(f.{0} order by f.newest_us desc, f.newest_source collate "C" desc, f.newest_id collate "C" desc)'
@@ -26,8 +32,11 @@ _NEWEST = (
 _NEWEST_COLUMNS = ("newest_us", "newest_source", "newest_id", "newest_value")
 
 
-def facts_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> str:
+def facts_relation(head: Head, by: Sequence[str], filtered: Iterable[str], sql: str = "select *") -> str:
     """The relation `facts`: for every window and series the sums of its pieces, read by key alone.
+
+    Measures that the statement `sql` does not name are not added up, but null: histograms are dearer than all that is counted.
+    `select *` names them all.
 
     The series of a tenant are looked up as one array: so Postgres walks through the index once a piece, from the span of time
     of each series to that of the next one, where a look-up a series would start at the root anew. The lateral sub-selects
@@ -35,7 +44,9 @@ def facts_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> st
     """
     shown = _shown(head, by, filtered)
     newest = _NEWEST_COLUMNS if shown.kind == "meter" else ()
-    measures = _OF_USES if shown.kind in {_USES, NAMED, OF_ACCOUNT} else _MEASURES
+    read = frozenset(_MEASURES) if _ALL.search(sql) else frozenset(re.findall(r"\w+", sql))
+    read &= _OF_USES if shown.kind in {_USES, NAMED, OF_ACCOUNT} else frozenset(_MEASURES)
+    measures = ", ".join(f"{of if name in read else f'null::{kind}'} as {name}" for name, (of, kind) in _MEASURES.items())
     measures += "".join(f", {_NEWEST.format(name)} as {name}" for name in newest)
     columns = "".join(f", m.{name}" for name in ("n", "total", "least", "greatest", "histogram", *newest))
     selected = (
@@ -213,9 +224,9 @@ def _plain(accounts: Accounts, *, labelled: bool) -> dict[str, str]:
 
 
 BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
-    "facts": facts_relation,
+    FACTS: facts_relation,
     "facts_added": facts_added,
     "before": before_relation,
 }
 _PIECES = ("wins", "minutes", "quarters", "spans", "labels")
-NEEDS: Mapping[str, tuple[str, ...]] = {"facts": _PIECES, "facts_added": _PIECES, "before": ("wins", "labels")}
+NEEDS: Mapping[str, tuple[str, ...]] = {FACTS: _PIECES, "facts_added": _PIECES, "before": ("wins", "labels")}

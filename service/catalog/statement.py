@@ -10,6 +10,7 @@ from service.catalog.asked import SLICED, Asked
 from service.catalog.kpi import Head, Kpi
 from service.catalog.literals import split_literals
 from service.catalog.question import MAX_ROWS, by_account_first
+from service.catalog.relations_facts import FACTS, facts_relation
 
 REMEMBERED_STATEMENTS = 2_048
 ANSWER = "answer"
@@ -190,7 +191,7 @@ def bodies(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str], given: froze
     """The relations that a KPI reads, each behind those that it is made of, and at last its `answer`."""
     used = _relations(kpi.sql, Asked.of(by, filtered), given)
     made = [
-        (name, GIVEN[name] if name in given else _made(kpi.head, name, by, filtered) or body)
+        (name, GIVEN[name] if name in given else _made(kpi, name, by, filtered) or body)
         for name, body in RELATIONS.items()
         if name in used
     ]
@@ -202,9 +203,11 @@ def reads(kpi: Kpi, by: tuple[str, ...], relation: str) -> bool:
     return relation in _relations(kpi.sql, Asked.of(by, frozenset()), frozenset())
 
 
-def _made(head: Head, name: str, by: tuple[str, ...], filtered: frozenset[str]) -> str:
+def _made(kpi: Kpi, name: str, by: tuple[str, ...], filtered: frozenset[str]) -> str:
     """A relation that is made for a question; "" for the others."""
-    return relations.BUILT[name](head, by, filtered) if name in relations.BUILT else ""
+    if name == FACTS and not kpi.is_guest:
+        return facts_relation(kpi.head, by, filtered, kpi.sql)
+    return relations.BUILT[name](kpi.head, by, filtered) if name in relations.BUILT else ""
 
 
 def unknown_placeholders(head: Head, sql: str) -> list[str]:
