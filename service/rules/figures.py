@@ -73,9 +73,14 @@ class Tenant:
         beyond: str,
         limit: str,
         for_: str = "",
+        named: str = "",
     ) -> Alerting:
-        """An alert on a figure; `beyond` says what it is when it fires, `limit` what it should be."""
+        """An alert on a figure; `beyond` says what it is when it fires, `limit` what it should be.
+
+        `named` is the template that names it for people; "": its selector.
+        """
         text, window, beyond = literal(str(figure.selector)), figure.found.window, literal(beyond)
+        shown = named or text
         labels = {
             "tenant": self.name,
             "severity": level,
@@ -87,8 +92,8 @@ class Tenant:
         }
         notes = annotated(
             name,
-            f"{self.name}: {text} over {window} is {beyond}",
-            f"{figure.kpi.head.title}, {text}, window {window}: {value_template(figure.found.unit)}; {literal(limit)}.",
+            f"{self.name}: {shown} over {window} is {beyond}",
+            f"{figure.kpi.head.title}, {shown}, window {window}: {value_template(figure.found.unit)}; {literal(limit)}.",
             self.links,
             tenant=self.name,
             dashboard=figure.shown_on(),

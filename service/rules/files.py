@@ -16,7 +16,7 @@ from service.rules.itself import on_itself
 from service.rules.links import Links
 from service.rules.model import Alerting, Group, yaml_of
 from service.rules.slo import burn_alerts, recordings
-from service.rules.watched import adoption_of, judged, silence_of, worsening_of
+from service.rules.watched import adoption_of, judged, silence_of, silence_of_others, worsening_of
 
 PREFIX = "tidegauge-"
 OF_TENANTS = f"{PREFIX}tenant-"
@@ -77,10 +77,10 @@ def _watched(tenant: Tenant) -> Iterator[Alerting]:
         for name, feature in config.features.items()
         if feature.adoption_target is not None
     ]
-    # Of the others, which `*` stands for, those that always send are watched for everybody.
-    silent: list[_Make] = [
-        partial(silence_of, tenant, source, each.limit_s) for source, each in config.freshness.items() if source != OTHERS
-    ]
+    declared = [source for source in config.freshness if source != OTHERS]
+    silent: list[_Make] = [partial(silence_of, tenant, source, config.freshness[source].limit_s) for source in declared]
+    if (others := config.freshness.get(OTHERS)) is not None:
+        silent.append(partial(silence_of_others, tenant, declared, others.limit_s))
     worse: list[_Make] = [partial(worsening_of, tenant, selector) for selector in judged(tenant)]
     for make in (*adopted, *silent, *worse):
         try:

@@ -23,6 +23,11 @@ def matcher(label: str, values: Sequence[str]) -> str:
     return f"{label}=~{quoted(either)}"
 
 
+def unlike(label: str, values: Sequence[str]) -> str:
+    """The matcher of all but some values: `label!~"a|b"`."""
+    return matcher(label, (*values, "")).replace("=~", "!~", 1)
+
+
 def series(name: str, matchers: Mapping[str, Sequence[str]]) -> str:
     """An instant selector; labels in the order in which they are given."""
     return f"{name}{{{','.join(matcher(label, values) for label, values in matchers.items())}}}"

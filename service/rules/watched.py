@@ -3,13 +3,16 @@
 From the row *alerts* of the catalog of KPIs; its other rows are in `everybody.py`, for they need no configuration.
 """
 
+from collections.abc import Collection
 from itertools import pairwise
 from typing import Final
 
+from service.domain.config.quality import OTHERS
 from service.domain.selector import Selector, parse_selector
 from service.rules.figures import Tenant
 from service.rules.model import Alerting
-from service.rules.promql import number, value_text
+from service.rules.promql import matcher, newest, number, unlike, value_text
+from service.store.names import OTHER
 
 ADOPTION_SHARE: Final = 0.8
 """Of a feature's target: below it its adoption is told of."""
@@ -36,6 +39,17 @@ def silence_of(tenant: Tenant, source: str, limit_s: float) -> Alerting:
     expr = f"{figure.found.expr} > {number(limit_s)}"
     limit = f"its newest event may be {value_text(limit_s, 's')} old"
     return tenant.alert("SourceSilent", figure, expr, level="warning", beyond=beyond, limit=limit, for_=SILENT_FOR)
+
+
+def silence_of_others(tenant: Tenant, declared: Collection[str], limit_s: float) -> Alerting:
+    """The same of each source that `[freshness."*"]` stands for: all that sent something of late and are not `declared`."""
+    figure = tenant.figure(Selector("freshness", "age", {"source": (OTHERS,)}), "1h")
+    shown = figure.found.series.replace(matcher("source", (OTHERS,)), unlike("source", (OTHER, *sorted(declared))))
+    beyond = f"> {value_text(limit_s, 's')}"
+    expr = f"{newest(shown, figure.found.by)} > {number(limit_s)}"
+    limit = f"its newest event may be {value_text(limit_s, 's')} old, as that of any source without a limit of its own"
+    named = "freshness.age of the source {{ $labels.source }}"
+    return tenant.alert("SourceSilent", figure, expr, level="warning", beyond=beyond, limit=limit, for_=SILENT_FOR, named=named)
 
 
 def worsening_of(tenant: Tenant, selector: Selector) -> Alerting | None:

@@ -94,6 +94,15 @@ def test_a_figure_is_told_of_once_at_its_worst_level() -> None:
     assert not hides(selected, selected | {"severity": "warning", "selector": "availability{component=web}"})
 
 
+def test_a_source_beyond_its_limit_is_told_of_once() -> None:
+    silent = {"alertname": "SourceSilent", "scope": "kpi", "severity": "warning", "tenant": "acme", "source": "crm"}
+    steady = silent | {"alertname": "SteadySourceSilent"}
+    assert hides(silent, steady)
+    assert not hides(silent, steady | {"source": "billing"})
+    assert not hides(silent, steady | {"tenant": "umbrella"})
+    assert not hides(steady, silent)
+
+
 def test_the_service_hides_figures_that_it_makes_doubtful_but_a_warning_hides_no_page() -> None:
     late_figure = FIGURE | {"severity": "warning"}
     assert hides(GONE, FIGURE)
