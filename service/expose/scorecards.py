@@ -1,6 +1,5 @@
 """`/v1/scorecards`: those that are declared, and one of them for a window, of the whole tenant or of one account."""
 
-from collections.abc import Collection
 from typing import Annotated, Final
 
 import asyncpg
@@ -21,6 +20,7 @@ from service.expose.asking import Asker, read_instant
 from service.expose.decisions import decision_body
 from service.expose.ground import Ground, Grounds
 from service.expose.named import check_account
+from service.expose.parameters import check_known
 from service.expose.programmes import programme_bounds_us
 from service.expose.scorecard_rows import scorecard_body
 from service.expose.tables import MEDIA_TYPE, to_csv, wants_csv
@@ -30,7 +30,6 @@ from service.store.snapshots import snapshot
 
 DEFAULT_WINDOW = "week"
 PARAMETERS: Final = ("account", "window", "start", "end", "format")
-MAX_SHOWN_CHARACTERS: Final = 64
 """Of a parameter's name that is refused."""
 COLUMNS = (
     "row",
@@ -63,7 +62,7 @@ def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, settings: Sett
 
     @made.get("", summary="The scorecards that are declared", responses=documents.SCORECARDS)
     async def names(request: Request, principal: Reader) -> Response:
-        _check_names(request.query_params, ())
+        check_known(request.query_params, (), "a scorecard")
         now_us = clock.now_us()
         async with pool.acquire() as connection:
             ground = await grounds.now(connection, principal.tenant, now_us=now_us)
@@ -83,7 +82,7 @@ def router(pool: asyncpg.Pool, catalog: Catalog, *, clock: Clock, settings: Sett
         format: documents.Format = None,  # the parameter's name
     ) -> Response:
         del window, start, end, format  # documented here, read below
-        _check_names(request.query_params, PARAMETERS)
+        check_known(request.query_params, PARAMETERS, "a scorecard")
         async with snapshot(pool, most=1) as seen:
             async with seen.connection() as connection:
                 ground = await grounds.now(connection, principal.tenant, now_us=clock.now_us())
@@ -108,17 +107,6 @@ async def _body(desk: Desk, catalog: Catalog, ground: Ground, name: str, window:
     rows = body.pop("rows")
     decided = await decision_body(desk, catalog_of(catalog, ground.config(window)).kpis, window, account)
     return {**body, **decided, "rows": rows}
-
-
-def _check_names(parameters: QueryParams, known: Collection[str]) -> None:
-    """Raises InvalidQuery for a parameter that nothing would be made of, and for one that is given twice."""
-    taken = f"it takes {', '.join(known)}" if known else "it takes none"
-    for name in parameters:
-        shown = name[:MAX_SHOWN_CHARACTERS]
-        if name not in known:
-            raise InvalidQuery(shown, f"is no parameter of a scorecard: {taken}")
-        if len(parameters.getlist(name)) > 1:
-            raise InvalidQuery(shown, "is given twice: give it once")
 
 
 def _bounds(parameters: QueryParams, ground: Ground, settings: Settings) -> Window:

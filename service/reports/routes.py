@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import APIRouter, Depends
@@ -13,6 +13,7 @@ from service.clock import to_datetime
 from service.errors import InvalidQuery
 from service.expose import documents
 from service.expose.asking import Asker, read_instant
+from service.expose.parameters import check_known
 from service.http.auth import Principal, require
 from service.http.bodies import BodyReader
 from service.reports.layout import Blank, Layout
@@ -26,6 +27,8 @@ DEFAULT_FORMAT: Format = "html"
 MAX_NOTE_BYTES = 20_000
 MAX_HELD_BYTES = 1_000_000
 PAGE_ROWS = 50
+_OF_WISH: Final = ("account", "window", "start", "end")
+_REPORT: Final = "a report"
 
 Reader = Annotated[Principal, Depends(require("read"))]
 Writer = Annotated[Principal, Depends(require("admin"))]
@@ -38,9 +41,10 @@ class Doors:
     maker: Maker
     bodies: BodyReader = field(default_factory=lambda: BodyReader(max_bytes=MAX_NOTE_BYTES, max_held_bytes=MAX_HELD_BYTES))
 
-    async def wish(self, request: Request, principal: Principal, name: str) -> Wish:
-        """Read the parameters; raises InvalidQuery and NotFound."""
+    async def wish(self, request: Request, principal: Principal, name: str, *others: str) -> Wish:
+        """Read the parameters, of which the route takes `others`, too; raises InvalidQuery and NotFound."""
         parameters = request.query_params
+        check_known(parameters, (*_OF_WISH, *others), _REPORT)
         wish = Wish(name, parameters.get("account", ""), parameters.get("window"))
         own = {"start", "end"} & set(parameters)
         if not own:
@@ -70,8 +74,9 @@ def router(maker: Maker) -> APIRouter:
 
 def _add_reports(made: APIRouter, doors: Doors) -> None:
     @made.get("", summary="The reports that there are", responses=documents.REPORTS)
-    async def names(principal: Reader) -> Response:
+    async def names(request: Request, principal: Reader) -> Response:
         del principal
+        check_known(request.query_params, (), "the list of reports")
         return _json({"reports": [_described(each) for each in LAYOUTS.values()]})
 
     @made.get("/{name}", summary="A report made now, of the last window that has closed by default", responses=documents.REPORT)
@@ -86,8 +91,9 @@ def _add_reports(made: APIRouter, doors: Doors) -> None:
         format: documents.ReportFormat = None,  # the parameter's name
     ) -> Response:
         del account, window, start, end, format  # documented here, read below
+        wish = await doors.wish(request, principal, name, "format")
         _format(request)
-        report, _ = await doors.maker.make(principal.tenant, principal.tenant_name, await doors.wish(request, principal, name))
+        report, _ = await doors.maker.make(principal.tenant, principal.tenant_name, wish)
         return await doors.answer(request, report)
 
     @made.put("/{name}/notes/{blank}", summary="Fill a blank with prose; an empty body empties it", status_code=204)
@@ -115,7 +121,10 @@ def _add_copies(made: APIRouter, doors: Doors) -> None:
         return _json({"id": number}, status=201)
 
     @made.get("/{name}/copies", summary="Frozen copies, the newest first", responses=documents.REPORT_COPIES)
-    async def copies(principal: Reader, name: str, account: documents.Text = None, before: int | None = None) -> Response:
+    async def copies(
+        request: Request, principal: Reader, name: str, account: documents.Text = None, before: int | None = None
+    ) -> Response:
+        check_known(request.query_params, ("account", "before"), "a report's copies")
         _ = Wish(name).layout
         async with doors.maker.pool.acquire() as connection:
             found = await reports.copies(connection, principal.tenant, name, account=account, before=before, limit=PAGE_ROWS)
@@ -131,6 +140,7 @@ def _add_copies(made: APIRouter, doors: Doors) -> None:
         format: documents.ReportFormat = None,  # the parameter's name
     ) -> Response:
         del format  # documented here, read below
+        check_known(request.query_params, ("format",), "a report's copy")
         _format(request)
         async with doors.maker.pool.acquire() as connection:
             content = await reports.content_of(connection, principal.tenant, name, number)

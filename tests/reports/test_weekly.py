@@ -140,6 +140,11 @@ async def test_every_report_is_made_in_every_format(told: Told) -> None:
         ("/v1/reports/customer", 400, "of one account: name one"),
         ("/v1/reports/weekly?account=x", 400, "leave it out"),
         ("/v1/reports/weekly?window=fortnight", 400, "fortnight"),
+        ("/v1/reports/weekly?windows=week", 400, "windows: is no parameter of a report: it takes account, window, start"),
+        ("/v1/reports/weekly?window=week&window=month", 400, "window: is given twice"),
+        ("/v1/reports?name=weekly", 400, "name: is no parameter of the list of reports: it takes none"),
+        ("/v1/reports/weekly/copies?window=week", 400, "window: is no parameter of a report's copies: it takes account, before"),
+        ("/v1/reports/weekly/copies/7?account=x", 400, "account: is no parameter of a report's copy: it takes format"),
         ("/v1/reports/weekly/copies/7", 404, "there is no copy 7"),
     ],
 )
