@@ -18,7 +18,8 @@ from service.expose.documented import pages
 from service.store.config import load_configs
 from service.store.tenants import tenant_by_name
 
-Directory = Annotated[Path, typer.Argument(help="Where the pages go; others in it are removed", file_okay=False)]
+_DIRECTORY = "Where the pages go; others in it are removed, but those of files that are refused now"
+Directory = Annotated[Path, typer.Argument(help=_DIRECTORY, file_okay=False)]
 TenantName = Annotated[str | None, typer.Option("--tenant", help="A tenant, whose formulas get pages as they are declared now")]
 File = Annotated[
     Path | None,
@@ -30,16 +31,20 @@ def write(directory: Directory, tenant: TenantName = None, config: File = None) 
     """Write a page of documentation a KPI, and their index: of own KPIs, too."""
     if tenant is not None and config is not None:
         raise InvalidArgument("--tenant and --config both say whose formulas get pages: give one of them")
-    catalog = asyncio.run(_of_tenant(tenant)) if tenant is not None else _of_files(config)
+    catalog, lost = asyncio.run(_of_tenant(tenant)) if tenant is not None else (_of_files(config), ())
     made = pages(catalog)
+    refused = [(Path(each.file).stem, f"of a file that is refused: {each}") for each in catalog.refused]
+    refused += [(name, f"of the formula {name}: one of its KPIs is none at the moment") for name in lost]
+    kept = {f"{name}.md" for name, _ in refused}
     directory.mkdir(parents=True, exist_ok=True)
     for page in directory.glob("*.md"):
-        if page.name not in made:
+        if page.name not in made and page.name not in kept:
             page.unlink()
     for name, text in made.items():
         (directory / name).write_text(text, encoding="utf-8")
-    for refusal in catalog.refused:
-        typer.echo(f"warning: no page of a file that is refused: {refusal}", err=True)
+    for name, why in refused:
+        is_kept = name not in catalog.kpis and (directory / f"{name}.md").exists()
+        typer.echo(f"warning: {f'{name}.md stays as it was, the page' if is_kept else 'no page'} {why}", err=True)
     typer.echo(f"{len(made)} pages in {directory}")
 
 
@@ -52,11 +57,13 @@ def _of_files(config: Path | None) -> Catalog:
         return catalog_of(catalog, parse(text_of(config), known_kpis=catalog.shapes()))
 
 
-async def _of_tenant(name: str) -> Catalog:
-    """The catalog of a tenant, as it is now."""
+async def _of_tenant(name: str) -> tuple[Catalog, tuple[str, ...]]:
+    """The catalog of a tenant, as it is now, and its formulas that are no KPIs at the moment, as their files are refused."""
     settings = environment.load()
     async with database(settings) as connection:
         catalog = await load_catalog(connection, settings.kpi_directory)
         tenant = await tenant_by_name(connection, name)
         configs = await load_configs(connection, [tenant.id])
-    return catalog_of(catalog, configs[tenant.id].at(SystemClock().now_us()))
+    config = configs[tenant.id].at(SystemClock().now_us())
+    found = catalog_of(catalog, config)
+    return found, tuple(each.id for each in config.formulas if each.id not in found.kpis)

@@ -65,6 +65,25 @@ def test_an_operators_file_and_a_formula_of_a_configuration_have_pages(own: Path
     assert "[`errors_twice`](errors_twice.md)" in index
 
 
+def test_the_page_of_a_file_that_is_refused_for_now_stays(
+    own: Path, tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(_declare(database_url, own))
+    monkeypatch.setenv("TIDEGAUGE_DATABASE_URL", database_url)
+    pages = tmp_path / "pages"
+    assert written("kpi-docs", str(pages), "--tenant", "acme")[1] == 0
+    before = {name: (pages / f"{name}.md").read_text() for name in ("errors_of_services", "errors_twice")}
+    (pages / "nobody.md").write_text("of nobody")
+    (own / "errors_of_services.sql").write_text(FORMULA.replace("kind", "kinds"))
+    output, code = written("kpi-docs", str(pages), "--tenant", "acme")
+    assert code == 0, output
+    assert f"errors_of_services.md stays as it was, the page of a file that is refused: {own}" in output
+    assert "errors_twice.md stays as it was, the page of the formula errors_twice: " in output
+    assert {name: (pages / f"{name}.md").read_text() for name in before} == before
+    assert not (pages / "nobody.md").exists()
+    assert not (pages / "bad.md").exists()
+
+
 def test_a_mistake_of_the_configuration_is_told_with_its_line(own: Path, tmp_path: Path) -> None:
     assert own.exists()
     config = tmp_path / "tenant.toml"
