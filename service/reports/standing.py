@@ -9,7 +9,7 @@ from service.catalog.scores import Scene, ending
 from service.catalog.scoring import HEALTH
 from service.catalog.windows import Window, window_earlier
 from service.domain.churn import ChurnRisk
-from service.domain.health import CATEGORY_POINTS, GREEN_FROM, YELLOW_FROM, Category, Health
+from service.domain.health import CATEGORY_POINTS, FULL_POINTS, GREEN_FROM, YELLOW_FROM, Category, Health
 from service.domain.scorecard import decide
 from service.reports import layout
 from service.reports.model import Cell, Grid
@@ -69,11 +69,11 @@ def health_grid(ask: layout.Health, standing: Standing) -> Grid:
         return Grid(ask.title, _HEALTH_COLUMNS, (), "There is no health score: nothing is known of the account in this window.")
     rows = [(Cell(each.name), _points(each), Cell(_lost(each))) for each in health.categories]
     said = "of the categories that have points" if health.is_partial else ""
-    whole = Cell(NO_VALUE if health.score is None else f"{health.score} of 100", health.band, is_number=True)
-    return Grid(ask.title, _HEALTH_COLUMNS, (*rows, (Cell("health score", note=said), whole, Cell(""))))
+    whole = Cell(NO_VALUE if health.score is None else f"{health.score} of {FULL_POINTS}", health.band, is_number=True)
+    return Grid(ask.title, _HEALTH_COLUMNS, (*rows, (Cell("health score", note=said), whole, Cell(_lost_of_all(health)))))
 
 
-_HEALTH_COLUMNS = ("category", "points", "lost by")
+_HEALTH_COLUMNS = ("category", "points", "lost by, in points of the row")
 
 
 def _points(category: Category) -> Cell:
@@ -85,6 +85,14 @@ def _lost(category: Category) -> str:
         return _NO_KPI
     lost = sorted((each for each in category.kpis if each.lost), key=lambda each: (-each.lost, each.kpi))
     return "; ".join(f"{each.kpi} (−{each.lost})" for each in lost)
+
+
+def _lost_of_all(health: Health) -> str:
+    """What each KPI costs the score, where that is not what it costs its category: the others stand for one without points."""
+    if not health.is_partial:
+        return ""
+    lost = sorted((each for category in health.categories for each in category.kpis if each.cost), key=lambda e: (-e.cost, e.kpi))
+    return "; ".join(f"{each.kpi} (−{each.cost})" for each in lost)
 
 
 def risk_grid(ask: layout.Risk, standing: Standing, account: str) -> Grid:
