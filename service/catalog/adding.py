@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import localcontext
-from operator import add
+from operator import add, itemgetter
 from typing import Any, Final
 
 import msgspec
 
 from service.catalog.kpi import Kpi
-from service.catalog.value import Row, row_text
+from service.catalog.question import account_of
+from service.catalog.value import Row, histograms, row_text
 
 DIGITS: Final = 200
 """More than sums of quantities ever have, so that none is rounded."""
@@ -37,22 +38,39 @@ def added_up(records: Iterable[Row], by: Sequence[str]) -> list[dict[str, Any]]:
 
     They are `win, dims, statistic, numerator, denominator`, or `win, dims, n, total, least, greatest, histogram`.
     """
+
+    def text_of(record: Row) -> str:
+        dims = msgspec.json.decode(record["dims"], type=dict[str, str])
+        return row_text({name: dims[name] for name in by if name in dims})
+
+    return _sums(records, text_of)
+
+
+def in_one(records: Iterable[Row], *, by_account: bool) -> list[dict[str, Any]]:
+    """Rows of distributions that come in pieces, each once: in the order of their text, or first of all of their account."""
+    rows = _sums(records, itemgetter("dims"))
+    return sorted(rows, key=_account_first if by_account else itemgetter("dims"))
+
+
+def _account_first(row: Row) -> tuple[str, str]:
+    return account_of(row["dims"]) or "", row["dims"]
+
+
+def _sums(records: Iterable[Row], text_of: Callable[[Row], str]) -> list[dict[str, Any]]:
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    histograms: dict[tuple[Any, ...], list[bytes]] = {}
     with localcontext(prec=DIGITS):
         for record in records:
-            dims = msgspec.json.decode(record["dims"], type=dict[str, str])
-            text = row_text({name: dims[name] for name in by if name in dims})
-            added = _FIGURES if "statistic" in record else _DISTRIBUTION
-            key = (record["win"], text, record["statistic"] if added is _FIGURES else None)
-            row = rows.setdefault(key, {"win": key[0], "dims": text, "statistic": key[2], **dict.fromkeys(added)})
+            added = _DISTRIBUTION if "histogram" in record else _FIGURES
+            key = (record["win"], text_of(record), record["statistic"] if added is _FIGURES else None)
+            row = rows.get(key)
+            if row is None:
+                row = rows[key] = {"win": key[0], "dims": key[1], "statistic": key[2], **dict.fromkeys(added)}
+                if added is _DISTRIBUTION:
+                    row["histogram"] = []
             for name, put in added.items():
                 row[name] = _either(put, row[name], record[name])
             if added is _DISTRIBUTION:
-                histograms.setdefault(key, []).append(record["histogram"] or b"")
-    # The bins of one stand behind those of the other, as where a statement adds up histograms.
-    for key, found in histograms.items():
-        rows[key]["histogram"] = b"".join(found)
+                row["histogram"] += histograms(record)
     return list(rows.values())
 
 

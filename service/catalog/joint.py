@@ -15,7 +15,7 @@ from service.catalog.declared import Declared
 from service.catalog.expiry import by_expiry
 from service.catalog.joining import parts
 from service.catalog.kpi import Formula, Kpi
-from service.catalog.literals import split_literals
+from service.catalog.literals import words_of
 from service.catalog.question import MAX_ROWS, Question
 from service.catalog.relations import BUILT
 from service.catalog.statement import ANSWER, REMEMBERED_STATEMENTS, Binder, bodies, kind_of, place_of, statement
@@ -26,7 +26,6 @@ Ready = Mapping[Hashable, Sequence[asyncpg.Record]]
 """Rows of KPIs that were read together, by `key_of`."""
 SEVERAL: Final = 2
 _PLACE: Final = re.compile(r"\$([0-9]+)::")
-_WORD: Final = re.compile(r"[a-z_]+")
 
 
 def key_of(kpi: Kpi, windows: Sequence[Window], asked: Question) -> Hashable:
@@ -110,7 +109,7 @@ def _leaves(formula: Formula, windows: Sequence[Window], asked: Question, kept: 
         kpi, of = part.kpi, part.windows(windows)
         if kpi.formula is not None:
             yield from _leaves(kpi.formula, of, part.question, kept)
-        elif kpi.head.kind in {"count", "ratio", "mean"} and not kpi.is_guest and "note" not in _words(kpi.sql):
+        elif kpi.head.kind in {"count", "ratio", "mean"} and not kpi.is_guest and "note" not in kpi.words:
             _, there = by_expiry(kpi, of, kept)
             if there:
                 yield _Leaf(kpi, tuple(there), part.question)
@@ -168,7 +167,7 @@ def _alike(made: Sequence[Mapping[str, str]]) -> list[set[str]]:
         ours: set[str] = set()
         before: set[str] = set()
         for name, body in relations.items():
-            if name != ANSWER and first.setdefault(name, body) == body and before & _words(body) <= ours:
+            if name != ANSWER and first.setdefault(name, body) == body and before & words_of(body) <= ours:
                 ours.add(name)
             before.add(name)
         alike.append(ours)
@@ -187,7 +186,3 @@ def _select(number: int, leaf: _Numbered, own: Mapping[str, str]) -> str:
 
 def _listed(relations: Mapping[str, str]) -> str:
     return ",\n".join(f"{name} as (\n{body}\n)" for name, body in relations.items())
-
-
-def _words(sql: str) -> set[str]:
-    return {word for literal, part in split_literals(sql) if not literal for word in _WORD.findall(part)}

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from service.catalog.asked import is_of_account
+from service.catalog.literals import words_of
 from service.catalog.windows import NAMES, OF_DAYS
 from service.domain.formula import Expression
 
@@ -188,6 +189,11 @@ class Kpi:
     def id(self) -> str:
         """Its name everywhere."""
         return self.head.id
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The words of its statement."""
+        return words_of(self.sql)
 
     @cached_property
     def statistics(self) -> Mapping[str, Statistic]:

@@ -2,6 +2,7 @@
 
 import re
 
+_WORD = re.compile(r"[a-z_]+")
 _LITERAL = re.compile(r"'(?:[^']|'')*'|--[^\n]*")
 
 
@@ -12,3 +13,8 @@ def split_literals(sql: str) -> list[tuple[bool, str]]:
         pieces += [(False, sql[at : match.start()]), (True, match[0])]
         at = match.end()
     return [*pieces, (False, sql[at:])]
+
+
+def words_of(sql: str) -> frozenset[str]:
+    """The words of a text outside of its literals and comments."""
+    return frozenset(word for literal, part in split_literals(sql) if not literal for word in _WORD.findall(part))

@@ -54,6 +54,8 @@ Relations it may read (those that it names are built):
   series; `dims` is made of what was asked for, `d` of all that the series has. Read it once only. Uses are kept of all
   accounts together, too: their `account` is '' unless accounts, or what groups them, are asked for. They are also kept
   of each account whatever the feature: with `reads`, which lists all that the file reads of `d`, fewer series tell it.
+- `facts_in_pieces(tenant, win, dims, n, total, least, greatest, histogram bytea)`: of distributions the same added up by `dims`,
+  as several rows where it is much: a file that names it gives these columns alone, and is asked for all of its rows
 - `facts_added(tenant, win, dims, total)`: the totals of `facts` added up by `dims`; of uses `uses_asked(tenant, win, dims,
   quantity, note)` and, as `active`, `users_asked(tenant, win, dims, n)`: by users' traits, too (relations_uses.py)
 - `before(tenant, win, dims, d jsonb, account, newest_us, newest_source, newest_id, newest_value)`: of meters, newest

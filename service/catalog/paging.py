@@ -18,7 +18,7 @@ from service.catalog.declared import Declared
 from service.catalog.kpi import MAIN, Kpi
 from service.catalog.question import ACCOUNT, Question, Slice, account_of, by_account_first
 from service.catalog.runner import run
-from service.catalog.statement import reads
+from service.catalog.statement import comes_in_pieces, reads
 from service.catalog.value import EXPIRED, Value, grouped, row_text
 from service.catalog.windows import Window
 from service.store.engine import Connection
@@ -98,7 +98,7 @@ async def read_page(
     async def ask(part: Question) -> list[Value]:
         return await run(connection, kpi, [window], part, declared=declared, kept=kept, seen=seen)
 
-    if kpi.head.declared or kpi.head.apart or not kpi.sql:
+    if kpi.head.declared or kpi.head.apart or not kpi.sql or comes_in_pieces(kpi):
         rows = await _whole(kpi, question, ask)
     elif is_sliced(kpi, question):
         rows = await _by_slices(connection, window.tenant, question, limit, ask, rows_each(kpi))
@@ -111,7 +111,7 @@ async def _whole(kpi: Kpi, question: Question, ask: Ask) -> list[tuple[str, list
     """All rows of what cannot be cut before all are there.
 
     Rows that a statement does not give, declared names without data and what is in several units, have their place among the
-    others, and those of a formula or a score are made.
+    others, those that come in pieces are put together, and those of a formula or a score are made.
     """
     together = by_account_first(question.by)
     found = grouped(await ask(replace(question, after=None))).values()

@@ -16,6 +16,8 @@ _ROW = JSONDecoder()
 _WHOLE = re.compile(r"[0-9]{1,9}")
 MAX_ROWS = 200_000
 """Most rows that one statement may give: beyond it is an error, never a cut answer."""
+MAX_PIECES = 5 * MAX_ROWS
+"""Most pieces of rows that one may give where they come so: as many as a window has of minutes, quarters and days."""
 
 
 @dataclass(frozen=True, slots=True)

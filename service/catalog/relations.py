@@ -16,6 +16,7 @@ from service.catalog import (
     relations_funnel,
     relations_items,
     relations_people,
+    relations_pieces,
     relations_recovery,
     relations_retention,
     relations_seconds,
@@ -36,6 +37,7 @@ Build = Callable[[Head, tuple[str, ...], frozenset[str]], str]
 BUILT: Mapping[str, Build] = {
     **relations_accounts.BUILT,
     **relations_facts.BUILT,
+    **relations_pieces.BUILT,
     **relations_users.BUILT,
     **relations_uses.BUILT,
     **relations_people.BUILT,
@@ -64,6 +66,7 @@ BUILT: Mapping[str, Build] = {
 NEEDS: Mapping[str, tuple[str, ...]] = {
     **relations_accounts.NEEDS,
     **relations_facts.NEEDS,
+    **relations_pieces.NEEDS,
     **relations_users.NEEDS,
     **relations_uses.NEEDS,
     **relations_people.NEEDS,

@@ -11,7 +11,7 @@ from service.catalog.literals import split_literals
 from service.domain.families.usage import NAMED, OF_ACCOUNT
 
 FACTS = "facts"
-_FACT_TABLES = (("minutes", "fact_minute", "bucket"), ("quarters", "fact_quarter", "bucket"), ("spans", "fact_day", "day"))
+FACT_TABLES = (("minutes", "fact_minute", "bucket"), ("quarters", "fact_quarter", "bucket"), ("spans", "fact_day", "day"))
 _MEASURES: Mapping[str, tuple[str, str]] = {
     "n": ("sum(f.n)", "numeric"),
     "total": ("sum(f.total)", "numeric"),
@@ -20,6 +20,7 @@ _MEASURES: Mapping[str, tuple[str, str]] = {
     "histogram": ("string_agg(substr(array_send(f.histogram), 21), ''::bytea)", "bytea"),
 }
 """How each is added up, and its type."""
+MEASURES = ", ".join(f"{of} as {name}" for name, (of, _) in _MEASURES.items())
 _USES = "usage"
 _OF_USES = frozenset({"n", "total"})
 """Uses have no values: nothing else is added up for everyone that reads them."""
@@ -42,7 +43,7 @@ def facts_relation(head: Head, by: Sequence[str], filtered: Iterable[str], sql: 
     of each series to that of the next one, where a look-up a series would start at the root anew. The lateral sub-selects
     (an aggregate cannot be pulled up) keep it from ever scanning a fact table.
     """
-    shown = _shown(head, by, filtered)
+    shown = shown_of(head, by, filtered)
     newest = _NEWEST_COLUMNS if shown.kind == "meter" else ()
     read = frozenset(_MEASURES) if _ALL.search(sql) else frozenset(re.findall(r"\w+", sql))
     read &= _OF_USES if shown.kind in {_USES, NAMED, OF_ACCOUNT} else frozenset(_MEASURES)
@@ -60,7 +61,7 @@ def facts_added(head: Head, by: Sequence[str], filtered: Iterable[str]) -> str:
 
     By plain columns: `dims` of each series would be made, sorted and compared where only those of each row are wanted.
     """
-    shown = _shown(head, by, filtered)
+    shown = shown_of(head, by, filtered)
     columns = {name: f"k{number}" for number, name in enumerate(shown.plain)}
     selected = ", ".join(["s.tenant", "p.win", *(f"{of} as {columns[name]}" for name, of in shown.plain.items()), "m.total"])
     keys = ", ".join(["tenant", "win", *columns.values()])
@@ -71,19 +72,19 @@ def facts_added(head: Head, by: Sequence[str], filtered: Iterable[str]) -> str:
     )
 
 
-def _by_series(shown: "_Shown", selected: str, measures: str) -> str:
+def _by_series(shown: "Shown", selected: str, measures: str) -> str:
     """What is selected of each window's pieces `p`, series `s` and the measures `m` of both."""
     branches = [
         f"select {selected}\nfrom {pieces} p{shown.groups} join chosen c on c.tenant = p.tenant\n"
         f"cross join lateral (select f.series, {measures} from {table} f"
         f" where f.series = any(c.ids) and f.{column} >= p.lo and f.{column} < p.hi group by f.series) m\n"
         f"join series s on s.id = m.series{shown.of_groups}{shown.labels}"
-        for pieces, table, column in _FACT_TABLES
+        for pieces, table, column in FACT_TABLES
     ]
     return f"with chosen as materialized (\n{_chosen(shown)}\n)\n" + "\nunion all\n".join(branches)
 
 
-def _chosen(shown: "_Shown") -> str:
+def _chosen(shown: "Shown") -> str:
     """The series of each tenant that are read, as one array.
 
     Uses of accounts are looked up tenant by tenant, and uses of named features in any account feature by feature (the index
@@ -121,7 +122,7 @@ def before_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> s
         ("fact_quarter", f"f.bucket >= p.start_at - interval '27 hours' and f.bucket < {quarter}", "f.bucket"),
         ("fact_minute", f"f.bucket >= {quarter} and f.bucket < p.start_at", "f.bucket"),
     )
-    shown, columns = _shown(head, by, filtered), ", ".join(f"m.{name}" for name in _NEWEST_COLUMNS)
+    shown, columns = shown_of(head, by, filtered), ", ".join(f"m.{name}" for name in _NEWEST_COLUMNS)
     selected = f"s.tenant, p.win, {shown.asked.dims(shown.plain)} as dims, s.dims as d, s.account, {shown.counted} as counted"
     branches = [
         f"select {selected}, {columns}\nfrom wins p{shown.groups}"
@@ -135,7 +136,7 @@ def before_relation(head: Head, by: Sequence[str], filtered: Iterable[str]) -> s
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class Shown:
     """What of series is shown and read; pieces of windows are `p`, series are `s`."""
 
     kind: str
@@ -157,7 +158,8 @@ class _Shown:
     labels: str
 
 
-def _shown(head: Head, by: Sequence[str], filtered: Iterable[str]) -> _Shown:
+def shown_of(head: Head, by: Sequence[str], filtered: Iterable[str]) -> Shown:
+    """What a head's facts are read for, when they are split and filtered so; raises ValueError where it declares none."""
     if head.facts is None:
         raise ValueError(f"{head.id} declares no facts")
     asked = Asked.of(tuple(by), frozenset(filtered))
@@ -166,7 +168,7 @@ def _shown(head: Head, by: Sequence[str], filtered: Iterable[str]) -> _Shown:
     met = accounts.conditions(platform_wide=head.platform_wide)
     of_accounts = "".join(f" and {condition}" for condition in met)
     labelled = "feature" in by and "feature" in asked.filtered
-    return _Shown(
+    return Shown(
         kind=kind,
         # Beside uses of all accounts together there are the ones that name no account.
         kinds=f" and s.kind in ('{_USES}', '{NAMED}') and s.account = ''" if kind == NAMED else f" and s.kind = '{kind}'",
@@ -228,5 +230,5 @@ BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
     "facts_added": facts_added,
     "before": before_relation,
 }
-_PIECES = ("wins", "minutes", "quarters", "spans", "labels")
-NEEDS: Mapping[str, tuple[str, ...]] = {FACTS: _PIECES, "facts_added": _PIECES, "before": ("wins", "labels")}
+PIECES = ("wins", "minutes", "quarters", "spans", "labels")
+NEEDS: Mapping[str, tuple[str, ...]] = {FACTS: PIECES, "facts_added": PIECES, "before": ("wins", "labels")}

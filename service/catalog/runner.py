@@ -8,7 +8,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from service.catalog.adding import added_up, at_once, finest
+from service.catalog.adding import added_up, at_once, finest, in_one
 from service.catalog.arguments import arguments
 from service.catalog.cut import Kept
 from service.catalog.declared import Declared
@@ -18,12 +18,12 @@ from service.catalog.guarded import answering, fetch_guest, unless_failed
 from service.catalog.joining import joined, parts
 from service.catalog.joint import Ready, key_of, read_jointly
 from service.catalog.kpi import Formula, Kpi
-from service.catalog.question import MAX_ROWS, Question, check
+from service.catalog.question import MAX_PIECES, MAX_ROWS, Question, by_account_first, check
 from service.catalog.scores import Scene
 from service.catalog.scoring import accounts_asked, score_values
 from service.catalog.shared import Shared, Slow, nobody_slow
 from service.catalog.spread import with_variance
-from service.catalog.statement import Statement, statement
+from service.catalog.statement import Statement, comes_in_pieces, statement
 from service.catalog.statistics import default_statistics, derived, elapsed, empty, of_durations, of_histogram, plain, rate
 from service.catalog.value import EXPIRED, NO_DATA, Figure, Row, Value, one_where_apart
 from service.catalog.windows import Window
@@ -64,7 +64,7 @@ async def run(
         of = scene(seen or Snapshot((connection,)), kpi.beside, windows, accounts_asked(asked), known, kept or Kept())
         return await score_values(kpi, of, asked)
     gone, there = by_expiry(kpi, windows, kept or Kept())
-    records: Sequence[asyncpg.Record] | None = ready.get(key_of(kpi, there, asked)) if ready else None
+    records: Sequence[Row] | None = ready.get(key_of(kpi, there, asked)) if ready else None
     if records is None:
         records = await _records(connection, kpi, there, asked, known, shared) if there else []
     return _answers(kpi, there, records, asked, known) + [
@@ -124,7 +124,7 @@ async def _records(
     shared: Shared | None = None,
     *,
     dropped: Sequence[Sequence[str]] | None = None,
-) -> list[asyncpg.Record]:
+) -> Sequence[Row]:
     """The rows of a KPI's statement; for several splits at once each with its number, of the dimensions that it has not."""
     by = (*asked.by, *(name for name in kpi.head.apart if name not in asked.by))
     given = await shared.active(connection, kpi, windows, asked, known) if shared else None
@@ -132,10 +132,21 @@ async def _records(
     bound = arguments(kpi, windows, asked, by, known, frozenset(made.parameters)) | {"given": given}
     if dropped is not None:
         bound["split_dropped"] = [",".join(names) for names in dropped]
+    if comes_in_pieces(kpi):
+        return await _pieces(connection, kpi, made, bound, by_account=by_account_first(by))
     records = await _fetch(connection, kpi, made, bound)
     if asked.rows is None and len(records) > MAX_ROWS:
         raise TooManyRows(MAX_ROWS)
     return records
+
+
+async def _pieces(connection: Connection, kpi: Kpi, made: Statement, bound: dict[str, Any], *, by_account: bool) -> Sequence[Row]:
+    """The rows of a statement that come in pieces, each put together, all of them: a page is none of the statement's own."""
+    pieces = await _fetch(connection, kpi, made, bound | {"row_limit": MAX_PIECES + 1})
+    rows = in_one(pieces, by_account=by_account)
+    if len(pieces) > MAX_PIECES or len(rows) > MAX_ROWS:
+        raise TooManyRows(MAX_ROWS)
+    return rows
 
 
 def _answers(

@@ -76,7 +76,7 @@ async def _given(
     connection: Connection, kpi: Kpi, windows: Sequence[Window], asked: Question, declared: Mapping[int, Declared]
 ) -> str | None:
     alone = _alone(kpi)
-    made = statement(alone, asked.by, frozenset())
+    made = statement(alone, asked.by, frozenset(), columns=("n",))
     bound = arguments(alone, windows, asked, asked.by, declared, frozenset(made.parameters))
     records = await connection.fetch(made.text, *(bound[name] for name in made.parameters))
     if len(records) > MAX_ROWS:

@@ -8,9 +8,10 @@ from service.catalog import relations
 from service.catalog.accounts import GROUPS, in_slice
 from service.catalog.asked import SLICED, Asked
 from service.catalog.kpi import Head, Kpi
-from service.catalog.literals import split_literals
+from service.catalog.literals import split_literals, words_of
 from service.catalog.question import MAX_ROWS, by_account_first
 from service.catalog.relations_facts import FACTS, facts_relation
+from service.catalog.relations_pieces import IN_PIECES
 
 REMEMBERED_STATEMENTS = 2_048
 ANSWER = "answer"
@@ -121,22 +122,62 @@ def kind_of(name: str, head: Head) -> str:
 
 
 @lru_cache(maxsize=REMEMBERED_STATEMENTS)
-def statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str], given: frozenset[str] = frozenset()) -> Statement:
+def statement(
+    kpi: Kpi,
+    by: tuple[str, ...],
+    filtered: frozenset[str],
+    given: frozenset[str] = frozenset(),
+    columns: tuple[str, ...] = (),
+) -> Statement:
     """The statement of a KPI that is split by these dimensions and filtered by those; relations that are `given` are rows.
 
-    The names of dimensions are parameters too: a text is made of how many there are, so few texts are prepared.
+    The names of dimensions are parameters too: a text is made of how many there are, so few texts are prepared. `dims` come as
+    their text, by which rows are ordered: it is made once. `columns` beside it: those of the KPI's kind, or these.
     """
+    if comes_in_pieces(kpi):
+        # They are put together and in order by who asked: what is as large is carried through no sort.
+        return _ending(f"select {_selected(kpi, columns)} from answer a limit :row_limit", kpi, by, filtered, given)
     place, after = place_of(by), ":after_account, :after" if by_account_first(by) else ":after"
+    order = place if kpi.is_guest else f"{_ACCOUNT}, dims" if by_account_first(by) else "dims"
     sliced = "".join(f" and {condition}" for condition in in_slice(filtered & SLICED, _ACCOUNT))
     # Fenced where a slice is asked for: else its ends are guessed to leave nothing of what the answer is joined of.
     answer = "(select * from answer offset 0)" if sliced else "answer"
     return _ending(
-        f"select * from {answer} a where (:after is null or ({place}) > ({after})){sliced}\norder by {place} limit :row_limit",
+        f"select {_selected(kpi, columns)} from {answer} a\n"
+        f"where (:after is null or ({place}) > ({after})){sliced}\norder by {order} limit :row_limit",
         kpi,
         by,
         filtered,
         given,
     )
+
+
+def comes_in_pieces(kpi: Kpi) -> bool:
+    """Whether a KPI's rows of the same dims are several, to be added up."""
+    return IN_PIECES in kpi.words
+
+
+def _selected(kpi: Kpi, columns: tuple[str, ...]) -> str:
+    """The columns of a KPI's kind, and those that its head or its file adds; of an operator's file whatever it has."""
+    head = kpi.head
+    if kpi.is_guest:
+        return "*"
+    match head.kind:
+        case "distribution":
+            own = (
+                "n",
+                "total",
+                "least",
+                "greatest",
+                "histogram",
+                *(name for name, each in head.statistics.items() if not each.per and each.below is None),
+            )
+        case "durations":
+            own = ("durations",)
+        case _:
+            own = ("statistic", "numerator", "denominator")
+    own += ("squares",) * (head.test == "welch") + ("split",) * bool(head.together) + ("note",) * ("note" in kpi.words)
+    return ", ".join(["a.tenant", "a.win", f"{_TEXT} as dims", *(f"a.{name}" for name in columns or own)])
 
 
 def place_of(by: tuple[str, ...]) -> str:
@@ -225,7 +266,7 @@ def _own_types(head: Head) -> dict[str, str]:
 
 def _relations(sql: str, asked: Asked, given: frozenset[str]) -> set[str]:
     """The relations that a file names, and those that they are made of, where they are not given."""
-    words = {word for literal, part in split_literals(sql) if not literal for word in re.findall(r"[a-z_]+", part)}
+    words = words_of(sql)
     used = set(RELATIONS) & words | ({GROUPS} if asked.groups else set())
     while more := {need for name in used - given for need in NEEDS.get(name, ())} - used:
         used |= more

@@ -10,7 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from service.catalog.kpi import MAIN, PERCENTILES, Kpi, Per
-from service.catalog.value import Exact, Figure, Row, counted, decimal, exact, quotient
+from service.catalog.value import Exact, Figure, Row, counted, decimal, exact, histograms, quotient
 from service.catalog.windows import Window
 from service.clock import MINUTE, to_datetime
 from service.domain import histogram
@@ -45,11 +45,10 @@ def plain(kind: str, numerator: Exact | None, denominator: Exact | None) -> Figu
 def of_histogram(
     kpi: Kpi, row: Row, wanted: Collection[str], limit: Fraction | None, *, spread: bool = False
 ) -> Iterator[tuple[str, Figure]]:
-    """Figures of one row with `n total least greatest histogram`, and of the head's own columns."""
+    """Figures of one row with `n total least greatest histogram` (one or several), and of the head's own columns."""
     size = scale(kpi.head.unit)
     n, total, least, greatest = (_integer(row[name]) for name in ("n", "total", "least", "greatest"))
-    packed = row["histogram"]
-    bins, counts = histogram.unpack(packed if isinstance(packed, bytes) else b"")
+    bins, counts = histogram.unpack(*histograms(row))
     for name in wanted:
         if name == "count":
             yield name, Figure(n, n)

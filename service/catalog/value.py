@@ -55,6 +55,12 @@ class Figure(msgspec.Struct, frozen=True, gc=False):
     variance: float | None = None
 
 
+def histograms(row: Row) -> Sequence[bytes]:
+    """The packed histograms of a row of a distribution: one, or those of the rows that it was added up of."""
+    packed = row["histogram"]
+    return packed if isinstance(packed, list) else [packed] if isinstance(packed, bytes) else ()
+
+
 def exact(number: Exact | None) -> Exact | None:
     """A Postgres numeric as an int where it is whole."""
     if isinstance(number, Decimal) and number == number.to_integral_value():

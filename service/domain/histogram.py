@@ -23,6 +23,7 @@ OCTAVES: Final = 82
 COUNT_MASK: Final = (1 << COUNT_BITS) - 1
 MANY_ENTRIES: Final = 1_000
 """From here on entries are added up without being sorted."""
+ENTRIES_AT_ONCE: Final = 1 << 15
 _WIRE: Final = np.dtype([("length", ">i4"), ("packed", ">i8")])
 
 
@@ -42,6 +43,7 @@ def _bounds() -> tuple[int, ...]:
 
 BOUNDS: Final = _bounds()
 """The least integer of each positive bin (where two are equal, the first of the two bins is empty)."""
+LAST_BIN: Final = len(BOUNDS)
 _NARROW: Final = np.array([bound for bound in BOUNDS if bound < 1 << 63], dtype=np.int64)
 
 
@@ -91,12 +93,22 @@ def split(packed: Ints) -> tuple[Ints, Ints]:
     return _summed(packed >> COUNT_BITS, packed & COUNT_MASK)
 
 
-def unpack(sent: bytes) -> tuple[Ints, Ints]:
+def unpack(*sent: bytes) -> tuple[Ints, Ints]:
     """Bins and counts of what Postgres's `array_send(bigint[])` gives after its 20 bytes of header.
 
-    Several arrays may follow one another: entries of one bin are added up.
+    Of several arrays, in one piece behind one another or in several: entries of one bin are added up.
     """
-    return split(np.frombuffer(sent, dtype=_WIRE)["packed"].astype(np.int64))
+    if sum(map(len, sent)) <= MANY_ENTRIES * _WIRE.itemsize:
+        return split(np.frombuffer(b"".join(sent), dtype=_WIRE)["packed"].astype(np.int64))
+    # There are few bins: a place for each, to which some entries are added at a time, as many as stay in the processor's memory.
+    sums = np.zeros(2 * LAST_BIN + 1, dtype=np.int64)
+    for piece in sent:
+        entries_sent = np.frombuffer(piece, dtype=_WIRE)["packed"]
+        for begin in range(0, len(entries_sent), ENTRIES_AT_ONCE):
+            packed = entries_sent[begin : begin + ENTRIES_AT_ONCE].astype(np.int64)
+            np.add.at(sums, (packed >> COUNT_BITS) + LAST_BIN, packed & COUNT_MASK)
+    places = np.flatnonzero(sums)
+    return places - LAST_BIN, sums[places]
 
 
 def merge(*packed: Ints) -> Ints:

@@ -11,6 +11,7 @@ import pytest
 
 from loadtests import active_weeks
 from service.catalog import Catalog, Question, Value, Window, resolve_window, run
+from service.catalog.relations_pieces import SERIES_A_PIECE
 from service.clock import DAY, HOUR, MINUTE, QUARTER, SECOND
 from service.domain.localtime import day_of
 from service.store.ordinals import ADD_SHARED
@@ -106,6 +107,45 @@ async def test_delivery_latency_is_of_what_arrived_within_one_percent(connection
         share_within = found[direction, "share_within"]
         assert share_within is not None
         assert near[0] <= share_within <= near[1]
+
+
+async def test_latencies_of_many_accounts_are_one_distribution_in_many_rows_too(
+    connection: asyncpg.Connection,
+) -> None:
+    kpi, chance = Catalog.load().kpis["delivery_latency"], random.Random(11)
+    tenant = await make_tenant(connection, "pilot", ZONE)
+    await make_partitions(connection)
+    accounts = [f"account-{number}" for number in range(3 * SERIES_A_PIECE)]
+    seen = [
+        Observation(one.at_us, one.dims, account, one.value)
+        for account in accounts
+        for one in deliveries(chance, 12)
+        if one.dims["outcome"] == "delivered" and "excluded" not in one.dims
+    ]
+    await store(connection, tenant, "delivery", ZONE, seen)
+    asked = windows(tenant)
+    for by in ((), ("account",), ("direction",), ("account", "direction")):
+        expected: dict[tuple[object, ...], list[int]] = {}
+        for window in asked:
+            for one in inside(seen, window):
+                dims = {"account": one.account, **one.dims}
+                expected.setdefault((window.key, *(dims[name] for name in by)), []).append(one.value)
+        found: dict[tuple[object, ...], dict[str, Value]] = {}
+        values = await run(connection, kpi, asked, Question(by=by))
+        for value in values:
+            found.setdefault((value.window, *(value.dims[name] for name in by)), {})[value.statistic] = value
+        rows = [(value.dims.get("account", ""), value.row) for value in values if value.row]
+        assert rows == sorted(rows), "rows are in the order of their accounts and texts"
+        assert {key for key, of in found.items() if of["count"].value} == set(expected)
+        for key, latencies in expected.items():
+            shown = {name: found[key][name].value for name in ("count", "min", "max", "mean")}
+            assert shown == {
+                "count": len(latencies),
+                "min": min(latencies) / 1_000_000,
+                "max": max(latencies) / 1_000_000,
+                "mean": sum(latencies) / (len(latencies) * 1_000_000),
+            }
+            assert found[key]["p75"].value == pytest.approx(rank(latencies, 0.75) / 1_000_000, rel=0.01)
 
 
 async def test_the_newest_value_of_a_meter_and_its_change_follow_the_time_of_events(connection: asyncpg.Connection) -> None:

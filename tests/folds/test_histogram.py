@@ -97,6 +97,9 @@ def test_many_entries_add_up_as_few_do() -> None:
         one_by_one = merge(one_by_one, part)
     assert sum(len(part) for part in parts) > MANY_ENTRIES
     assert merge(*parts).tolist() == one_by_one.tolist()
+    sent = [b"".join((8).to_bytes(4, "big") + entry.to_bytes(8, "big", signed=True) for entry in part.tolist()) for part in parts]
+    for pieces in (sent, [b"".join(sent)]):
+        assert pack(*unpack(*pieces)).tolist() == one_by_one.tolist()
 
 
 def test_nothing_has_no_percentile_and_no_share() -> None:

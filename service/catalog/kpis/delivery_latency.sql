@@ -19,7 +19,4 @@
 -- [live]
 -- windows = ["1h", "24h", "7d"]
 -- by = [[], ["integration"]]
-select tenant, win, dims, sum(n) as n, sum(total) as total, min(least) as least, max(greatest) as greatest,
-       string_agg(histogram, ''::bytea) as histogram
-from facts
-group by tenant, win, dims
+select tenant, win, dims, n, total, least, greatest, histogram from facts_in_pieces
