@@ -1,9 +1,12 @@
-"""What a formula's operand names, as the question that its KPI is asked: filters, parameters, the limit of `share_within`."""
+"""What a selector names, as the question that its KPI is asked: filters, parameters, the limit of `share_within`."""
 
 from collections.abc import Mapping
 from fractions import Fraction
 
 from service.catalog.kpi import Kpi
+from service.catalog.question import Question
+from service.domain.config.choices import limit_text
+from service.domain.targets import Choices
 
 _MILLISECONDS = 1_000
 
@@ -23,3 +26,19 @@ def chosen(kpi: Kpi, where: Mapping[str, tuple[str, ...]]) -> tuple[dict[str, st
     named = {name: of[0] for name, of in where.items() if not kpi.splits_by(name)}
     limit = named.pop(limit_name(kpi), None)
     return named, None if limit is None else limit_of(kpi, Fraction(limit))
+
+
+def question_of(kpi: Kpi, where: Mapping[str, tuple[str, ...]], statistics: tuple[str, ...], *, spread: bool = False) -> Question:
+    """The question for some statistics of what a selector names."""
+    parameters, within = chosen(kpi, where)
+    filters = {name: of for name, of in where.items() if kpi.splits_by(name)}
+    return Question(filters=filters, parameters=parameters, statistics=statistics, within=within, spread=spread)
+
+
+def choices_of(kpi: Kpi, question: Question) -> Choices:
+    """What values of a question are judged by beside their dimensions; what nobody names is what the KPI's head says."""
+    usual = {name: each.default for name, each in kpi.head.parameters.items() if each.default}
+    named = dict(question.parameters)
+    if question.within is not None:
+        named[limit_name(kpi)] = limit_text(question.within * _MILLISECONDS if kpi.head.unit == "s" else question.within)
+    return Choices(usual | named, frozenset(name for name, value in named.items() if usual.get(name, value) != value))

@@ -109,4 +109,5 @@ def shape_of_kpi(kpi: Kpi) -> KpiShape:
         required=kpi.head.required,
         windows=tuple(name for name in kpi.head.windows if kpi.takes(name)),
         parameters={name: None if each.feature else each.values for name, each in kpi.head.parameters.items()},
+        most={name: each.most for name, each in kpi.head.parameters.items() if each.most is not None},
     )

@@ -1,12 +1,13 @@
 """Judging a value: green meets the target, yellow its limit only, red neither (kpis.md, *Rules*)."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from service.domain.config import Target, TenantConfig
 from service.domain.config.about import Op
+from service.domain.config.choices import LIMITS, limit_text
 
 Range = tuple[float, float]
 
@@ -36,6 +37,19 @@ class Judgement:
     benchmark: Range | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a value was asked for with, beside its dimensions: parameters of its KPI, and the limit of `share_within`."""
+
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    """A limit as `limit_text` writes it."""
+    unusual: frozenset[str] = frozenset()
+    """Those that are another than where nobody names them: only a target that names them, too, speaks of the value."""
+
+
+NONE_CHOSEN: Final = Choices()
+
+
 def judge(
     config: TenantConfig,
     *,
@@ -46,6 +60,7 @@ def judge(
     value: float | None,
     adds_up: bool = False,
     apart: Collection[str] = (),
+    choices: Choices = NONE_CHOSEN,
 ) -> Judgement:
     """Judge a value by the most specific target that speaks of it; `config` is the version of the window's time.
 
@@ -54,7 +69,9 @@ def judge(
     `adds_up` is said of counts and sums: a part is not judged by what the whole should reach. `apart` are
     dimensions of which every value stands for itself (units): no part by them is one of a whole.
     """
-    found = target_for(config, kpi=kpi, statistic=statistic, dims=dims, window=window, adds_up=adds_up, apart=apart)
+    found = target_for(
+        config, kpi=kpi, statistic=statistic, dims=dims, window=window, adds_up=adds_up, apart=apart, choices=choices
+    )
     if found is None:
         reason: Literal["no_data", "no_target"] = "no_data" if value is None else "no_target"
         return Judgement(Status.NONE, reason)
@@ -81,21 +98,28 @@ def target_for(
     window: str | None,
     adds_up: bool = False,
     apart: Collection[str] = (),
+    choices: Choices = NONE_CHOSEN,
 ) -> Target | None:
     """The most specific target that speaks of a value, of equals the later one in the file; None: there is none.
 
     A target speaks of a value when its window is the value's or any, and when for each dimension that it
     names, the value is of some of the named ones and of no others: a target of P0 and P1 speaks of P0 alone.
-    Of a KPI that adds up it speaks only of the very part that it names, whichever the unit if it names none.
+    Of a KPI that adds up it speaks only of the very part that it names, whichever the unit if it names none. One that names
+    choices speaks of values that were asked for with them; one that leaves them open of their usual ones.
     """
     values = {key: frozenset([one] if isinstance(one, str) else one) for key, one in dims.items()}
+    known = values | {key: frozenset([one]) for key, one in choices.chosen.items()}
     for each in config.targets_by_kpi.get((kpi, statistic or None), ()):
-        named = {key: frozenset(ones) for key, ones in each.selector.where.items()}
-        if each.window not in {None, window} or not _within(values, named):
+        named = {key: _same(key, ones) for key, ones in each.selector.where.items()}
+        if each.window not in {None, window} or not _within(known, named) or not choices.unusual <= named.keys():
             continue
         if not adds_up or all(values[key] == named.get(key) for key in values if key in named or key not in apart):
             return each
     return None
+
+
+def _same(key: str, named: Collection[str]) -> frozenset[str]:
+    return frozenset(map(limit_text, named) if key in LIMITS else named)
 
 
 def _within(values: Mapping[str, frozenset[str]], named: Mapping[str, frozenset[str]]) -> bool:

@@ -1,7 +1,7 @@
 """The declared scorecards of the newest windows, kept for dashboards: rows choose what no live value is split by."""
 
 from collections.abc import AsyncIterator, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -9,6 +9,7 @@ import asyncpg
 import structlog
 
 from service.catalog import Catalog, Kpi, Question, Value, Window, catalog_of, resolve_window, run
+from service.catalog.choices import choices_of, question_of
 from service.catalog.guarded import unless_failed
 from service.catalog.shared import Slow, nobody_slow
 from service.clock import Clock
@@ -47,6 +48,11 @@ class Row:
     def statistic(self) -> str:
         """The one that it names, or the KPI's own choice."""
         return self.selector.statistic or self.kpi.head.default_statistic
+
+    @property
+    def question(self) -> Question:
+        """What its KPI is asked."""
+        return question_of(self.kpi, self.selector.where, (self.statistic,))
 
     @property
     def asks(self) -> Hashable:
@@ -103,7 +109,7 @@ class Scorecards:
             tenants = {row.tenant for row in several}
             wanted = [window for tenant in tenants for window in windows[tenant] if first.kpi.takes(window.name)]
             statistics = tuple(dict.fromkeys(row.statistic for row in several))
-            question = Question(filters=first.selector.where, statistics=statistics)
+            question = replace(first.question, statistics=statistics)
             try:
                 ask = partial(run, connection, first.kpi, question=question, declared=ground.declared, kept=ground.kept)
                 values = await unless_failed(ask, first.kpi, wanted, question, slow=self.slow(first.kpi))
@@ -155,11 +161,12 @@ def _judged(row: Row, window: Window, value: Value | None, ground: Ground) -> Sc
         ground.configs[row.tenant].at(max(window.start_us, window.until_us - 1)),
         kpi=row.kpi.id,
         statistic=row.selector.statistic,
-        dims={**row.selector.where, **(value.dims if value else {})},
+        dims={**row.question.filters, **(value.dims if value else {})},
         window=window.name,
         value=figure,
         adds_up=statistic.kind == "count",
         apart=row.kpi.head.apart,
+        choices=choices_of(row.kpi, row.question),
     )
     return ScorecardValue(
         tenant=row.tenant,
@@ -170,7 +177,7 @@ def _judged(row: Row, window: Window, value: Value | None, ground: Ground) -> Sc
         is_critical=row.is_critical,
         kpi=row.kpi.id,
         statistic=row.statistic,
-        dims=row.selector.where,
+        dims={name: tuple(of) for name, of in row.question.filters.items()},
         title=statistic.title,
         unit=statistic.unit or (value.dims.get("unit") or value.dims.get("currency", "") if value else ""),
         value=figure,

@@ -5,8 +5,9 @@ from decimal import Decimal
 from typing import Final
 
 from service.catalog import Kpi, Question, Shared, Value, Window, run_splits
+from service.catalog.choices import choices_of
 from service.domain.config import TenantConfig
-from service.domain.targets import Judgement, Status, judge
+from service.domain.targets import Choices, Judgement, Status, judge
 from service.evaluate.ground import Ground
 from service.store.engine import Connection
 from service.store.live import LiveValue
@@ -39,12 +40,13 @@ async def evaluate(
 
 def _judged(kpi: Kpi, values: Iterable[Value], windows: Mapping[Hashable, Window], ground: Ground) -> Iterable[LiveValue]:
     judges: dict[tuple[Hashable, str], TenantConfig | None] = {}
+    choices = choices_of(kpi, Question())
     for value in values:
         window = windows[value.window]
         by = value.window, value.statistic
         if by not in judges:
             judges[by] = _judge_of(kpi, value.statistic, window, ground)
-        judgement = _UNJUDGED if (config := judges[by]) is None else _judgement(kpi, value, window, config)
+        judgement = _UNJUDGED if (config := judges[by]) is None else _judgement(kpi, value, window, config, choices)
         yield LiveValue(
             tenant=value.tenant,
             statistic=value.statistic,
@@ -67,7 +69,7 @@ def _judge_of(kpi: Kpi, statistic: str, window: Window, ground: Ground) -> Tenan
     return config if config.targets_by_kpi.get((kpi.id, statistic or None)) else None
 
 
-def _judgement(kpi: Kpi, value: Value, window: Window, config: TenantConfig) -> Judgement:
+def _judgement(kpi: Kpi, value: Value, window: Window, config: TenantConfig, choices: Choices) -> Judgement:
     return judge(
         config,
         kpi=kpi.id,
@@ -77,6 +79,7 @@ def _judgement(kpi: Kpi, value: Value, window: Window, config: TenantConfig) -> 
         value=value.value,
         adds_up=kpi.statistics[value.statistic].kind == "count",
         apart=kpi.head.apart,
+        choices=choices,
     )
 
 

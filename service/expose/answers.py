@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from service.catalog import Kpi, Value, Window
+from service.catalog import Kpi, Question, Value, Window
+from service.catalog.choices import choices_of
 from service.catalog.kpi import Suggestion
 from service.domain.config import TenantConfig
 from service.domain.targets import judge
@@ -67,18 +68,19 @@ def window_body(window: Window) -> Body:
     }
 
 
-def judged(kpi: Kpi, config: TenantConfig, window: Window, value: Value, filters: Mapping[str, Sequence[str]]) -> Body:
-    """One figure with its target, status and reason."""
+def judged(kpi: Kpi, config: TenantConfig, window: Window, value: Value, asked: Question) -> Body:
+    """One figure of what was asked, with its target, status and reason."""
     statistic = kpi.statistics[value.statistic]
     judgement = judge(
         config,
         kpi=kpi.id,
         statistic=value.statistic or None,
-        dims={**{name: tuple(values) for name, values in filters.items()}, **value.dims},
+        dims={**{name: tuple(values) for name, values in asked.filters.items()}, **value.dims},
         window=window.name or None,
         value=value.value,
         adds_up=statistic.kind == "count",
         apart=kpi.head.apart,
+        choices=choices_of(kpi, asked),
     )
     is_range = judgement.range is not None
     return {

@@ -8,7 +8,8 @@ import msgspec
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from service.catalog import Catalog, Kpi, Question, Window, catalog_of, resolve_window, window_before
+from service.catalog import Catalog, Kpi, Window, catalog_of, resolve_window, window_before
+from service.catalog.choices import question_of
 from service.clock import Clock
 from service.domain.config import Goal
 from service.domain.config.target import due_days
@@ -112,7 +113,7 @@ def _windows(goal: Goal, ground: Ground, until_us: int) -> list[Window]:
 async def _values(connection: Connection, kpi: Kpi, goal: Goal, windows: list[Window], ground: Ground) -> list[float | None]:
     """The figure of each window, by what was declared then."""
     statistic = goal.selector.statistic or kpi.head.default_statistic
-    question = Question(filters=goal.selector.where, statistics=(statistic,))
+    question = question_of(kpi, goal.selector.where, (statistic,))
     values = await run_dated(connection, kpi, windows, question, ground)
     of = [[each for each in values if each.window == number and each.statistic == statistic] for number in range(len(windows))]
     # Where units are kept apart and there is one, it speaks for the whole.

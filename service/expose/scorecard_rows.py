@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from service.catalog import Catalog, Kpi, Question, Value, Window, catalog_of, window_before
+from service.catalog.choices import choices_of, question_of
 from service.catalog.comparing import changed, part_before
 from service.catalog.together import Desk
 from service.catalog.windows import same_part
@@ -56,6 +57,11 @@ class _Row:
         """The one that it names, or the KPI's own choice."""
         return self.selector.statistic or self.kpi.head.default_statistic
 
+    @property
+    def question(self) -> Question:
+        """What its KPI is asked."""
+        return question_of(self.kpi, self.where, (self.statistic,), spread=True)
+
 
 async def scorecard_body(
     desk: Desk, catalog: Catalog, ground: Ground, name: str, window: Window, *, account: str = ""
@@ -102,9 +108,8 @@ async def _read(desk: Desk, config: TenantConfig, row: _Row, window: Window) -> 
 
 async def _values(desk: Desk, row: _Row, windows: Sequence[Window]) -> list[Value]:
     """The figure of a row for each of the windows."""
-    question = Question(filters=row.where, statistics=(row.statistic,), spread=True)
     keyed = [replace(window, key=number) for number, window in enumerate(windows)]
-    values = await desk.ask(row.kpi, keyed, question)
+    values = await desk.ask(row.kpi, keyed, row.question)
     plain = [
         [value for value in values if (value.window, value.statistic) == (number, row.statistic)] for number in range(len(keyed))
     ]
@@ -122,11 +127,12 @@ def _body(
         config,
         kpi=kpi.id,
         statistic=selector.statistic,
-        dims={**row.where, **value.dims},
+        dims={**row.question.filters, **value.dims},
         window=window.name or None,
         value=value.value,
         adds_up=statistic.kind == "count",
         apart=kpi.head.apart,
+        choices=choices_of(kpi, row.question),
     )
     body = {
         "row": str(selector),

@@ -133,7 +133,7 @@ def _points(of: AskedSeries, values: list[Value], ground: Ground, gone: frozense
         figures = {}
         for name in of.asked.statistics:
             value = there.get(name) or _absent(of.asked.kpi, window, name, is_gone=window.key in gone)
-            figures[name] = judged(of.asked.kpi, ground.config(window), window, value, of.asked.question.filters)
+            figures[name] = judged(of.asked.kpi, ground.config(window), window, value, of.asked.question)
         points.append(bounds | {"provisional": ground.is_provisional(window)} | with_statistics(figures, of.asked.statistics))
     return points
 

@@ -114,5 +114,5 @@ async def _run(source: Source, asked: Asked, question: Question, ground: Ground,
 
 
 def _judged(asked: Asked, value: Value, ground: Ground, other: Compared | None) -> Body:
-    body = judged(asked.kpi, ground.config(asked.window), asked.window, value, asked.question.filters)
+    body = judged(asked.kpi, ground.config(asked.window), asked.window, value, asked.question)
     return body if other is None else body | {"change": other.body(value)}

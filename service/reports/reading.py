@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 from service.catalog import Catalog, Kpi, Question, Value, Window
+from service.catalog.choices import choices_of, question_of
 from service.catalog.together import Desk
 from service.domain.localtime import EPOCH, day_of, start_of_day_us
 from service.domain.selector import Selector, parse_selector
@@ -88,11 +89,12 @@ class Reader:
             self.ground.config(window),
             kpi=kpi.id,
             statistic=value.statistic or None,
-            dims={**self._filters(named), **value.dims},
+            dims={**self._question(named).filters, **value.dims},
             window=window.name or None,
             value=value.value,
             adds_up=kpi.statistics[value.statistic].kind == "count",
             apart=kpi.head.apart,
+            choices=choices_of(kpi, self._question(named)),
         )
 
     def has_target(self, named: Named) -> bool:
@@ -100,17 +102,16 @@ class Reader:
         kpi, statistic = named.kpi, named.statistic
         return bool(self.ground.config(self.window).targets_by_kpi.get((kpi.id, statistic or None)))
 
-    def _filters(self, named: Named) -> dict[str, tuple[str, ...]]:
+    def _question(self, named: Named, statistics: tuple[str, ...] = ()) -> Question:
+        """What is asked of the whole."""
         of_account = {"account": (self.account,)} if self.account and named.kpi.splits_by("account") else {}
-        return {**named.selector.where, **of_account}
+        return question_of(named.kpi, {**named.selector.where, **of_account}, statistics or (named.statistic,), spread=True)
 
     async def _run(
         self, named: Named, windows: Sequence[Window], by: tuple[str, ...], statistics: tuple[str, ...] = ()
     ) -> list[Value]:
         keyed = [replace(window, key=place) for place, window in enumerate(windows)]
-        wanted = statistics or (named.statistic,)
-        question = Question(by=by, filters=self._filters(named), statistics=wanted, spread=True)
-        return await self.desk.ask(named.kpi, keyed, question)
+        return await self.desk.ask(named.kpi, keyed, replace(self._question(named, statistics), by=by))
 
 
 def days_of(window: Window) -> list[Window]:

@@ -67,10 +67,13 @@ def select(kpi: Kpi, selector: Selector, tenant: str, window: str) -> Selection:
         raise NotLive(f"{kpi.id} is not kept live")
     statistic = selector.statistic or ""
     if statistic not in kpi.statistics or statistic == "share_within" or (live.statistics and statistic not in live.statistics):
-        raise NotLive(f"{kpi.id}.{statistic} is not kept live")
+        own = ": a [[formula]] of it is, and can be named" if statistic == "share_within" else ""
+        raise NotLive(f"{kpi.id}.{statistic} is not kept live{own}")
     window = next((each for each in (window, *_AS_LONG.get(window, ())) if each in live.windows), "")
     if not window:
         raise NotLive(f"{kpi.id} is kept live for {', '.join(live.windows)} alone")
+    if chosen := [name for name in selector.where if not kpi.splits_by(name)]:
+        raise NotLive(f"{kpi.id} is not kept live by {' and '.join(chosen)}: a [[formula]] of it is, and can be named")
     apart = set(kpi.head.apart)
     split = next((by for by in live.by if set(by) - apart == set(selector.where) - apart), None)
     if split is None:

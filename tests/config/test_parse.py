@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from service.catalog import Catalog
 from service.domain.config import InvalidConfiguration, TenantConfig, parse
 from tests.config.shapes import SHAPES
 
@@ -262,14 +263,41 @@ def test_a_list_of_mistakes_is_not_said_to_be_too_short() -> None:
     ]
 
 
-def test_a_share_within_a_limit_is_declared_as_a_formula_and_then_named() -> None:
+def test_a_share_within_a_limit_is_a_target_and_a_row_and_elsewhere_a_formula() -> None:
     row = "request_latency.share_within"
-    text = f'[scorecard.a]\nrows = ["{row}"]\n[[target]]\nkpi = "{row}"\nop = ">="\ntarget = 0.9'
+    text = f'[scorecard.a]\nrows = ["{row}"]\n[[target]]\nkpi = "{row}"\nop = ">="\ntarget = "90%"'
     assert mistakes_of(text) == [("scorecard.a.rows[0]", 2), ("target[0]", 3)]
-    assert f'declare a [[formula]] with expression = "{row}{{limit_ms=…}}", and name that' in message_of(text)
-    with_limit = text.replace(row, f"{row}{{limit_ms=300}}")
-    assert "limit_ms is a choice of request_latency, and no dimension" in message_of(with_limit)
-    assert f'expression = "{row}{{limit_ms=300}}"' in message_of(with_limit)
-    formula = f'[[formula]]\nid = "soon"\nexpression = "{row}{{limit_ms=300}}"\nunit = "ratio"\n'
+    assert "share_within is of a limit: name it, as {limit_ms=…}" in message_of(text)
     shapes = SHAPES | {"request_latency": replace(SHAPES["request_latency"], windows=("7d",))}
+    config = parse(text.replace(row, f"{row}{{limit_ms=300}}"), known_kpis=shapes)
+    assert (config.targets[0].target, config.targets[0].selector.where) == (0.9, {"limit_ms": ("300",)})
+    apart = parse(f'[[target]]\nkpi = "{row}"\nwhere = {{ limit_ms = 300 }}\nop = ">="\ntarget = 0.9', known_kpis=shapes)
+    assert apart.targets[0].selector == config.targets[0].selector
+    twice = f'[[target]]\nkpi = "{row}{{limit_ms=300}}"\nwhere = {{ limit_ms = 500 }}\nop = ">="\ntarget = 0.9'
+    assert mistakes_of(twice) == [("target[0].where.limit_ms", 3)]
+    # What is told by a rule, or is a weight of a score, is of a KPI that is kept live.
+    for other in ('[[alert]]\nkpi = "{}"\nop = "<"\nvalue = 0.9', '[health.reliability]\n"{}" = 1'):
+        said = message_of(other.format(f"{row}{{limit_ms=300}}"))
+        assert f'declare a [[formula]] with expression = "{row}{{limit_ms=300}}", and name that' in said
+    formula = f'[[formula]]\nid = "soon"\nexpression = "{row}{{limit_ms=300}}"\nunit = "ratio"\n'
     assert parse(formula + text.replace(row, "soon"), known_kpis=shapes).targets[0].kpi == "soon"
+
+
+@pytest.mark.parametrize(
+    ("kpi", "said"),
+    [
+        ("request_latency.share_within{limit_ms=soon}", "limit_ms=soon is no number"),
+        ("request_latency.share_within{limit_ms=300,500}", "limit_ms has 2 values: name one"),
+        ("request_latency.p95{limit_ms=300}", "limit_ms goes with share_within alone"),
+        ("request_latency.share_within{limit_value=300}", "cannot be split by limit_value"),
+        ("feature_ratio{feature=export}", "feature_ratio is of of: name them, as {of=…}"),
+        ("feature_ratio{feature=export,of=dashboard,count=clicks}", "count=clicks is none of uses, users"),
+        ("retention{n=1.5}", "n=1.5 is no whole number from 0 to 1000"),
+        ("retention{n=1001}", "n=1001 is no whole number from 0 to 1000"),
+        ("average_dau{days=weekend}", "days=weekend is none of all, business"),
+    ],
+)
+def test_a_choice_that_a_target_cannot_make_is_told(kpi: str, said: str) -> None:
+    with pytest.raises(InvalidConfiguration) as error:
+        parse(f'[[target]]\nkpi = "{kpi}"\nop = ">="\ntarget = 0.9', known_kpis=Catalog.load().shapes())
+    assert said in str(error.value)

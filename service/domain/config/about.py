@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from service.domain import units
 from service.domain.config.base import Several, Table, check_selector, known_kpis, unknown_dimensions
@@ -18,12 +18,20 @@ WindowName = Literal[
 ]
 
 
+def _written(value: object) -> object:
+    """A number as the text that it is asked for with: a status of 500, a limit of 300."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
 class About(Table):
     """The keys `kpi`, `where` and `window` of targets, goals and alerts."""
 
+    chooses: ClassVar[bool] = True
+    """Whether parameters and a limit may stand beside dimensions."""
+
     kpi: str
     """`KPI`, `KPI.STATISTIC`, or a whole selector."""
-    where: dict[str, Values] = Field(default_factory=dict, max_length=10)
+    where: dict[str, Annotated[Values, BeforeValidator(_written)]] = Field(default_factory=dict, max_length=10)
     window: WindowName | None = None
     """None: of any window."""
 
@@ -36,7 +44,7 @@ class About(Table):
     @field_validator("kpi")
     @classmethod
     def _known(cls, text: str, info: ValidationInfo) -> str:
-        check_selector(parse_selector(text), known_kpis(info))
+        check_selector(parse_selector(text), known_kpis(info), chooses=cls.chooses)
         return text
 
     @field_validator("where")
@@ -45,7 +53,7 @@ class About(Table):
         if "kpi" not in info.data:
             return where
         named = parse_selector(info.data["kpi"])
-        wrong = unknown_dimensions(Selector(named.kpi, named.statistic, where), known_kpis(info))
+        wrong = unknown_dimensions(Selector(named.kpi, named.statistic, where), known_kpis(info), chooses=cls.chooses)
         wrong += [(key, f"{key} stands in `kpi` already: write it once") for key in where if key in named.where]
         if wrong:
             raise Several([((key,), message) for key, message in wrong])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Annotated, Any, Final, Literal, Self, cast
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, cast
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
@@ -36,6 +36,8 @@ _PER_UNIT: Final = 10**9
 class Alert(About):
     """`[[alert]]`: a figure that is told of when it has been beyond a value for a while."""
 
+    chooses: ClassVar[bool] = False
+    """What somebody has to choose first is not kept live."""
     op: Op
     value: Number
     level: Level = "warning"

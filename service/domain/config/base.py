@@ -10,7 +10,7 @@ from typing import Annotated, Final, cast
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationInfo
 
 from service.domain import units
-from service.domain.config.choices import way_out
+from service.domain.config.choices import of_dimensions, way_out, wrong_choices
 from service.domain.config.shape import KnownKpis, KpiShape
 from service.domain.selector import Selector, parse_selector
 
@@ -70,8 +70,11 @@ def known_kpis(info: ValidationInfo) -> KnownKpis:
     return cast(KnownKpis, (info.context or {}).get("known_kpis", ()))
 
 
-def check_selector(selector: Selector, known: KnownKpis) -> None:
-    """Check that the catalog has the KPI, the statistic and the dimensions; raises ValueError naming each that it lacks."""
+def check_selector(selector: Selector, known: KnownKpis, *, chooses: bool = False) -> None:
+    """Check that the catalog has the KPI, the statistic and the dimensions; raises ValueError naming each that it lacks.
+
+    `chooses`: it may name parameters and a limit, too.
+    """
     if not known:
         return
     if selector.kpi not in known:
@@ -79,7 +82,7 @@ def check_selector(selector: Selector, known: KnownKpis) -> None:
     if not isinstance(known, Mapping):
         return
     shape = known[selector.kpi]
-    lacks = [message for _, message in unknown_dimensions(selector, known)]
+    lacks = [message for _, message in unknown_dimensions(selector, known, chooses=chooses)]
     if selector.statistic is not None and selector.statistic not in shape.statistics:
         similar = or_similar(selector.statistic, shape.statistics)
         lacks.append(f"{selector.kpi} has no statistic {selector.statistic}{similar}{_of(shape.statistics)}")
@@ -89,19 +92,13 @@ def check_selector(selector: Selector, known: KnownKpis) -> None:
         raise Several([((), message) for message in lacks])
 
 
-def unknown_dimensions(selector: Selector, known: KnownKpis) -> list[tuple[str, str]]:
+def unknown_dimensions(selector: Selector, known: KnownKpis, *, chooses: bool = False) -> list[tuple[str, str]]:
     """The dimensions that the KPI of a selector cannot be split by, each with what to say of it."""
     if not isinstance(known, Mapping) or selector.kpi not in known:
         return []
     shape = known[selector.kpi]
-    return [
-        (
-            dimension,
-            _unknown(selector, dimension, shape),
-        )
-        for dimension in selector.where
-        if not shape.splits_by(dimension)
-    ]
+    named = of_dimensions(selector, shape).where if chooses else selector.where
+    return [(dimension, _unknown(selector, dimension, shape)) for dimension in named if not shape.splits_by(dimension)]
 
 
 def _unknown(selector: Selector, dimension: str, shape: KpiShape) -> str:
@@ -110,10 +107,16 @@ def _unknown(selector: Selector, dimension: str, shape: KpiShape) -> str:
     return f"{selector.kpi} cannot be split by {dimension}{or_similar(dimension, shape.dimensions)}{_of(shape.dimensions)}"
 
 
-def incomplete(selector: Selector, known: KnownKpis) -> str:
-    """What a whole selector leaves out that its figure needs: what a KPI is never added up across, a limit; "" for nothing."""
+def incomplete(selector: Selector, known: KnownKpis, *, chooses: bool = False) -> str:
+    """What a whole selector leaves out that its figure needs: what a KPI is never added up across, a limit; "" for nothing.
+
+    `chooses`: it may name parameters and a limit, and what is wrong with them is told as well.
+    """
     if not isinstance(known, Mapping) or selector.kpi not in known:
         return ""
+    if chooses:
+        said = [*wrong_choices(selector, known[selector.kpi]), unnamed(of_dimensions(selector, known[selector.kpi]), known)]
+        return "; ".join(filter(None, said))
     if chosen := way_out(selector, known[selector.kpi]):
         return f"{selector} leaves open what it is of: {chosen}"
     return unnamed(selector, known)
@@ -140,5 +143,15 @@ def _selector_text(text: str, info: ValidationInfo) -> str:
     return text
 
 
+def _figure_text(text: str, info: ValidationInfo) -> str:
+    selector = parse_selector(text)
+    check_selector(selector, known_kpis(info), chooses=True)
+    if said := incomplete(selector, known_kpis(info), chooses=True):
+        raise ValueError(said)
+    return text
+
+
 SelectorText = Annotated[str, AfterValidator(_selector_text)]
-"""A selector, checked against the catalog."""
+"""A selector of dimensions alone, checked against the catalog."""
+FigureText = Annotated[str, AfterValidator(_figure_text)]
+"""A selector that may name parameters and a limit as well."""

@@ -1,13 +1,22 @@
-"""What a formula's operand may name beside dimensions: parameters of its KPI, and the limit of `share_within`."""
+"""What a selector may name beside dimensions: parameters of its KPI, and the limit of `share_within`."""
 
 import re
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Final
 
 from service.domain.config.shape import KpiShape
 from service.domain.selector import Selector
 
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?")
 SHARE_WITHIN = "share_within"
+LIMITS: Final = frozenset({"limit_ms", "limit_value"})
+"""Names of the limit of `share_within`."""
+
+
+def limit_text(number: Fraction | str) -> str:
+    """A limit so that those which are the same are written the same."""
+    return str(Fraction(number))
 
 
 def of_dimensions(selector: Selector, shape: KpiShape) -> Selector:
@@ -28,6 +37,8 @@ def wrong_choices(selector: Selector, shape: KpiShape) -> Iterator[str]:
             yield f"{name}={given[0]} is no number of at most 18 digits and 9 decimals"
         elif allowed and given[0] not in allowed:
             yield f"{name}={given[0]} is none of {', '.join(allowed)}"
+        elif name in shape.most and not (given[0].isdecimal() and int(given[0]) <= shape.most[name]):
+            yield f"{name}={given[0]} is no whole number from 0 to {shape.most[name]}"
     if shape.limit in choices and selector.statistic != SHARE_WITHIN:
         yield f"{shape.limit} goes with share_within alone"
     if selector.statistic == SHARE_WITHIN and shape.limit and shape.limit not in choices:

@@ -27,6 +27,9 @@ class KpiShape:
     parameters: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict, hash=False)
     """Choices beside its dimensions, each with the values that there are; none: any number; None: a feature, to be named."""
 
+    most: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Of those that are whole numbers from 0 on, the greatest."""
+
     @property
     def limit(self) -> str:
         """The name of the limit that `share_within` is of; "" where there is no such statistic."""

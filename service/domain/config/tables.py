@@ -10,9 +10,9 @@ from pydantic import AfterValidator, Field, Strict, ValidationInfo, field_valida
 from service.domain.config.base import (
     MAX_NAMES,
     Day,
+    FigureText,
     Flag,
     Name,
-    SelectorText,
     Several,
     Share,
     Table,
@@ -146,8 +146,8 @@ class Component(Table):
 class Scorecard(Table):
     """`[scorecard.NAME]`: rows in their order; the worst of the critical ones is the overall state."""
 
-    rows: tuple[SelectorText, ...] = Field(min_length=1, max_length=MAX_SCORECARD_ROWS)
-    critical: tuple[SelectorText, ...] = ()
+    rows: tuple[FigureText, ...] = Field(min_length=1, max_length=MAX_SCORECARD_ROWS)
+    critical: tuple[FigureText, ...] = ()
 
     @field_validator("critical")
     @classmethod

@@ -37,7 +37,8 @@ class Target(About):
 
     @model_validator(mode="after")
     def _is_sound(self, info: ValidationInfo) -> Self:
-        said = [incomplete(self.selector, known_kpis(info)), self._wrong_range() if self.range else self._wrong_op()]
+        left_out = incomplete(self.selector, known_kpis(info), chooses=True)
+        said = [left_out, self._wrong_range() if self.range else self._wrong_op()]
         if self.benchmark is not None and self.benchmark[0] > self.benchmark[1]:
             said.append("`benchmark` begins above its end: write the lower number first")
         if wrong := [((), message) for message in said if message]:
@@ -111,7 +112,7 @@ class Goal(About):
 
     @model_validator(mode="after")
     def _is_sound(self, info: ValidationInfo) -> Self:
-        said = [incomplete(self.selector, known_kpis(info))]
+        said = [incomplete(self.selector, known_kpis(info), chooses=True)]
         if self.due is not None and self.due_after is not None:
             said.append("`due` and `due_after` are both there: write one of them")
         if self.due is None and self.due_after is None and "windows_in_a_row" not in self.model_fields_set:
