@@ -23,7 +23,7 @@ TIMEOUT_S: Final = 10.0
 """How long a statement may take."""
 FAILED: Final = "failed"
 """The reason of a figure that there is none of because the operator's own file failed; the note says how."""
-MOST_ASKED: Final = 64
+MOST_ASKED: Final = 256
 """Statements of one of them at a time, while what fails is told apart."""
 AWAY: Final = (
     asyncpg.PostgresConnectionError,

@@ -37,6 +37,10 @@ MAX_SCORECARDS: Final = 100
 _NS_PER_MS: Final = 1_000_000
 _FEATURE_KPI: Final = "feature_adoption"
 _SLO_KPI: Final = "slo"
+_OF_A_GROUP: Final = (
+    "give the group another name; what a group should reach is a [[target]] of feature_adoption with its name as `feature`,"
+    " and `frequency` is declared of each of its features"
+)
 
 Members = Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_VALUES)]
 
@@ -79,7 +83,9 @@ class TenantConfig(Table):
     def _are_of_features(cls, groups: dict[str, Members], info: ValidationInfo) -> dict[str, Members]:
         features = info.data.get("features", {})
         wrong: list[tuple[tuple[str | int, ...], str]] = [
-            ((name,), f"{name} is a feature of its own: give the group another name") for name in groups if name in features
+            ((name,), f"{name} is a feature of its own, with a table [features.{name}]: {_OF_A_GROUP}")
+            for name in groups
+            if name in features
         ]
         wrong += [
             ((name, index), f"{member} is a group: name its features instead")
