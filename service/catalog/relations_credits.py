@@ -37,23 +37,35 @@ _MONTHS: Final = f"""
   where m.middle >= w.start_at and m.middle < w.end_at and m.from_at < w.until_at
 """.strip()
 
+# When the quarters of the support zone begin that misses may lie in: which one that is, is looked up in an array.
+_QUARTERS: Final = f"""
+  select d.tenant, array(
+    select {MICROS.format(f"g.local at time zone {ZONE}")}
+    from generate_series(
+      date_trunc('quarter', (timestamptz 'epoch' + r.first_us * interval '1 microsecond') at time zone {ZONE}),
+      w.until_at at time zone {ZONE} + interval '1 year', interval '3 months'
+    ) as g(local) order by 1
+  ) as begin_us
+  from ticket_reach r
+  join declared d on d.tenant = r.tenant
+  join (select tenant, max(until_at) as until_at from wins group by tenant) w on w.tenant = r.tenant
+""".strip()
+
 # Every response and resolution that was or will be late, numbered within the quarter of its account.
 _MISSED: Final = f"""
   select c.tenant, c.account, c.measure, c.at_us, r.*, row_number() over (
-           partition by c.tenant, c.account, date_trunc('quarter', (timestamptz 'epoch' + c.at_us * interval '1 microsecond')
-             at time zone d.zone)
-           order by c.at_us, c.subject, c.measure
+           partition by c.tenant, c.account, c.quarter order by c.at_us, c.subject, c.measure
          ) as number
   from (
-    select c.tenant, c.account, c.subject, c.tier, m.measure, m.at_us
+    select c.tenant, c.account, c.subject, c.tier, m.measure, m.at_us, width_bucket(m.at_us, q.begin_us) as quarter
     from (select * from ticket_dues where account <> '' and not both_met offset 0) c
+    join quarters q on q.tenant = c.tenant
     cross join lateral (
       values ('response', c.response_us, c.response_met), ('resolution', c.resolution_us, c.resolution_met)
     ) as m(measure, at_us, is_met)
     where m.at_us is not null and not m.is_met
     offset 0
   ) c
-  join (select d.tenant, {ZONE} as zone from declared d offset 0) d on d.tenant = c.tenant
   join (values {_TERMS}) as r(tier, response, resolution, together, review_from) on r.tier = c.tier
 """.strip()
 
@@ -81,6 +93,8 @@ def sla_credits(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> st
     return f"""
 with months as materialized (
 {_MONTHS}
+), quarters as materialized (
+{_QUARTERS}
 ), missed as (
 {_MISSED}
 ), monthly as (
@@ -112,4 +126,4 @@ where true{where}""".strip()
 
 
 BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {"sla_credits": sla_credits}
-NEEDS: Mapping[str, tuple[str, ...]] = {"sla_credits": ("wins", "declared", "ticket_dues")}
+NEEDS: Mapping[str, tuple[str, ...]] = {"sla_credits": ("wins", "declared", "ticket_reach", "ticket_dues")}

@@ -24,8 +24,8 @@ with spans as (
   from declared d
   join (select tenant, max(until_at) as until_at from wins group by tenant) w on w.tenant = d.tenant
   join (
-    select tenant, greatest({EARLIEST}, timestamptz 'epoch' + min(opened_us) * interval '1 microsecond') as opened_at
-    from found_tickets group by tenant
+    select tenant, greatest({EARLIEST}, timestamptz 'epoch' + first_us * interval '1 microsecond') as opened_at
+    from ticket_reach
   ) f on f.tenant = d.tenant
 ), business as (
   select s.*, (s.opened_at at time zone s.zone)::date - 2 + g.number as day

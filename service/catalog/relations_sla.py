@@ -1,4 +1,4 @@
-"""The relations of support limits: when each limit of a ticket ends, when it was met or missed, and in which window that was.
+"""The relation of support limits: when each limit of a ticket ends, and when it was met or missed.
 
 The rules, and the oracle that tests hold these statements to, are service/domain/support.
 """
@@ -7,25 +7,37 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from service.catalog import relations_limits
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
 from service.catalog.relations_hours import after, elapsed, reached, worked
-from service.catalog.relations_limits import AMOUNTS, MEASURES, amount, place, special
-from service.catalog.relations_tickets import MICROS, ticket_dims
-
-# What is settled of a ticket, by the statistic's name: at which moment, and whether as asked.
-_SETTLED: Final = (("", "both"), ("response", "response"), ("resolution", "resolution"))
+from service.catalog.relations_limits import (
+    AMOUNTS,
+    LEASTS,
+    MEASURES,
+    UNLIMITED,
+    amount,
+    least_amount,
+    place,
+    special,
+)
+from service.catalog.relations_reach import OPENED, REOPENED
+from service.catalog.tiers import tier_of, told_tiers
+from service.store.tickets import GO_LIVE
 
 _CARRIED: Final = ", ".join(
-    f"h.{name}"
+    f"w.{name}"
     for name in (
-        *("tiers", "priorities", "has_special", "whole_us", "opens_us", "closes_us", "before_us", "shift_us"),
-        *(f"{name}_at" for name in AMOUNTS),
+        *("has_special", "whole_us", "opens_us", "closes_us", "before_us", "shift_us"),
+        *(f"{name}_at" for name in (*AMOUNTS, *LEASTS)),
     )
 )
 """What each ticket carries along of its tenant's hours and limits: joined to it once, for a join may copy all of it."""
 
+_MOMENTS: Final = ("opened_us", "first_response_us", "mitigated_us", "resolved_us")
+_TICKET: Final = ", ".join(("tenant", "subject", "account", *_MOMENTS, "priority", "category", "gap_from_us", "gap_to_us"))
+"""What limits need of a ticket."""
+_JUDGED: Final = " and not excluded and (resolved_us is null or resolved_us >= w.start_us)"
+"""Excluded tickets have no limits. Whatever is met or missed is so by the resolution: what was resolved before is left out."""
 _DONE: Final = MappingProxyType({"response": "answered_us", "mitigation": "workaround_us", "resolution": "resolved_us"})
 """What each limit is about."""
 
@@ -37,32 +49,13 @@ def ticket_dues(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> st
     nothing is limited or decided. Sub-selects stand one above the other, and `offset 0` keeps what one of them has computed
     from being computed again for each time that the next one names it.
     """
-    limits = ", ".join(f"{amount(name, 'c.place')} as {name}" for name in AMOUNTS)
+    asked = Asked.of(by, filtered)
+    own = [name for name in ("account", "category", "priority") if name in filtered]
+    judged = _JUDGED + "".join(f" and coalesce({name}, '') = any({asked.values(name)})" for name in own)
     ends = ",\n         ".join(f"{_due(measure)} as {measure}_due_us" for measure in MEASURES)
-    has = ", ".join(f"coalesce(l.{name}_clock_us, l.{name}_worked_us) is not null as has_{name}" for name in MEASURES)
+    has = ", ".join(f"l.{name} < {UNLIMITED} as has_{name.removesuffix('_least_us')}" for name in LEASTS)
     return f"""
-with terms as materialized (
-  select h.*, t.tiers, t.priorities, t.has_special, {", ".join(f"t.{name} as {name}_at" for name in AMOUNTS)}
-  from support_hours h join limit_tables t on t.tenant = h.tenant
-), begun as (
-  select c.*, {_CARRIED}, f.first_resolved_us, least(c.mitigated_us, f.first_resolved_us) as workaround_us,
-         least(c.first_response_us, c.mitigated_us, f.first_resolved_us) as answered_us,
-         coalesce(c.opened_us < h.closes_us[f.place], false) as in_hours, {worked("c.opened_us", "f.place")} as worked_us
-  from limited_tickets c
-  join terms h on h.tenant = c.tenant
-  cross join lateral (
-    select coalesce(c.gap_from_us[1], c.resolved_us) as first_resolved_us, width_bucket(c.opened_us, h.opens_us) as place
-    offset 0
-  ) f
-  offset 0
-), limited as (
-  select c.*, {limits}
-  from (select c.*, {place("c", "c", "c.in_hours")} as place from begun c offset 0) c
-  left join lateral (
-    select s.* from ({special("c", "c.in_hours")}
-    offset 0) s where c.has_special offset 0
-  ) s on true
-  offset 0
+with {_limited(judged)}
 ), timed as (
   select l.*, {has},
          {ends}
@@ -92,6 +85,43 @@ select j.*,
 from judged j""".strip()
 
 
+def _limited(judged: str) -> str:
+    """Named parts, the last of which is `limited`: tickets that meet conditions (`judged`), with the least that limits leave."""
+    leasts = ", ".join(f"{least_amount('c', measure)} as {measure}_least_us" for measure in MEASURES)
+    return f"""{told_tiers("ticket_reach")}, terms as materialized (
+  select w.*, h.whole_us, h.opens_us, h.closes_us, h.before_us, h.shift_us, o.told, o.later,
+         t.has_special, {", ".join(f"t.{name} as {name}_at" for name in (*AMOUNTS, *LEASTS))}
+  from ticket_reach w
+  join support_hours h on h.tenant = w.tenant
+  join limit_tables t on t.tenant = w.tenant
+  left join told_tiers o on o.tenant = w.tenant
+), begun as (
+  select c.*, least(c.mitigated_us, c.first_resolved_us) as workaround_us,
+         least(c.first_response_us, c.mitigated_us, c.first_resolved_us) as answered_us,
+         coalesce(c.opened_us < c.closes_us[c.hours], false) as in_hours, {worked("c.opened_us", "c.hours", "c")} as worked_us
+  from (
+    select c.*, {_CARRIED}, {tier_of("w")} as tier, coalesce(c.gap_from_us[1], c.resolved_us) as first_resolved_us,
+           width_bucket(c.opened_us, w.opens_us) as hours, case when w.asks_go_live then ({GO_LIVE.strip()}) end as go_live_us
+    from terms w
+    cross join lateral (
+      select {_TICKET} from ticket where {OPENED}{judged}
+      union all
+      select {_TICKET} from ticket where {REOPENED}{judged}
+      offset 0
+    ) c
+    offset 0
+  ) c
+  offset 0
+), limited as (
+  select c.*, {leasts}
+  from (
+    select c.*, {place("c", "c.in_hours")} as place,
+           case when c.has_special then ({special("c", "c.in_hours")}) end as special
+    from begun c offset 0
+  ) c
+  offset 0"""
+
+
 def _late(measure: str) -> str:
     """When a ticket `t` missed a limit: at its end, where that lies before what it limits."""
     return f"case when t.{measure}_due_us < coalesce(t.{_DONE[measure]}, 9223372036854775807) then t.{measure}_due_us end"
@@ -103,13 +133,13 @@ def _due(measure: str) -> str:
     Null where it was certainly kept: neither support hours nor gaps let a limit end before as much time has passed by the clock.
     Most are, and are spared the look-ups.
     """
-    clock, hours = f"l.{measure}_clock_us", f"l.{measure}_worked_us"
+    clock, hours = (amount("l", f"{measure}_{counted}_us") for counted in ("clock", "worked"))
     passed = "sum({}) over (order by s.place rows between unbounded preceding and 1 preceding)".format(
         elapsed("s.start_us", "s.until_us", "a.is_business", "l")
     )
     straight = reached("l.opened_us", "l.worked_us", hours, "l")
     return f"""case
-           when l.{_DONE[measure]} <= l.opened_us + least({clock}, {hours}) then null
+           when l.{measure}_least_us = {UNLIMITED} or l.{_DONE[measure]} <= l.opened_us + l.{measure}_least_us then null
            when cardinality(l.gap_from_us) = 0 then least(l.opened_us + {clock}, {straight})
            else (
              select min(g.ends_us)
@@ -128,52 +158,5 @@ def _due(measure: str) -> str:
            ) end"""
 
 
-def tickets_settled(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
-    """`tickets_settled(tenant, win, dims, measure, met, judged)`: how many were met, and met or missed, in the window.
-
-    A row a measure of which there are some: `response`, `resolution`, and "" for both together.
-    """
-    asked = Asked.of(by, filtered)
-    accounts, columns, conditions = ticket_dims(asked, tier="c.tier")
-    where = f"\n  where {' and '.join(conditions)}" if conditions else ""
-    named = {name: f"g{number}" for number, name in enumerate(asked.by)}
-    shown = "".join(f", {columns[name]} as {column}" for name, column in named.items() if name in columns)
-    keys = ", ".join(["tenant", "win", *(column for name, column in named.items() if name in columns)])
-    inside = "c.{0}_us >= w.from_us and c.{0}_us < case when c.{0}_met then w.to_us else w.until_us end as has_{0}, c.{0}_met"
-    counts = ", ".join(
-        f"count(*) filter (where has_{name}) as {name}_judged, count(*) filter (where has_{name} and {name}_met) as {name}_met"
-        for _, name in _SETTLED
-    )
-    rows = ", ".join(f"('{statistic}', s.{name}_met, s.{name}_judged)" for statistic, name in _SETTLED)
-    dims = asked.dims({name: f"s.{column}" for name, column in named.items() if name in columns})
-    return f"""
-select s.tenant, s.win, {dims} as dims, m.*
-from (
-  select {keys}, {counts}
-  from (
-    select w.tenant, w.win{shown}, {", ".join(inside.format(name) for _, name in _SETTLED)}
-    from (
-      select tenant, win, {MICROS.format("start_at")} as from_us, {MICROS.format("end_at")} as to_us,
-             {MICROS.format("until_at")} as until_us
-      from wins offset 0
-    ) w{accounts.join("w")}
-    join ticket_dues c on c.tenant = w.tenant{where}
-    offset 0
-  ) c
-  where has_both or has_response or has_resolution
-  group by {keys}
-) s
-cross join lateral (values {rows}) as m(measure, met, judged)
-where m.judged > 0""".strip()
-
-
-BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
-    **relations_limits.BUILT,
-    "ticket_dues": ticket_dues,
-    "tickets_settled": tickets_settled,
-}
-NEEDS: Mapping[str, tuple[str, ...]] = {
-    **relations_limits.NEEDS,
-    "ticket_dues": ("limited_tickets", "support_hours", "sla_limits", "limit_tables"),
-    "tickets_settled": ("wins", "ticket_dues"),
-}
+BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {"ticket_dues": ticket_dues}
+NEEDS: Mapping[str, tuple[str, ...]] = {"ticket_dues": ("ticket_reach", "support_hours", "sla_limits", "limit_tables")}

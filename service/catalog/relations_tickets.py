@@ -7,38 +7,64 @@ from typing import Final
 from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
-from service.store.tickets import TIER
+from service.catalog.tiers import looked_up, tier_of, told_tiers
 
 _OWN: Final = ("category", "priority")
 MICROS: Final = "(extract(epoch from {}) * 1000000)::bigint"
+_BEFORE: Final = "interval '30 days'"
+"""Of what was opened longer before a window, and answered or resolved in it, the tier is looked up ticket by ticket."""
 
 
-def ticket_dims(asked: Asked, *, tier: str = "r.tier") -> tuple[Accounts, dict[str, str], list[str]]:
-    """The accounts, the columns and the conditions of tickets `c`; `tier` is the column of theirs."""
+def ticket_dims(asked: Asked) -> tuple[Accounts, dict[str, str], list[str]]:
+    """The accounts, the columns and the conditions of tickets `c`."""
     accounts = Accounts(asked, "c.account")
-    columns = {name: f"coalesce(c.{name}, '')" for name in _OWN} | {"tier": f"coalesce({tier}, '')"}
+    columns = {name: f"coalesce(c.{name}, '')" for name in _OWN} | {"tier": "coalesce(c.tier, '')"}
     conditions = [f"{columns[name]} = any({asked.values(name)})" for name in columns if name in asked.filtered]
     return accounts, columns | accounts.columns, conditions + accounts.conditions()
 
 
-def _tickets(asked: Asked, found: str, shown: str) -> str:
+def _tickets(asked: Asked, found: str, shown: str, tier: str = looked_up(), joins: str = "") -> str:
     """Tickets `c` that are found for each window `w`, looked up by key, that pass the filters, with what is shown of them."""
     accounts, columns, conditions = ticket_dims(asked)
-    tier = f"\nleft join lateral ({TIER.strip()}) r on true" if asked.names("tier") else ""
     where = f"\nwhere {' and '.join(conditions)}" if conditions else ""
+    if asked.names("tier"):
+        found = f"  select c.*, {tier} as tier from (\n{found}\n  ) c"
     return (
         f"select w.win, {asked.dims(columns)} as dims, {shown}\n"
-        f"from wins w{accounts.join('w')}\ncross join lateral (\n{found}\n  offset 0\n) c{tier}{where}"
+        f"from wins w{accounts.join('w')}{joins}\ncross join lateral (\n{found}\n  offset 0\n) c{where}"
     )
+
+
+def ticket_tiers(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
+    """`ticket_tiers(tenant, first_us, last_us, told, later)`: `told_tiers` of what was opened not long before the windows.
+
+    Nothing where no tiers are asked for, or those of chosen accounts: theirs are looked up.
+    """
+    if not _reads_told(Asked.of(by, filtered)):
+        return "select tenant from wins where false"
+    return f"""
+with reach as (
+  select tenant, {MICROS.format(f"min(start_at) - {_BEFORE}")} as first_us, {MICROS.format("max(end_at)")} as last_us
+  from wins group by tenant
+), {told_tiers("reach")}
+select r.*, t.told, t.later from reach r left join told_tiers t on t.tenant = r.tenant""".strip()
+
+
+def _reads_told(asked: Asked) -> bool:
+    return asked.names("tier") and "account" not in asked.filtered
 
 
 def tickets_of(head: Head, by: tuple[str, ...], filtered: frozenset[str], *, moment: str) -> str:  # noqa: ARG001
     """`tickets_opened` …: `(tenant, win, dims …)`, those whose moment lies in the window, as known now."""
+    asked = Asked.of(by, filtered)
     found = (
         f"  select * from ticket where tenant = w.tenant and {moment}_us >= {MICROS.format('w.start_at')}"
         f" and {moment}_us < {MICROS.format('w.end_at')}"
     )
-    return _tickets(Asked.of(by, filtered), found, "c.*")
+    if not _reads_told(asked):
+        return _tickets(asked, found, "c.*")
+    tier = f"case when c.opened_us between t.first_us and t.last_us then {tier_of('t')} else {looked_up()} end"
+    return _tickets(asked, found, "c.*", tier, "\njoin ticket_tiers t on t.tenant = w.tenant")
 
 
 def tickets_open(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
@@ -68,10 +94,14 @@ def tickets_open(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> s
 
 
 BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
+    "ticket_tiers": ticket_tiers,
     "tickets_opened": partial(tickets_of, moment="opened"),
     "tickets_answered": partial(tickets_of, moment="first_response"),
     "tickets_escalated": partial(tickets_of, moment="escalated"),
     "tickets_resolved": partial(tickets_of, moment="resolved"),
     "tickets_open": tickets_open,
 }
-NEEDS: Mapping[str, tuple[str, ...]] = dict.fromkeys(BUILT, ("wins",))
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(BUILT, ("wins", "ticket_tiers")),
+    **dict.fromkeys(("ticket_tiers", "tickets_open"), ("wins",)),
+}

@@ -11,6 +11,7 @@ import pytest
 
 from service.catalog import Catalog, Declared, Question, Window, resolve_window, run
 from service.clock import DAY, HOUR, MINUTE, SECOND, to_us
+from tests.catalog.people import Told, store_milestones
 from tests.catalog.rollups import make_tenant
 from tests.catalog.support import ACCOUNTS, TIERS, Dated, Step, Ticket, random_tickets, store_tickets, store_values
 
@@ -165,6 +166,36 @@ async def test_open_tickets_are_those_of_the_windows_end_with_their_ages(
                 **{(dims, f"over_{many}d"): sum(age > many * DAY for age in all_) for many in (1, 7, 30)},
             }
         assert await ask(catalog, connection, "open_tickets", (by, filters), names, of) == wanted, (by, filters)
+
+
+@pytest.mark.parametrize("are_known", [True, False], ids=["told-seldom", "told-often"])
+async def test_a_ticket_has_the_tier_of_its_opening_however_long_ago(
+    catalog: Catalog, connection: asyncpg.Connection, *, are_known: bool
+) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    tiers = {
+        account: [(MONDAY - 90 * DAY, "starter"), (MONDAY - 40 * DAY, "mid_market"), (MONDAY + DAY, "enterprise")]
+        for account in ACCOUNTS
+    }
+    await store_values(connection, tenant, "tier", tiers)
+    if are_known:
+        known = [Told(account, MONDAY - 90 * DAY, "~known", account) for account in ACCOUNTS]
+        await store_milestones(connection, tenant, known, kind="account")
+    opened = [MONDAY + days * DAY + HOUR for days in (-95, -60, -35, -20, 0, 1, 2)]
+    tickets = [
+        Ticket(f"{account}-{at}", [(at, {"action": "opened", "account": account}), (MONDAY + 3 * DAY, {"action": "resolved"})])
+        for account in ACCOUNTS
+        for at in opened
+    ]
+    await store_tickets(connection, tenant, tickets, random.Random(1))
+    of = window(tenant, end=MONDAY + 7 * DAY)
+    found = await ask(catalog, connection, "tickets", (("tier",), {}), ("", "resolved"), of)
+    by_tier = {
+        (tier, name): count * len(ACCOUNTS)
+        for tier, counts in {"": (0, 1), "starter": (0, 1), "mid_market": (1, 3), "enterprise": (2, 2)}.items()
+        for name, count in zip(("", "resolved"), counts, strict=True)
+    }
+    assert {((tier,), name): count for (tier, name), count in by_tier.items()} == found
 
 
 async def test_a_handful_of_tickets_by_hand(catalog: Catalog, connection: asyncpg.Connection) -> None:
