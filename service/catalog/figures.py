@@ -29,18 +29,47 @@ class Figures:
 
     values: dict[str, float | None] = field(default_factory=dict)
     """None: the account has a row, but no value."""
-    numerators: dict[str, Exact | None] = field(default_factory=dict)
-    denominators: dict[str, Exact | None] = field(default_factory=dict)
     units: dict[str, Mapping[str, str]] = field(default_factory=dict)
     """By account, what its row is of, by the dimensions that are kept apart; "" where it has none."""
+    _columns: list[tuple[Sequence[str], Sequence[Exact | None], Sequence[Exact | None]]] = field(default_factory=list)
+    """Accounts with their numerators and denominators, which few ask for."""
+    _rows: dict[str, tuple[Exact | None, Exact | None]] = field(default_factory=dict)
+    """The same of accounts that were put one by one."""
+
+    @property
+    def numerators(self) -> dict[str, Exact | None]:
+        """By account, made anew."""
+        return self._numbers(0)
+
+    @property
+    def denominators(self) -> dict[str, Exact | None]:
+        """The same."""
+        return self._numbers(1)
 
     def put(self, account: str, value: float | None, over: Exact | None, under: Exact | None, units: Mapping[str, str]) -> None:
         """Add a row; of those of one account the first of the greatest denominator stays, and of several without any none."""
-        if account not in self.values or (under or 0) > (self.denominators[account] or 0):
-            self.values[account], self.numerators[account], self.denominators[account] = value, over, under
-            self.units[account] = units
-        elif not self.denominators[account]:
-            self.values[account] = self.numerators[account] = None
+        if account not in self.values or (under or 0) > (self._rows[account][1] or 0):
+            self.values[account], self._rows[account], self.units[account] = value, (over, under), units
+        elif not self._rows[account][1]:
+            self.values[account] = None
+            self._rows[account] = None, self._rows[account][1]
+
+    def add(
+        self,
+        accounts: Sequence[str],
+        values: Iterable[float | None],
+        overs: Sequence[Exact | None],
+        unders: Sequence[Exact | None],
+    ) -> None:
+        """Add rows of accounts of which each has one."""
+        self.values.update(zip(accounts, values, strict=True))
+        self._columns.append((accounts, overs, unders))
+
+    def _numbers(self, place: int) -> dict[str, Exact | None]:
+        found = {account: row[place] for account, row in self._rows.items()}
+        for accounts, *numbers in self._columns:
+            found.update(zip(accounts, numbers[place], strict=True))
+        return found
 
 
 def has_figures(kpi: Kpi, statistic: str) -> bool:
@@ -60,12 +89,17 @@ async def read_figures(
     made = figures_statement(kpi, by, frozenset(question.filters))
     bound = arguments(kpi, windows, question, by, declared, frozenset(made.parameters)) | {"noted": False}
     records = await connection.fetch(made.text, *(bound[name] for name in made.parameters))
+    return figures_of(records, kpi, question.statistics[0], windows)
+
+
+def figures_of(records: Sequence[asyncpg.Record], kpi: Kpi, statistic: str, windows: Sequence[Window]) -> dict[Place, Figures]:
+    """The figures that a statement's rows hold (`figures_end`); raises TooManyRows."""
     if sum(len(record["accounts"]) for record in records) > MAX_ROWS:
         raise TooManyRows(MAX_ROWS)
     found: dict[Place, Figures] = {}
     for record in records:
         window = windows[record["win"]]
-        _take(found.setdefault((window.tenant, window.key), Figures()), record, kpi, question.statistics[0])
+        _take(found.setdefault((window.tenant, window.key), Figures()), record, kpi, statistic)
     return found
 
 
@@ -83,9 +117,7 @@ def _take(figures: Figures, record: asyncpg.Record, kpi: Kpi, statistic: str) ->
         for row in zip(accounts, values, overs, unders, units, strict=True):
             figures.put(*row)
         return
-    figures.values.update(zip(accounts, values, strict=True))
-    figures.numerators.update(zip(accounts, overs, strict=True))
-    figures.denominators.update(zip(accounts, unders, strict=True))
+    figures.add(accounts, values, overs, unders)
 
 
 def _values(kind: str, overs: Sequence[int | None], unders: Sequence[int | None]) -> list[float | None]:

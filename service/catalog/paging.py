@@ -124,6 +124,8 @@ async def _whole(kpi: Kpi, question: Question, ask: Ask) -> list[tuple[str, list
 def _place(kpi: Kpi, question: Question, values: Sequence[Value]) -> str:
     """Where a row stands, once in an answer: by its dimensions, before its units what says that there are several."""
     first = values[0]
+    if kpi.head.kind == "score":
+        return first.row
     apart = first.row if kpi.head.apart else ""
     return row_text({name: first.dims[name] for name in question.by if name in first.dims}) + apart
 

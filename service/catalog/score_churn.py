@@ -186,7 +186,8 @@ def _plain(value: Value | None) -> float | None:
 def _of(rows: ByAccount, place: Place, accounts: Sequence[str], otherwise: float | None = None) -> list[float | None]:
     """The values of accounts: what a row says; `otherwise` where there is none, or it has no value."""
     values = rows.get(place, NO_FIGURES).values
-    return [otherwise if (value := values.get(account)) is None else value for account in accounts]
+    found = list(map(values.get, accounts))
+    return found if otherwise is None else [otherwise if value is None else value for value in found]
 
 
 def _of_five(rows: Figures, accounts: Sequence[str]) -> list[float | None]:

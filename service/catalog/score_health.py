@@ -1,11 +1,12 @@
 """Health: the KPIs that each tenant weighs, measured for all of it or for every customer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
 from service.catalog.figures import Place
+from service.catalog.figures_together import together
 from service.catalog.kpi import MAIN, Kpi
 from service.catalog.scores import NO_FIGURES, NOBODY, ByAccount, Scene
 from service.catalog.value import Value
@@ -21,7 +22,16 @@ CATEGORIES = ("adoption", "delivery", "engagement", "satisfaction", "reliability
 _DEAREST: Final = {
     kpi: place
     for place, kpi in enumerate(
-        ("stickiness_weekly", "availability", "delivery_on_time", "delivery_success", "repeat_visit", "user_activation")
+        (
+            "availability",
+            "user_activation",
+            "request_latency",
+            "csat",
+            "period_retention",
+            "nps",
+            "delivery_on_time",
+            "delivery_success",
+        )
     )
 }
 """Of the KPIs that are weighed unless others are declared, those that take the longest: they are begun first."""
@@ -41,7 +51,7 @@ class _Weighed:
         """What accounts have: by their own events, else by what is platform-wide; of the account "" the whole."""
         of_all = self.whole.get(place) or self.platform.get(place)
         rows, otherwise = self.by_account.get(place, NO_FIGURES).values, None if of_all is None else of_all.value
-        return [rows.get(account, otherwise) for account in accounts]
+        return [rows.get(account, otherwise) for account in accounts] if otherwise is not None else list(map(rows.get, accounts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +133,42 @@ async def _all_weighed(
 ) -> dict[str, _Weighed]:
     """Ask for all selectors, side by side where there are connections: those first that take the longest."""
 
-    async def weighed(text: str, of: Scene) -> _Weighed:
-        return await _weighed(of, declared, text, split=split)
+    async def at_once(several: Mapping[str, Kpi], of: Scene) -> dict[str, _Weighed]:
+        ours = replace(of, windows=_ours(of, declared, next(iter(several))))
+        found = await ours.by_account_together(list(several.values()), _window(next(iter(several.values())), ours.windows[0]))
+        return {text: _Weighed(parse_selector(text), kpi, {}, found[kpi.id], {}) for text, kpi in several.items()}
 
-    ordered = sorted(texts, key=lambda text: _DEAREST.get(parse_selector(text).kpi, len(_DEAREST)))
-    found = await scene.side_by_side(partial(weighed, text) for text in ordered)
-    return dict(zip(ordered, found, strict=True))
+    async def alone(text: str, of: Scene) -> dict[str, _Weighed]:
+        return {text: await _weighed(of, declared, text, split=split)}
+
+    groups = _at_once(scene, declared, texts) if split else []
+    grouped = {text for group in groups for text in group}
+    ordered = sorted(set(texts) - grouped, key=lambda text: (_DEAREST.get(parse_selector(text).kpi, len(_DEAREST)), text))
+    asked = [*(partial(at_once, group) for group in groups), *(partial(alone, text) for text in ordered)]
+    return {text: each for found in await scene.side_by_side(asked) for text, each in found.items()}
+
+
+def _at_once(
+    scene: Scene, declared: Mapping[int, Mapping[str, Mapping[str, float]]], texts: Sequence[str]
+) -> list[dict[str, Kpi]]:
+    """Selectors that are one statement, by what they name: plain values of the same windows."""
+    alike: dict[Hashable, dict[str, Kpi]] = {}
+    for text in texts:
+        selector = parse_selector(text)
+        kpi = scene.kpis.get(selector.kpi)
+        if kpi is not None and not selector.statistic and not selector.where:
+            ours = _ours(scene, declared, text)
+            alike.setdefault((tuple(ours), _window(kpi, ours[0])), {})[text] = kpi
+    groups = []
+    for each in alike.values():
+        read = together(each.values())
+        groups.append({text: kpi for kpi in read for text, of in each.items() if of is kpi})
+    return [group for group in groups if group]
+
+
+def _ours(scene: Scene, declared: Mapping[int, Mapping[str, Mapping[str, float]]], text: str) -> list[Window]:
+    """The windows of tenants that weigh a selector."""
+    return [each for each in scene.windows if any(text in weights for weights in declared[each.tenant].values())]
 
 
 def _declared(config: TenantConfig) -> dict[str, dict[str, float]]:
@@ -141,7 +181,7 @@ async def _weighed(
     """Ask for one selector, of the tenants that weigh it."""
     selector = parse_selector(text)
     kpi = scene.kpis.get(selector.kpi)
-    ours = [each for each in scene.windows if any(text in weights for weights in declared[each.tenant].values())]
+    ours = _ours(scene, declared, text)
     of = replace(scene, windows=ours)
     statistic, filters = selector.statistic or MAIN, selector.where
     if kpi is None or statistic not in kpi.statistics:

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 from service.catalog.declared import Declared
 from service.catalog.figures import ACCOUNT, Figures, Place, added_to, has_figures, of_values
+from service.catalog.figures_together import read_together
 from service.catalog.kpi import MAIN, Kpi
 from service.catalog.question import Question
 from service.catalog.value import EXPIRED, Value
@@ -80,10 +81,9 @@ class Scene:
                 found = await standings(connection, missing, accounts=self.accounts)
             self.stood.update(zip(missing, found, strict=True))
         return {
-            (window.tenant, window.key): [
-                one for one in self.stood[instant] if one.status in self.config(window.tenant).activity.customer_statuses
-            ]
+            (window.tenant, window.key): [one for one in self.stood[instant] if one.status in statuses]
             for window, instant in zip(self.windows, instants, strict=True)
+            for statuses in [self.config(window.tenant).activity.customer_statuses]
         }
 
     async def customer_names(self) -> dict[Place, list[str]]:
@@ -92,10 +92,9 @@ class Scene:
             return {place: [one.account for one in of] for place, of in (await self.customers()).items()}
         found = await self._statuses()
         return {
-            (window.tenant, window.key): [
-                account for account, status in of if status in self.config(window.tenant).activity.customer_statuses
-            ]
+            (window.tenant, window.key): [account for account, status in of if status in statuses]
             for window, of in zip(self.windows, found, strict=True)
+            for statuses in [self.config(window.tenant).activity.customer_statuses]
         }
 
     async def knows_customers(self) -> dict[Place, bool]:
@@ -149,6 +148,13 @@ class Scene:
                 (_asked(kpi, statistic, filters, each), found.get((each.tenant, each.key), NO_FIGURES)) for each in windows
             )
         return found
+
+    async def by_account_together(self, kpis: Sequence[Kpi], window: str) -> dict[str, ByAccount]:
+        """The same of the plain values of KPIs that are read at once (`together`), by their ids."""
+        windows = [ending(each, window) for each in self.windows]
+        async with self.seen.connection() as connection:
+            found = await read_together(connection, kpis, windows, self.accounts, self.declared)
+        return {kpi.id: of for kpi, of in zip(kpis, found, strict=True)}
 
     async def whole(self, name: str, window: str, *, statistic: str = MAIN, filters: Filters = NO_FILTERS) -> dict[Place, Value]:
         """A KPI of the windows of this name that end with ours; where units are apart and there are several, none."""

@@ -96,23 +96,26 @@ def _answered(kpi: Kpi, window: Window, question: Question, sheet: _Sheet, *, of
         return _by_account(window, wanted, sheet)
     if kpi.id == CHURN_RISK and of_all:
         return _of_all(window, wanted, sheet)
-    return [_value(window, name, sheet, 0, {}, "") for name in wanted]
+    return [_value(window, name, sheet) for name in wanted]
 
 
 def _by_account(window: Window, wanted: Sequence[str], sheet: _Sheet) -> Iterable[Value]:
+    tenant, key = window.tenant, window.key
+    columns = [(name, sheet.columns[name], sheet.notes if name == MAIN else None) for name in wanted]
     for account, number in sorted(zip(sheet.accounts, count(), strict=False)):
         dims = {_ACCOUNT: account}
         row = row_text(dims)
-        for name in wanted:
-            yield _value(window, name, sheet, number, dims, row)
+        for name, column, notes in columns:
+            value, note = column[number], notes[number] if notes else ""
+            yield Value(tenant, key, name, value, None, None, dims, NO_DATA if value is None else "", note, row)
 
 
-def _value(window: Window, name: str, sheet: _Sheet, number: int, dims: Mapping[str, str], row: str) -> Value:
-    """A statistic of one of the accounts; none where there is none of them."""
+def _value(window: Window, name: str, sheet: _Sheet) -> Value:
+    """A statistic of the only one of a sheet; none where there is none."""
     column = sheet.columns[name]
-    value = column[number] if number < len(column) else None
-    note = sheet.notes[number] if name == MAIN and number < len(column) else ""
-    return Value(window.tenant, window.key, name, value, None, None, dims, "" if value is not None else NO_DATA, note, row)
+    value = column[0] if column else None
+    note = sheet.notes[0] if name == MAIN and column else ""
+    return Value(window.tenant, window.key, name, value, reason="" if value is not None else NO_DATA, note=note)
 
 
 def _of_all(window: Window, wanted: Sequence[str], sheet: _Sheet) -> Iterable[Value]:

@@ -18,7 +18,7 @@ ANSWER = "answer"
 """What a KPI's own text is called."""
 _ACCOUNT = "coalesce(a.dims ->> 'account', '')"
 _TEXT = 'a.dims::text collate "C"'
-_MAX_WHOLE = 9_000_000_000_000_000
+MAX_WHOLE = 9_000_000_000_000_000
 """Whole numbers below it are the same as bigint and as floats."""
 _PLACEHOLDER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
@@ -180,6 +180,11 @@ def _selected(kpi: Kpi, columns: tuple[str, ...]) -> str:
     return ", ".join(["a.tenant", "a.win", f"{_TEXT} as dims", *(f"a.{name}" for name in columns or own)])
 
 
+def ended(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str], end: str) -> Statement:
+    """The statement of a KPI that ends with what is selected from its `answer`."""
+    return _ending(end, kpi, by, filtered, frozenset())
+
+
 def place_of(by: tuple[str, ...]) -> str:
     """What rows `a` of a split are ordered by."""
     return f"{_ACCOUNT}, {_TEXT}" if by_account_first(by) else _TEXT
@@ -187,17 +192,22 @@ def place_of(by: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=REMEMBERED_STATEMENTS)
 def figures_statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str]) -> Statement:
-    """The same by account and by what is kept apart, for numbers alone: two rows a window, of arrays.
+    """The same by account and by what is kept apart, for numbers alone: two rows a window, of arrays (`figures_end`)."""
+    return _ending(figures_end(by), kpi, by, filtered, frozenset())
+
+
+def figures_end(by: tuple[str, ...]) -> str:
+    """What figures are selected from `answer` by: two rows a window.
 
     `win, is_whole, accounts, units, overs, unders, exact_overs, exact_unders`: rows whose two numbers are whole, and the
     others. Notes and other statistics are not asked for, so Postgres leaves out what they alone are made of.
     """
     units = ", ".join(f"coalesce(a.dims ->> :by_name_{number}, '')" for number in range(1, len(by)))
     numbers = ("a.numerator", "a.denominator")
-    whole = " and ".join(f"coalesce({name} = trunc({name}) and abs({name}) < {_MAX_WHOLE}, true)" for name in numbers)
+    whole = " and ".join(f"coalesce({name} = trunc({name}) and abs({name}) < {MAX_WHOLE}, true)" for name in numbers)
     # Of several rows of an account the first one may count: each aggregate says so, for none keeps an order by itself.
     order = ' order by dims::text collate "C"' if units else ""
-    return _ending(
+    return (
         f"select win, is_whole, array_agg(account{order}) as accounts,\n"
         f"  array_agg(units{order}) filter (where units is not null) as units,\n"
         f"  array_agg(numerator::bigint{order}) filter (where is_whole) as overs,\n"
@@ -210,11 +220,7 @@ def figures_statement(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str]) -
         "  from answer a where a.statistic = any(:statistics)\n"
         # A number, for of a parameter a tenth of the rows would be guessed to be wanted, and what gives the first ones soon.
         f"  limit {MAX_ROWS + 1}\n"
-        ") f group by win, is_whole",
-        kpi,
-        by,
-        filtered,
-        frozenset(),
+        ") f group by win, is_whole"
     )
 
 

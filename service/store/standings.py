@@ -13,8 +13,9 @@ from service.store.engine import Connection
 _KEY: Final = {"tenant": "i.tenant", "account": "k.who", "before_us": "i.at_us"}
 _OF_ACCOUNT: Final = "tenant = i.tenant and kind = 'account'"
 _AMOUNT: Final = "split_part(value, ' ', 1)::numeric"
-_TOLD: Final = 'time_us, source collate "C", id collate "C"'
-_NEWEST_FIRST: Final = 'time_us desc, source collate "C" desc, id collate "C" desc'
+# Of an account's own field there is one value an instant: that is the table's key, in whose order nothing has to be sorted.
+_TOLD: Final = "account, time_us"
+_NEWEST_FIRST: Final = "account desc, time_us desc"
 
 
 def _standings(which: str) -> str:
@@ -29,19 +30,19 @@ def _standings(which: str) -> str:
 with i as (
   select * from unnest($1::int[], $2::int[], $3::bigint[], $4::bigint[]) as i(place, tenant, at_us, signals_from_us)
 ), told as (
-  select i.place, m.who, m.milestone as what, null as value, m.us from i cross join lateral (
+  select i.place, m.who, m.milestone as what, null as value, m.us, null::text[] as signals from i cross join lateral (
     select who, milestone, min(time_us) as us from milestone
     where {_OF_ACCOUNT} and milestone = any('{{~known,go_live}}') and time_us < i.at_us{which}
     group by who, milestone
   ) m
   union all
-  select i.place, s.who, s.field, s.value, null from i cross join lateral (
+  select i.place, s.who, s.field, s.value, null, null from i cross join lateral (
     select distinct on (field, who) field, who, value from state_history
     where {_OF_ACCOUNT} and field = any('{{{",".join(named)}}}') and account = who and time_us < i.at_us{which}
-    order by field, who, {_NEWEST_FIRST}
+    order by field desc, who desc, {_NEWEST_FIRST}
   ) s
   union all
-  select i.place, p.who, 'mrr', p.newest, p.risen_us from i cross join lateral (
+  select i.place, p.who, 'mrr', p.newest, p.risen_us, null from i cross join lateral (
     select who, min(value) filter (where is_newest) as newest, max(time_us) filter (where amount > before) as risen_us from (
       select who, value, time_us, {_AMOUNT} as amount,
              lag({_AMOUNT}) over told as before, lead(who) over told is null as is_newest
@@ -50,19 +51,20 @@ with i as (
     ) m group by who
   ) p
   union all
-  select i.place, r.who, 'signal', r.name, null from i cross join lateral (
+  select i.place, r.who, 'signal', null, null, array_agg(r.name order by r.name) from i cross join lateral (
     select distinct on (name, who) name, who, value, time_us from (
       select n.name, h.* from name n cross join lateral (
-        select who, value, time_us, source, id from state_history
+        select who, account, value, time_us from state_history
         where {_OF_ACCOUNT} and field = 'signal.' || n.name and account = who and time_us < i.at_us{which}
         offset 0
       ) h where n.tenant = i.tenant and n.kind = 'signal'
     ) t order by name, who, {_NEWEST_FIRST}
   ) r where r.value = 'true' and r.time_us > i.signals_from_us
+  group by i.place, r.who
 )
 select place, who as account, min(us) filter (where what = '~known') as known_us, {fields},
        min(us) filter (where what = 'go_live') as live_us, max(us) filter (where what = 'mrr') as risen_us,
-       coalesce(array_agg(value order by value) filter (where what = 'signal'), '{{}}') as signals
+       coalesce(max(signals), '{{}}') as signals
 from told group by place, who having bool_or(what = '~known')
 order by place, who
 """
@@ -83,7 +85,7 @@ from (
   select i.place, s.who, null, s.value from i cross join lateral (
     select distinct on (who) who, value from state_history
     where {_OF_ACCOUNT} and field = 'status' and account = who and time_us < i.at_us
-    order by who, {_NEWEST_FIRST}
+    order by who desc, {_NEWEST_FIRST}
   ) s
 ) told
 group by place, who having bool_or(known)

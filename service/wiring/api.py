@@ -26,7 +26,7 @@ from service.lifecycle import cancel, spare_the_collector
 from service.reports import routes as reports
 from service.reports.making import Maker
 from service.settings import Settings
-from service.store.engine import QUERIES
+from service.store.engine import ANSWERS, QUERIES
 from service.store.installation import Installation
 from service.wiring.base import Base, appender, backlog, base, catalog_for, decoder, own_checks
 
@@ -42,7 +42,7 @@ async def run_api(settings: Settings, url: str) -> None:
 
 
 async def _api_on(settings: Settings, url: str, listening: Callable[[], socket.socket]) -> Installation | None:
-    async with base(settings, url, role="api", connections=CONNECTIONS, session=QUERIES) as made:
+    async with base(settings, url, role="api", connections=CONNECTIONS, session=QUERIES, prepared=ANSWERS) as made:
         door, waiting = appender(made), backlog(made)
         appending = asyncio.create_task(door.run(), name="appender")
         looking = asyncio.create_task(waiting.keep(), name="backlog")
