@@ -18,9 +18,12 @@ from service.evaluate import rounds
 from service.evaluate.apart import Turn
 from service.evaluate.guests import FIRST_REST_S, GuestTurns
 from service.evaluate.rounds import LiveRound
+from service.evaluate.scorecards import Scorecards
+from service.telemetry import Telemetry
 from tests.catalog.rollups import make_tenant
 from tests.evaluate.stage import Stage, staged
 from tests.evaluate.test_guest_rounds import failures, guests
+from tests.evaluate.test_own_kpis import declare
 from tests.http.clocks import HandClock
 
 OF_TENANT = "from tenant t where t.id = wins.tenant"
@@ -133,6 +136,49 @@ async def test_history_lacks_only_the_windows_that_fail(stage: Stage, tmp_path: 
     for name in of:
         assert {day for day in days["requests"][name] if name != "odd" or day.day != 2} == days["own"][name]
     assert len(days["own"]["odd"]) < len(days["own"]["b"])
+
+
+async def test_history_of_the_others_goes_on_beside_a_tenant_that_takes_all_the_time(stage: Stage, tmp_path: Path) -> None:
+    await stage.pool.execute(FUNCTION)
+    stage, of = await guests(stage, tmp_path, TIMES_OUT), await tenants(stage, "slow", "b", "c")
+    for tenant in of.values():
+        await replace(stage, tenant=tenant).requests([(stage.clock.now_us() - DAY, "200", 3)])
+    closing = stage.closing()
+    await closing.once(stage.pool, stage.owner, stage.lease, watermark_us=stage.clock.now_us())
+    having = {kpi: await with_history(stage, kpi, of) for kpi in ("requests", "own", "twice")}
+    assert having == {"requests": set(of), "own": set(of) - {"slow"}, "twice": set(of) - {"slow"}}
+    # It is known: what comes later asks for it alone, and for nobody while it rests.
+    assert set(closing.turns.slow(stage.catalog.kpis["own"])) == {of["slow"]}
+    before = closing.telemetry.registry.get_sample_value("tidegauge_evaluation_failures_total", {"kpi": "own"})
+    for tenant in of.values():
+        await replace(stage, tenant=tenant).requests([(stage.clock.now_us() - DAY, "500", 1)])
+    await closing.once(stage.pool, stage.owner, stage.lease, watermark_us=stage.clock.now_us())
+    assert closing.telemetry.registry.get_sample_value("tidegauge_evaluation_failures_total", {"kpi": "own"}) == before
+    # Nobody waits for a tenant that there is no more.
+    await stage.pool.execute("delete from tenant_dirty where tenant = $1", of["slow"])
+    await closing.once(stage.pool, stage.owner, stage.lease, watermark_us=stage.clock.now_us())
+    assert list(closing.turns.resting()) == []
+
+
+async def with_history(stage: Stage, kpi: str, of: dict[str, int]) -> set[str]:
+    """The names of tenants that have a history of a KPI."""
+    read = "select distinct tenant from kpi_history where kpi = $1 and dims = '{}'"
+    found = {row["tenant"] for row in await stage.pool.fetch(read, kpi)}
+    return {name for name, tenant in of.items() if tenant in found}
+
+
+async def test_a_scorecard_of_the_others_keeps_its_row(stage: Stage, tmp_path: Path) -> None:
+    stage, of = await guests(stage, tmp_path, DIVIDES), await tenants(stage, "bad", "b")
+    for tenant in of.values():
+        await declare(replace(stage, tenant=tenant), '[scorecard.all]\nrows = ["own", "twice", "requests"]\n')
+    await Scorecards(stage.pool, stage.catalog, stage.clock, Telemetry("test")).once()
+    rows = await stage.pool.fetch("select tenant, kpi, value, reason from scorecard_latest where \"window\" = '7d'")
+    found = {(row["tenant"], row["kpi"]): (row["value"], row["reason"]) for row in rows}
+    for name, tenant in of.items():
+        failing = name == "bad"
+        assert found[tenant, "own"] == ((None, "failed") if failing else (7, "no_target"))
+        assert found[tenant, "twice"] == ((None, "failed") if failing else (14, "no_target"))
+        assert found[tenant, "requests"] == (0, "no_target")
 
 
 async def test_a_score_of_the_others_stands_beside_a_tenant_whose_data_fails(stage: Stage, tmp_path: Path) -> None:
