@@ -20,11 +20,6 @@ class CutLast(Sets):
         """Whether users are counted as they are read: neither traits nor accounts are asked for."""
         return not (self.with_account or self.asked.traits)
 
-    @property
-    def is_masked(self) -> bool:
-        """Whether seats may be cut by groups of accounts last of all; whoever has several is a user, whose part is below 0."""
-        return self._is_masked
-
     def before_masks(self) -> list[tuple[str, str]]:
         """The parts before traits; where seats are cut last, `seen`, `masks` and `shared`: users of several, by their groups."""
         parts = self.before_traits()

@@ -56,7 +56,8 @@ class Masks:
     def _masks(self) -> str:
         """The seats of each group of accounts by chunk, less those of `sharing`.
 
-        A chunk's blocks are the bits of a number, which is cheap to make; then 64 bits each, by way of its text.
+        A chunk's blocks are the bits of a number, which is cheap to make; then 64 bits each, by way of its text. Made once,
+        whatever is asked for under them: else a mask would be made of its text again for each set.
         """
         accounts = self._accounts
         shown = "".join(f", {column} as {name}" for name, column in accounts.shown.items())
@@ -67,13 +68,39 @@ class Masks:
         for digit, block in (("0", "0"), ("1", "f")):
             digits = f"replace({digits}, '{digit}', '{block * (BLOCK // 4)}')"
         return (
+            "with made as materialized (\n"
             f"select g.tenant, g.win, g.part{groups}, ('x' || {digits})::bit({CHUNK}) & ~coalesce(s.bits, {NOBODY}) as bits\n"
             f"from (\n  select w.tenant, w.win, b.part{shown},\n"
             f"    bit_or(1 << {BLOCKS_A_CHUNK - 1} - b.block % {BLOCKS_A_CHUNK}) as blocks\n"
             f"  from {self.wins} w{accounts.join('w')}\n  join blocks b on b.tenant = w.tenant{conditions}\n"
             f"  group by 1, 2, 3{places}\n) g\nleft join (\n"
             f"  select tenant, part, bit_or(set_bit({NOBODY}, ordinal % {CHUNK}, 1)) as bits from sharing group by tenant, part\n"
-            ") s on s.tenant = g.tenant and s.part = g.part"
+            ") s on s.tenant = g.tenant and s.part = g.part\n) select * from made"
+        )
+
+    def counted(self, of: str) -> str:
+        """The keys, what groups accounts and `n`: users of the rows of `seen`, which are all of one window `of`.
+
+        Users who have several seats become bits first, of one user whichever of the rows have them.
+        """
+        accounts = self._accounts
+        kept = "".join(f"s.{key}, " for key in self.keys)
+        groups = "".join(f"m.{name}, " for name in accounts.shown)
+        shown = "".join(f"{column} as {name}, " for name, column in accounts.shown.items())
+        keys = "".join(f"{name}, " for name in (*self.keys, *accounts.shown))
+        conditions = "".join(f" and {condition}" for condition in accounts.conditions())
+        places = ", ".join(str(place) for place in range(1, 2 + len(self.keys) + len(accounts.shown)))
+        grouped = f"\n  join (select {of}.tenant, {of}.win) o on true{accounts.join('o')}" if self.asked.groups else ""
+        return (
+            f"select {keys}sum(n) as n from (\n"
+            f"  select {kept}{groups}bit_count(s.bits & m.bits) as n\n"
+            f"  from seen s join masks m on m.tenant = {of}.tenant and m.win = {of}.win and m.part = s.part\n"
+            f"  union all\n  select {keys}bit_count(bits) from (\n"
+            f"  select {kept}{shown}b.user_ordinal / {CHUNK} as part,"
+            f" bit_or(set_bit({NOBODY}, b.user_ordinal % {CHUNK}, 1)) as bits\n"
+            f"  from seen s{grouped}\n  join sharing b on b.tenant = {of}.tenant and b.part = s.part"
+            f" and get_bit(s.bits, b.ordinal % {CHUNK}) = 1{conditions}\n  group by {places}\n  ) u\n"
+            f") n{f' group by {keys[:-2]}' if keys else ''}"
         )
 
     def _taken(self) -> str:

@@ -73,7 +73,7 @@ class Population:
         if self.with_account:
             parts.append(("blocks", _blocks(self.asked)))
         parts.append(("seen", self._seen()))
-        if self._is_masked:
+        if self.is_masked:
             parts += Masks(self.asked, [key for key in self.keys if key not in self._accounts.shown], self.wins).parts()
         elif self.with_account:
             parts.append(("held", self._held()))
@@ -89,31 +89,52 @@ class Population:
         return "with " + ",\n".join(f"{name} as (\n{body}\n)" for name, body in parts) + "\n" + last
 
     @property
-    def _is_masked(self) -> bool:
-        """Whether seats need not become users but where a user has several."""
+    def is_masked(self) -> bool:
+        """Whether seats may be cut by groups of accounts last of all; whoever has several is a user, whose part is below 0."""
         return self.expands and not self.as_users and not self.asked.traits
 
     def _seen(self) -> str:
         label = "f.label, " if self.with_feature else ""
+        return f"select w.tenant, w.win, {label}a.*\n{self._read_for()}\ncross join lateral (\n  {self._read()}\n) a"
+
+    def _read_for(self) -> str:
+        """What bits are read for: windows `w`, features `f` where they are told apart, and the chunks `c` of chosen accounts."""
         joins = " join asked_features f on f.tenant = w.tenant" if self.with_feature else ""
-        feature = "any(f.features)" if self.with_feature else "0"
-        chunks = ""
         if "account" in self.asked.filtered:
             joins += (
                 " join (select tenant, array_agg(distinct part) as chunks from blocks group by tenant) c on c.tenant = w.tenant"
             )
-            chunks = " and chunk = any(c.chunks)"
+        return f"from {self.wins} w{joins}"
+
+    def _read(self) -> str:
+        """The bits of a window and feature: `[day, ]part, bits`."""
+        feature = "any(f.features)" if self.with_feature else "0"
+        chunks = " and chunk = any(c.chunks)" if "account" in self.asked.filtered else ""
         read = f"tenant = w.tenant and population = '{'seat' if self.with_account else 'user'}'{chunks}"
         days = f"from activity_day\n  where {read} and feature = {feature} and day between w.first_day and w.last_day"
         if self._is_row_by_row:
             # Fenced, as an aggregate is by itself: so the table is never read but by its key.
-            seen = f"select day, chunk as part, bits {days} offset 0"
-        elif self.daily:
-            seen = f"select day, chunk as part, bit_or(bits) as bits {days} group by day, chunk"
-        else:
-            rows = active_rows("w.first_day", "w.last_day", feature).replace("{read}", read)
-            seen = f"select chunk as part, bit_or(bits) as bits from (\n  {rows}\n  ) r group by chunk"
-        return f"select w.tenant, w.win, {label}a.*\nfrom {self.wins} w{joins}\ncross join lateral (\n  {seen}\n) a"
+            return f"select day, chunk as part, bits {days} offset 0"
+        if self.daily:
+            return f"select day, chunk as part, bit_or(bits) as bits {days} group by day, chunk"
+        rows = active_rows("w.first_day", "w.last_day", feature).replace("{read}", read)
+        return f"select chunk as part, bit_or(bits) as bits from (\n  {rows}\n  ) r group by chunk"
+
+    def under_masks(self) -> str:
+        """How many users of each group of accounts a window and feature have: the keys and `n`, as one statement.
+
+        They are counted where they are read, one window and feature after the other: what `sql` gives are bits of all at once,
+        more than fit into memory.
+        """
+        keys = [key for key in self.keys if key not in ("tenant", "win", "label", *self._accounts.shown)]
+        masks = Masks(self.asked, keys, self.wins)
+        parts = [part for part in self.before_traits() if part[0] not in ("seen", "taken")]
+        label = "f.label, " if self.with_feature else ""
+        return (
+            "with " + ",\n".join(f"{name} as (\n{body}\n)" for name, body in parts) + "\n"
+            f"select w.tenant, w.win, {label}k.*\n{self._read_for()}\ncross join lateral (\n"
+            f"with seen as materialized (\n  {self._read()}\n)\n{masks.counted('w')}\n) k"
+        )
 
     @property
     def is_kept_by_day(self) -> bool:
@@ -214,12 +235,14 @@ def counted(population: Population) -> str:
     shown = [columns[name] for name in asked.by if name in columns]
     keys = ", ".join(["tenant", "win", *(["day"] if population.daily else []), *shown])
     day = "day, " if population.daily else ""
+    if population.is_masked:
+        rows = f"select {keys}, n from (\n{population.under_masks()}\n) b"
+    else:
+        # Counted before they are sorted: of a split by features and accounts the bits are more than fit into memory.
+        rows = f"select {keys}, bit_count(bits) as n from (\n{population.sql()}\n) b offset 0"
     return (
         f"select tenant, win, {day}{asked.dims(columns)} as dims, n from (\n"
-        # Counted before they are sorted: of a split by features and accounts the bits are more than fit into memory.
-        f"  select {keys}, sum(n) as n from (\n"
-        f"    select {keys}, bit_count(bits) as n from (\n{population.sql()}\n) b offset 0\n"
-        f"  ) d group by {keys}\n) c where n > 0"
+        f"  select {keys}, sum(n) as n from (\n    {rows}\n  ) d group by {keys}\n) c where n > 0"
     )
 
 
