@@ -44,7 +44,8 @@ def adoption(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
 _WITHOUT_ANY_DECLARED = f"""
 select w.tenant, w.win, jsonb_build_object('feature', n.name)
 from wins w join declared d on d.tenant = w.tenant join name n on n.tenant = d.tenant and n.kind = 'feature'
-where d.config -> 'features' ? '*' and (d.config -> 'features') - '*' = '{{}}' and n.name <> '{SESSION}'
+where d.config -> 'features' ? '*' and n.name <> '{SESSION}'
+  and (d.config -> 'features') - '*' - array(select jsonb_object_keys(d.config -> 'feature_groups')) = '{{}}'
   and exists (
     select from active_count c where c.tenant = n.tenant and c.feature = n.id
       and c.day >= least(w.first_day, w.last_day - 90) and c.day <= w.last_day

@@ -50,10 +50,10 @@ def expected(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str: 
     if "feature" in filtered:
         return f"select distinct l.tenant, {label.format('l.label')} as dims from labels l"
     features = "jsonb_object_keys(d.config -> 'features')"
-    # `*` stands for anything, and is no feature to be adopted.
+    # `*` stands for anything, and is no feature to be adopted; whoever uses a group uses one of its features.
     return (
         f"select d.tenant, {label.format('f.name')} as dims from declared d cross join lateral {features} as f(name)\n"
-        "where f.name <> '*'"
+        "where f.name <> '*' and not d.config -> 'feature_groups' ? f.name"
     )
 
 

@@ -75,7 +75,8 @@ def _watched(tenant: Tenant) -> Iterator[Alerting]:
     adopted: list[_Make] = [
         partial(adoption_of, tenant, name, feature.adoption_target)
         for name, feature in config.features.items()
-        if feature.adoption_target is not None
+        # No series shows the adoption of a group.
+        if feature.adoption_target is not None and name not in config.feature_groups
     ]
     declared = [source for source in config.freshness if source != OTHERS]
     silent: list[_Make] = [partial(silence_of, tenant, source, config.freshness[source].limit_s) for source in declared]

@@ -8,6 +8,8 @@ import asyncpg
 import pytest
 
 from service.catalog import Catalog, Question, run
+from service.domain.config import TenantConfig
+from service.domain.targets import judge
 from service.errors import InvalidQuery
 from tests.catalog.people import Use, store_people
 from tests.catalog.rollups import make_tenant
@@ -101,6 +103,35 @@ async def test_adoption_of_a_feature_for_some_is_of_those_who_are_eligible(
         features={"audit": {"eligible": eligible}, "dashboard": {}},
     )  # fmt: skip
     assert dashboard[()][1] == len(all_users)
+
+
+async def test_a_group_has_eligible_users_and_a_target_and_is_no_feature_of_the_score(
+    catalog: Catalog, connection: asyncpg.Connection
+) -> None:
+    tenant = await make_tenant(connection, "pilot")
+    uses, traits = random_uses(6)
+    await store_people(connection, tenant, uses, traits=traits, spread=50)
+    members, alone = GROUPS["export"], {"dashboard": dict[str, Any]()}
+    group = {"adoption_target": 0.5, "eligible": {"role": ["admin"]}}
+    allowed = {user for user, values in traits.items() if values.get("role") == "admin"}
+    week = [use for use in uses if MONDAY <= use.day <= SUNDAY and use.user in allowed]
+    used, active = ({use.user for use in week if every or use.feature in members} for every in (False, True))
+    features = {**alone, "export": group}
+    found = await rows(
+        catalog, connection, "feature_adoption", tenant, Question(filters={"feature": ("export",)}), features=features
+    )
+    assert used
+    assert found == {(): (len(used), len(active))}
+    config = TenantConfig.model_validate({"feature_groups": GROUPS, "features": features})
+    judged = judge(config, kpi="feature_adoption", dims={"feature": "export"}, window="week", value=len(used) / len(active))
+    assert judged.target == 0.5
+    # Whoever uses a group uses one of its features: it has no row among them, and no part in the score.
+    for kpi, question in (("feature_adoption", Question(by=("feature",))), ("adoption_score", Question())):
+        without, beside = [await rows(catalog, connection, kpi, tenant, question, features=of) for of in (alone, features)]
+        assert without == beside
+    score = "adoption_score", tenant, Question()
+    anything = [await rows(catalog, connection, *score, features={"*": {}, **of}) for of in ({}, {"export": group})]
+    assert anything[0] == anything[1] != {}
 
 
 async def test_nobody_eligible_is_no_adoption(catalog: Catalog, connection: asyncpg.Connection) -> None:

@@ -157,7 +157,6 @@ critical = [
 ]
 """
     assert mistakes_of(text) == [
-        ("feature_groups.a", 3),
         ("feature_groups.b[1]", 5),
         ("feature_groups.c[0]", 6),
         ("target[0]", 7),
@@ -215,7 +214,8 @@ def test_what_is_no_toml_is_told_with_its_line(text: str, line: int) -> None:
         ("[[target]]\nkpi = 'incidents'\nop = '<='\ntarget = nan\n", "finite"),
         ("[features.a]\nadoption_limit = 0.5\n", "needs an adoption_target"),
         ("[features.a]\nadoption_target = 30\n", "less than or equal to 1"),
-        ("[features.a]\n[feature_groups]\na = ['b']\n", "is a feature of its own"),
+        ("[features.a]\nfrequency = true\n[feature_groups]\na = ['b']\n", "line 2: features.a.frequency: a is a group"),
+        ("[features.a]\n[feature_groups]\na = ['a', 'b']\n", "is a group"),
         ("[feature_groups]\na = ['b']\nb = ['c']\n", "is a group"),
         ("[scorecard.sla]\nrows = ['availability']\ncritical = ['error_rate']\n", "add it to `rows`"),
         ("[scorecard.sla]\nrows = []\n", "at least 1"),

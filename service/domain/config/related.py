@@ -1,4 +1,4 @@
-"""What holds between milestones, and between the steps of a funnel: told even where one of them has another mistake."""
+"""What holds between milestones, groups of features, and steps of a funnel: told even where one of them has another mistake."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,8 +15,18 @@ def related(data: Mapping[str, Any]) -> Found:
     yield from _milestones({name: each for name, each in milestones.items() if isinstance(name, str)})
     funnels = _tables(data.get("funnel"))
     yield from _once(("funnel",), funnels, "a funnel")
+    yield from _groups(_tables(data.get("features")), data.get("feature_groups"))
     for index, each in funnels.items():
         yield from _funnel(("funnel", index, "steps"), each)
+
+
+def _groups(features: Mapping[str | int, Mapping[str, Any]], groups: object) -> Found:
+    for name, each in features.items():
+        if isinstance(groups, dict) and name in groups and each.get("frequency") is True:
+            yield (
+                ("features", str(name), "frequency"),
+                f"{name} is a group: uses are kept by feature, declare it of those",
+            )
 
 
 def _tables(value: object) -> dict[str | int, Mapping[str, Any]]:

@@ -4,7 +4,7 @@ from datetime import date
 from functools import cached_property
 from typing import Annotated, Final, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
 from service.domain.config.alerts import DEFAULT_ALERTS, DEFAULT_SLOS, Alerts, Slos
 from service.domain.config.base import MAX_NAMES, MAX_VALUES, Name, Several, Table
@@ -37,10 +37,6 @@ MAX_SCORECARDS: Final = 100
 _NS_PER_MS: Final = 1_000_000
 _FEATURE_KPI: Final = "feature_adoption"
 _SLO_KPI: Final = "slo"
-_OF_A_GROUP: Final = (
-    "give the group another name; what a group should reach is a [[target]] of feature_adoption with its name as `feature`,"
-    " and `frequency` is declared of each of its features"
-)
 
 Members = Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_VALUES)]
 
@@ -80,14 +76,8 @@ class TenantConfig(Table):
 
     @field_validator("feature_groups")
     @classmethod
-    def _are_of_features(cls, groups: dict[str, Members], info: ValidationInfo) -> dict[str, Members]:
-        features = info.data.get("features", {})
+    def _are_of_features(cls, groups: dict[str, Members]) -> dict[str, Members]:
         wrong: list[tuple[tuple[str | int, ...], str]] = [
-            ((name,), f"{name} is a feature of its own, with a table [features.{name}]: {_OF_A_GROUP}")
-            for name in groups
-            if name in features
-        ]
-        wrong += [
             ((name, index), f"{member} is a group: name its features instead")
             for name, members in groups.items()
             for index, member in enumerate(members)
