@@ -196,6 +196,12 @@ join series w on w.tenant = s.tenant and w.kind = 'usage_account' and w.account 
 join {table} f on f.series = s.id
 where s.tenant = $1 and s.kind = 'usage' group by 1, 2 order by 2, 1
 """
+_USES_BY_DAY = """
+insert into use_day (tenant, day, account, feature, total)
+select s.tenant, f.day, s.account, s.dims ->> 'feature', sum(f.total)
+from series s join fact_day f on f.series = s.id
+where s.tenant = $1 and s.kind = 'usage' group by 1, 2, 3, 4 order by 1, 2, 3, 4
+"""
 SUMS_OF_USES = (_NAMED_FACTS, _ACCOUNT_FACTS)
 """To be formatted with a table and its key."""
 _SERVED_SERIES = """
@@ -257,7 +263,12 @@ async def make_year(connection: asyncpg.Connection, tenant: int) -> None:
     await connection.execute(_INCIDENTS, tenant, DAYS)
     await connection.execute(_USAGE_SERIES, tenant, ACCOUNTS, FEATURES)
     await connection.execute(_USAGE_DAYS, tenant, DAYS)
-    for statement in (_NAMED_SERIES, _ACCOUNT_SERIES, *(sums.format(table="fact_day", key="day") for sums in SUMS_OF_USES)):
+    for statement in (
+        _NAMED_SERIES,
+        _ACCOUNT_SERIES,
+        *(sums.format(table="fact_day", key="day") for sums in SUMS_OF_USES),
+        _USES_BY_DAY,
+    ):
         await connection.execute(statement, tenant, timeout=600)
     await connection.execute(_SERVED_SERIES, tenant)
     await connection.execute(_SERVED_DAYS, tenant, DAYS)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from service.catalog import (
     relations_accounts,
     relations_activation,
+    relations_added,
     relations_cases,
     relations_customers,
     relations_deliveries,
@@ -37,6 +38,7 @@ Build = Callable[[Head, tuple[str, ...], frozenset[str]], str]
 BUILT: Mapping[str, Build] = {
     **relations_accounts.BUILT,
     **relations_facts.BUILT,
+    **relations_added.BUILT,
     **relations_pieces.BUILT,
     **relations_users.BUILT,
     **relations_uses.BUILT,
@@ -66,6 +68,7 @@ BUILT: Mapping[str, Build] = {
 NEEDS: Mapping[str, tuple[str, ...]] = {
     **relations_accounts.NEEDS,
     **relations_facts.NEEDS,
+    **relations_added.NEEDS,
     **relations_pieces.NEEDS,
     **relations_users.NEEDS,
     **relations_uses.NEEDS,

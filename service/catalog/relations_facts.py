@@ -21,7 +21,7 @@ _MEASURES: Mapping[str, tuple[str, str]] = {
 }
 """How each is added up, and its type."""
 MEASURES = ", ".join(f"{of} as {name}" for name, (of, _) in _MEASURES.items())
-_USES = "usage"
+USES = "usage"
 _OF_USES = frozenset({"n", "total"})
 """Uses have no values: nothing else is added up for everyone that reads them."""
 _ALL = re.compile(r"(\bselect|,|\.)\s*\*")
@@ -46,40 +46,24 @@ def facts_relation(head: Head, by: Sequence[str], filtered: Iterable[str], sql: 
     shown = shown_of(head, by, filtered)
     newest = _NEWEST_COLUMNS if shown.kind == "meter" else ()
     read = frozenset(_MEASURES) if _ALL.search(sql) else frozenset(re.findall(r"\w+", sql))
-    read &= _OF_USES if shown.kind in {_USES, NAMED, OF_ACCOUNT} else frozenset(_MEASURES)
+    read &= _OF_USES if shown.kind in {USES, NAMED, OF_ACCOUNT} else frozenset(_MEASURES)
     measures = ", ".join(f"{of if name in read else f'null::{kind}'} as {name}" for name, (of, kind) in _MEASURES.items())
     measures += "".join(f", {_NEWEST.format(name)} as {name}" for name in newest)
     columns = "".join(f", m.{name}" for name in ("n", "total", "least", "greatest", "histogram", *newest))
     selected = (
         f"s.tenant, p.win, {shown.asked.dims(shown.plain)} as dims, s.dims as d, s.account, {shown.counted} as counted{columns}"
     )
-    return _by_series(shown, selected, measures)
+    return by_series(shown, selected, measures)
 
 
-def facts_added(head: Head, by: Sequence[str], filtered: Iterable[str]) -> str:
-    """`facts_added(tenant, win, dims, total)`: the same totals, added up by window and split.
-
-    By plain columns: `dims` of each series would be made, sorted and compared where only those of each row are wanted.
-    """
-    shown = shown_of(head, by, filtered)
-    columns = {name: f"k{number}" for number, name in enumerate(shown.plain)}
-    selected = ", ".join(["s.tenant", "p.win", *(f"{of} as {columns[name]}" for name, of in shown.plain.items()), "m.total"])
-    keys = ", ".join(["tenant", "win", *columns.values()])
-    return (
-        f"select tenant, win, {shown.asked.dims(columns)} as dims, total from (\n"
-        f"select {keys}, sum(total) as total\nfrom (\n{_by_series(shown, selected, 'sum(f.total) as total')}\n) f\n"
-        f"group by {keys}\n) g"
-    )
-
-
-def _by_series(shown: "Shown", selected: str, measures: str) -> str:
+def by_series(shown: "Shown", selected: str, measures: str, tables: Sequence[tuple[str, str, str]] = FACT_TABLES) -> str:
     """What is selected of each window's pieces `p`, series `s` and the measures `m` of both."""
     branches = [
         f"select {selected}\nfrom {pieces} p{shown.groups} join chosen c on c.tenant = p.tenant\n"
         f"cross join lateral (select f.series, {measures} from {table} f"
         f" where f.series = any(c.ids) and f.{column} >= p.lo and f.{column} < p.hi group by f.series) m\n"
         f"join series s on s.id = m.series{shown.of_groups}{shown.labels}"
-        for pieces, table, column in FACT_TABLES
+        for pieces, table, column in tables
     ]
     return f"with chosen as materialized (\n{_chosen(shown)}\n)\n" + "\nunion all\n".join(branches)
 
@@ -97,7 +81,7 @@ def _chosen(shown: "Shown") -> str:
             f"  select array_agg(s.id) as ids from series s where s.tenant = w.tenant{shown.kinds}{shown.read}\n"
             ") s where s.ids is not null"
         )
-    if shown.kind == _USES and shown.features:
+    if shown.kind == USES and shown.features:
         return (
             "select l.tenant, array_agg(s.id) as ids\n"
             "from (select distinct tenant, feature from labels where tenant in (select w.tenant from wins w)) l\n"
@@ -171,7 +155,7 @@ def shown_of(head: Head, by: Sequence[str], filtered: Iterable[str]) -> Shown:
     return Shown(
         kind=kind,
         # Beside uses of all accounts together there are the ones that name no account.
-        kinds=f" and s.kind in ('{_USES}', '{NAMED}') and s.account = ''" if kind == NAMED else f" and s.kind = '{kind}'",
+        kinds=f" and s.kind in ('{USES}', '{NAMED}') and s.account = ''" if kind == NAMED else f" and s.kind = '{kind}'",
         asked=asked,
         plain=_plain(accounts, labelled=labelled),
         counted=counted,
@@ -185,15 +169,15 @@ def shown_of(head: Head, by: Sequence[str], filtered: Iterable[str]) -> Shown:
 
 def _kind(head: Head, facts: Facts, asked: Asked) -> str:
     """The kind of series that tells what is asked for by the fewest: uses are kept in three ways (folds/usage.py)."""
-    if facts.kind != _USES:
+    if facts.kind != USES:
         return facts.kind
     if not asked.of_accounts:
         return NAMED
     all_named = asked.by_accounts or (asked.groups and not head.platform_wide)
     if not all_named or facts.reads is None or facts.where or facts.of_labels:
-        return _USES
+        return USES
     told = all(name in {"account", "ok", *asked.groups, *asked.traits} for name in (*facts.reads, *asked.by, *asked.filtered))
-    return OF_ACCOUNT if told else _USES
+    return OF_ACCOUNT if told else USES
 
 
 def _conditions(facts: Facts, accounts: Accounts) -> tuple[str, str]:
@@ -227,8 +211,7 @@ def _plain(accounts: Accounts, *, labelled: bool) -> dict[str, str]:
 
 BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
     FACTS: facts_relation,
-    "facts_added": facts_added,
     "before": before_relation,
 }
 PIECES = ("wins", "minutes", "quarters", "spans", "labels")
-NEEDS: Mapping[str, tuple[str, ...]] = {FACTS: PIECES, "facts_added": PIECES, "before": ("wins", "labels")}
+NEEDS: Mapping[str, tuple[str, ...]] = {FACTS: PIECES, "before": ("wins", "labels")}

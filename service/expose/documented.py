@@ -38,6 +38,7 @@ _OF_TABLES = (
     ("reached", "user"),
     ("session_quarter", "usage"),
     ("user_feature_week", "usage"),
+    ("use_day", "usage"),
     ("seat", "usage"),
     ("probe_quarter", "probe"),
     ("ticket", "ticket"),

@@ -10,7 +10,7 @@ from typing import Final
 from service.store.derived import DERIVED, DERIVED_REACHED
 from service.store.first_reached import FIRST_REACHED
 from service.store.merges_deliveries import TRACKED
-from service.store.merges_usage import FREQUENCY, RECEIPTS, SESSION
+from service.store.merges_usage import FREQUENCY, RECEIPTS, SESSION, USES_BY_DAY
 from service.store.slo_counters import SLO
 
 NOBODY: Final = "0::bit(2048)"
@@ -214,6 +214,7 @@ MERGES: Final = (
     ("fact", FACT_MINUTE),
     ("fact", FACT_QUARTER),
     ("fact", FACT_DAY),
+    ("fact", USES_BY_DAY),
     ("probe", PROBE),
     ("session", SESSION),
     ("frequency", FREQUENCY),

@@ -27,6 +27,22 @@ when not matched then insert (tenant, feature, week, account, user_ordinal, uses
     values (s.tenant, s.feature, s.week, s.account, s.user_ordinal, s.uses)
 """
 
+# Uses by account, feature and day, whatever else tells their series apart. Uses have no values, so most other facts are left out
+# before their series are looked up.
+USES_BY_DAY: Final = """
+merge into use_day u
+using (
+    select s.tenant, date '1970-01-01' + f.day as day, s.account, coalesce(s.dims ->> 'feature', '') as feature,
+        sum(f.total) as total
+    from flush_fact f join series s on s.id = f.series
+    where f.day is not null and f.least is null and s.kind = 'usage' and s.account <> ''
+    group by 1, 2, 3, 4 order by 1, 2, 3, 4
+) s
+on u.tenant = s.tenant and u.day = s.day and u.account = s.account and u.feature = s.feature
+when matched then update set total = u.total + s.total
+when not matched then insert (tenant, day, account, feature, total) values (s.tenant, s.day, s.account, s.feature, s.total)
+"""
+
 # The newest time of what sources sent, by the minute of receipt.
 RECEIPTS: Final = """
 merge into source_quarter q

@@ -43,6 +43,7 @@ QUERIES = {
     "frequency": """select f.tenant, coalesce(n.name, '') as feature, f.week, f.account, u.user_id, f.uses
         from user_feature_week f left join name n on n.id = f.feature
         join app_user u on u.tenant = f.tenant and u.ordinal = f.user_ordinal""",
+    "uses_of_days": "select * from use_day",
     "receipts": "select * from source_quarter",
     "tracked": "select * from tracked_delivery",
     "slo": "select tenant, slo, good, total from slo_counter",

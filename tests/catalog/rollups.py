@@ -63,7 +63,8 @@ async def store(
 ) -> None:
     """Write the observations to the fact tables at every grain, or without the minutes that are no longer kept.
 
-    Uses that name an account are written of all accounts together, too, and of each account whatever the feature.
+    Uses that name an account are written of all accounts together, too, of each account whatever the feature, and of each account
+    and feature by day.
     """
     observed = list(seen)
     if kind == "usage":
@@ -72,6 +73,7 @@ async def store(
         of_accounts = [replace(one, dims={key: one.dims[key] for key in ("ok",) if key in one.dims}) for one in named]
         for of, uses in ((NAMED, of_all), (OF_ACCOUNT, of_accounts)):
             await store(connection, tenant, of, zone, uses, distribution=distribution, minutes=minutes)
+        await _store_days(connection, tenant, zone, named)
     groups: dict[tuple[str, str, str, int], list[Observation]] = defaultdict(list)
     for one in observed:
         dims = json.dumps(dict(sorted(one.dims.items())))
@@ -91,6 +93,16 @@ async def store(
         rows[table].append((ids[account, dims], place, *_measures(group, kind, distribution=distribution)))
     for table, records in rows.items():
         await connection.copy_records_to_table(table, records=records)
+
+
+async def _store_days(connection: Connection | asyncpg.Pool, tenant: int, zone: str, named: list[Observation]) -> None:
+    """Uses of each account and feature by day."""
+    totals: dict[tuple[date, str, str], int] = defaultdict(int)
+    for one in named:
+        day = date(1970, 1, 1) + timedelta(days=day_of(one.at_us, zone))
+        totals[day, one.account, one.dims.get("feature", "")] += one.value * one.count
+    records = [(tenant, *key, total) for key, total in totals.items()]
+    await connection.copy_records_to_table("use_day", records=records)
 
 
 def _measures(group: list[Observation], kind: str, *, distribution: bool) -> tuple[Any, ...]:

@@ -23,6 +23,14 @@ NANO = 10**9
 ACCOUNTS, FEATURES = ("", "acme", "beta", "gamma"), ("csv", "export", "search")
 WINDOWS = ("1h", "24h", "7d", "28d")
 ALONE = "delete from {table} f using series s where s.id = f.series and s.account <> '' and s.kind <> '" + OF_ACCOUNT + "'"
+KNOWN = """
+insert into milestone (tenant, kind, milestone, who, account, time_us, source, id)
+values ($1, 'account', '~known', $2, $2, 0, 's', 'k')
+"""
+REGION = """
+insert into state (tenant, kind, who, account, field, time_us, source, id, value)
+values ($1, 'account', $2, $2, 'trait.region', 0, 's', 'r', $3)
+"""
 Number = int | float | Decimal
 OF_FEATURE = """-- id = "exports"
 -- title = "Exports"
@@ -137,6 +145,24 @@ async def test_uses_of_a_feature_by_account_are_of_that_feature(
         key: (n, None)
         for key, n in added(uses, window, lambda one: (one.account, one.dims.get("property.ok", "")), lambda _: True).items()
     }
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+async def test_uses_by_groups_of_accounts_and_feature_are_those_of_their_days_and_of_the_hours_beside_them(
+    catalog: Catalog, connection: asyncpg.Connection, tenant: int, uses: list[Observation], name: str
+) -> None:
+    window, regions = window_of(tenant, name), {"acme": "eu", "beta": "eu"}
+    for who, region in regions.items():
+        await connection.execute(KNOWN, tenant, who)
+        await connection.execute(REGION, tenant, who, region)
+    wanted = added(uses, window, lambda one: (regions.get(one.account, ""), one.dims["feature"]), lambda _: True)
+    # Days are read of what is kept of account and feature, and of no series.
+    await connection.execute(ALONE.format(table="fact_day"))
+    by = Question(("account.region", "feature"))
+    found = await told(catalog, connection, "feature_uses", window, by)
+    assert found == {key: (n, None) for key, n in wanted.items()}
+    chosen = await told(catalog, connection, "feature_uses", window, Question(("feature",), {"account.region": ("eu",)}))
+    assert chosen == {(feature,): (n, None) for (region, feature), n in wanted.items() if region}
 
 
 async def test_a_feature_is_compared_with_another_by_account(

@@ -1,6 +1,6 @@
-"""What is kept beside facts and bits: open sessions by the minute, uses by user and week, the newest event of sources."""
+"""What is kept beside facts and bits: open sessions by the minute, uses by user and week or account and day, newest events."""
 
-from sqlalchemy import ARRAY, BigInteger, Column, Date, DateTime, Integer, Numeric, Table, Text
+from sqlalchemy import ARRAY, BigInteger, Column, Date, DateTime, Integer, Numeric, PrimaryKeyConstraint, Table, Text
 
 from service.store.tables.base import metadata
 
@@ -29,6 +29,19 @@ user_feature_week = Table(
     Column("uses", Numeric, nullable=False),
     postgresql_with={"fillfactor": "70"},
     comment="Uses (1e-9) of frequency-tracked features by user and local week (its Monday); feature 0 is any that counts",
+)
+
+use_day = Table(
+    "use_day",
+    metadata,
+    Column("tenant", Integer, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("feature", Text, nullable=False),
+    Column("total", Numeric, nullable=False),
+    # With the total, so that a month is read from the key alone.
+    PrimaryKeyConstraint("tenant", "day", "account", "feature", postgresql_include=["total"]),
+    comment="Uses (1e-9) that name an account, by feature and local day, whatever their outcome and properties; made of fact_day",
 )
 
 source_quarter = Table(
