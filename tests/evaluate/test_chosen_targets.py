@@ -1,13 +1,17 @@
 """A target of what somebody chooses, a limit or a parameter, judges the value that is asked for with it, and no other."""
 
 from collections.abc import AsyncIterator
+from fractions import Fraction
 from typing import Any
 
 import httpx
 import pytest
 
 from service.catalog import Catalog
+from service.catalog.choices import choices_of, question_of
 from service.clock import DAY
+from service.domain.config import TenantConfig
+from service.domain.targets import Status, judge
 from service.expose import goals, kpis, scorecards
 from service.http.app import create_app
 from service.http.auth import Keyring
@@ -111,6 +115,20 @@ async def test_the_answer_with_the_limit_of_a_target_has_its_status(client: http
     assert [status(row) for row in split["rows"]] == [(0.8, 0.9, "yellow")]
     series = await asked(client, "kpis/request_latency/series?window=1d&step=1d&stat=share_within&limit_ms=300")
     assert status(series["points"][-1]) == (0.8, 0.9, "yellow")
+
+
+def test_a_limit_is_in_milliseconds_whatever_the_unit_of_its_kpi() -> None:
+    mttr = Catalog.load().kpis["mttr"]
+    asked = question_of(mttr, {"severity": ("P1",), "limit_ms": ("3600000.0",)}, ("share_within",))
+    assert asked.within == Fraction(3_600)
+    assert asked.filters == {"severity": ("P1",)}
+    assert choices_of(mttr, asked).chosen == {"limit_ms": "3600000"}
+    config = TenantConfig.model_validate({"targets": [{"kpi": "mttr.share_within{limit_ms=3600000}", "op": ">=", "target": 0.9}]})
+    found = judge(
+        config, kpi="mttr", statistic="share_within", dims=asked.filters, window="7d", value=0.9, choices=choices_of(mttr, asked)
+    )
+    assert found.status is Status.GREEN
+    assert judge(config, kpi="mttr", statistic="share_within", dims={}, window="7d", value=0.9).status is Status.NONE
 
 
 async def test_a_target_that_leaves_a_choice_open_speaks_of_the_usual_one(client: httpx.AsyncClient) -> None:
