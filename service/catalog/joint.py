@@ -1,4 +1,4 @@
-"""What a formula is made of in one statement: relations that several of its KPIs read alike are made once."""
+"""What a formula is made of, as columns: in one statement where several of its KPIs read relations alike, which are made once."""
 
 import re
 from collections import Counter
@@ -10,6 +10,7 @@ from typing import Any, Final
 import asyncpg
 
 from service.catalog.arguments import arguments
+from service.catalog.columns import COLUMNS, columns_statement, has_columns
 from service.catalog.cut import Kept
 from service.catalog.declared import Declared
 from service.catalog.expiry import by_expiry
@@ -18,12 +19,12 @@ from service.catalog.kpi import Formula, Kpi
 from service.catalog.literals import words_of
 from service.catalog.question import MAX_ROWS, Question
 from service.catalog.relations import BUILT
-from service.catalog.statement import ANSWER, REMEMBERED_STATEMENTS, Binder, bodies, kind_of, place_of, statement
+from service.catalog.statement import ANSWER, REMEMBERED_STATEMENTS, Binder, bodies, kind_of
 from service.catalog.windows import Window
 from service.store.engine import Connection
 
 Ready = Mapping[Hashable, Sequence[asyncpg.Record]]
-"""Rows of KPIs that were read together, by `key_of`."""
+"""Columns of KPIs that were read for a formula, by `key_of`."""
 SEVERAL: Final = 2
 _PLACE: Final = re.compile(r"\$([0-9]+)::")
 
@@ -74,7 +75,7 @@ class _Joint:
     """Which of the parameters of all it takes, from 1."""
 
 
-async def read_jointly(
+async def read_columns(
     connection: Connection,
     formula: Formula,
     windows: Sequence[Window],
@@ -82,34 +83,35 @@ async def read_jointly(
     declared: Mapping[int, Declared],
     kept: Kept,
 ) -> Ready:
-    """The rows of those KPIs of a formula that read a relation alike, of one statement; empty where there are no two of them."""
+    """The rows of a formula's KPIs that have columns; of those that read a relation alike of one statement."""
     found = {key_of(leaf.kpi, leaf.windows, leaf.question): leaf for leaf in _leaves(formula, windows, asked, kept)}
-    leaves = [leaf for leaf in found.values() if leaf.windows == next(iter(found.values())).windows]
-    if len(leaves) < SEVERAL:
-        return {}
+    together = [key for key, leaf in found.items() if leaf.windows == next(iter(found.values())).windows]
+    rows: dict[Hashable, list[asyncpg.Record]] = {}
     slots: dict[Hashable, int] = {}
     values: list[Any] = []
-    numbered = tuple(_numbered(leaf, declared, slots, values) for leaf in leaves)
-    joint = _joint(numbered)
-    if joint is None:
-        return {}
-    rows: dict[int, list[asyncpg.Record]] = {number: [] for number in joint.members}
-    for record in await connection.fetch(joint.text, *(values[place - 1] for place in joint.places)):
-        rows[record["part"]].append(record)
-    # One that has too many rows is asked once more by itself, which says so.
-    keys = {number: key_of(leaf.kpi, leaf.windows, leaf.question) for number, leaf in enumerate(leaves)}
-    return {keys[number]: of for number, of in rows.items() if len(of) <= MAX_ROWS}
+    numbered = tuple(_numbered(found[key], declared, slots, values) for key in together)
+    if joint := _joint(numbered):
+        rows = {together[number]: [] for number in joint.members}
+        for record in await connection.fetch(joint.text, *(values[place - 1] for place in joint.places)):
+            rows[together[record["part"]]].append(record)
+    for key, leaf in found.items():
+        if key not in rows:
+            made = columns_statement(leaf.kpi, leaf.by, leaf.question.filtered)
+            bound = arguments(leaf.kpi, leaf.windows, leaf.question, leaf.by, declared, frozenset(made.parameters))
+            rows[key] = await connection.fetch(made.text, *(bound[name] for name in made.parameters))
+    # One that has too many rows is asked once more as any other is, which says so.
+    return {key: of for key, of in rows.items() if sum(len(record["dims"]) for record in of) <= MAX_ROWS}
 
 
 def _leaves(formula: Formula, windows: Sequence[Window], asked: Question, kept: Kept) -> Iterator[_Leaf]:
-    """What a formula asks of KPIs that give plain rows, and formulas that it is made of; of windows that are still kept."""
+    """What a formula asks of KPIs with columns, and formulas that it is made of; of windows that are still kept."""
     for part in parts(formula, asked):
         if part.is_empty:
             continue
         kpi, of = part.kpi, part.windows(windows)
         if kpi.formula is not None:
             yield from _leaves(kpi.formula, of, part.question, kept)
-        elif kpi.head.kind in {"count", "ratio", "mean"} and not kpi.is_guest and "note" not in kpi.words:
+        elif has_columns(kpi):
             _, there = by_expiry(kpi, of, kept)
             if there:
                 yield _Leaf(kpi, tuple(there), part.question)
@@ -118,7 +120,7 @@ def _leaves(formula: Formula, windows: Sequence[Window], asked: Question, kept: 
 def _numbered(leaf: _Leaf, declared: Mapping[int, Declared], slots: dict[Hashable, int], values: list[Any]) -> _Numbered:
     """Give each parameter of a leaf its place: those of one type and value share one."""
     kpi, by, filtered = leaf.kpi, leaf.by, leaf.question.filtered
-    names = statement(kpi, by, filtered).parameters
+    names = columns_statement(kpi, by, filtered).parameters
     bound = arguments(kpi, leaf.windows, leaf.question, by, declared, frozenset(names))
     places = []
     for name in names:
@@ -132,7 +134,7 @@ def _numbered(leaf: _Leaf, declared: Mapping[int, Declared], slots: dict[Hashabl
 
 @lru_cache(maxsize=REMEMBERED_STATEMENTS)
 def _joint(leaves: tuple[_Numbered, ...]) -> _Joint | None:
-    """One statement of those leaves that read a relation like another one of them.
+    """One statement of those leaves that read a relation like another one of them; None: there are no two.
 
     What several make of the same text and parameters stands before all of them, the rest within each: the names of relations
     stay what they are.
@@ -144,8 +146,7 @@ def _joint(leaves: tuple[_Numbered, ...]) -> _Joint | None:
         return None
     common = {name: body for number in members for name, body in made[number].items() if name in alike[number]}
     selects = [
-        _select(number, leaves[number], {name: body for name, body in made[number].items() if name not in alike[number]})
-        for number in members
+        _select(number, {name: body for name, body in made[number].items() if name not in alike[number]}) for number in members
     ]
     text = f"with {_listed(common)}\n" + "\nunion all\n".join(selects)
     places = tuple(sorted({int(found) for found in _PLACE.findall(text)}))
@@ -175,13 +176,9 @@ def _alike(made: Sequence[Mapping[str, str]]) -> list[set[str]]:
     return [{name for name in ours if times[name] > 1} for ours in alike]
 
 
-def _select(number: int, leaf: _Numbered, own: Mapping[str, str]) -> str:
-    """The rows of a leaf in their order, as its own statement gives them; one more than there may be at the most."""
-    return (
-        f"select {number} as part, l.* from (\nwith {_listed(own)}\n"
-        "select a.win, a.dims, a.statistic, a.numerator::numeric as numerator, a.denominator::numeric as denominator\n"
-        f"from answer a order by {place_of(leaf.by)} limit {MAX_ROWS + 1}\n) l"
-    )
+def _select(number: int, own: Mapping[str, str]) -> str:
+    """The columns of a leaf."""
+    return f"select {number} as part, l.* from (\nwith {_listed(own)}\n{COLUMNS}\n) l"
 
 
 def _listed(relations: Mapping[str, str]) -> str:

@@ -1,37 +1,36 @@
 """Running a KPI: one statement for all tenants and windows, and its rows turned into values."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import asyncpg
-import msgspec
 
 from service.catalog.adding import added_up, at_once, finest, in_one
+from service.catalog.answers import answers_of, expired_of
 from service.catalog.arguments import arguments
 from service.catalog.cut import Kept
 from service.catalog.declared import Declared
 from service.catalog.expiry import by_expiry
 from service.catalog.figures import Figures, Place, read_figures
-from service.catalog.guarded import answering, fetch_guest, unless_failed
-from service.catalog.joining import joined, parts
-from service.catalog.joint import Ready, key_of, read_jointly
+from service.catalog.figures_together import read_together
+from service.catalog.guarded import fetch_guest, unless_failed
+from service.catalog.joining import Part, dims_of, joined, parts
+from service.catalog.joint import Ready, key_of, read_columns
 from service.catalog.kpi import Formula, Kpi
 from service.catalog.question import MAX_PIECES, MAX_ROWS, Question, by_account_first, check
 from service.catalog.scores import Scene
 from service.catalog.scoring import accounts_asked, score_values
 from service.catalog.shared import Shared, Slow, nobody_slow
-from service.catalog.spread import with_variance
+from service.catalog.sheets import Row as SplitRow
+from service.catalog.sheets import Sheet, sheet_of_columns, sheet_of_values
 from service.catalog.statement import Statement, comes_in_pieces, statement
-from service.catalog.statistics import default_statistics, derived, elapsed, empty, of_durations, of_histogram, plain, rate
-from service.catalog.value import EXPIRED, NO_DATA, Figure, Row, Value, one_where_apart
+from service.catalog.value import Row, Value, one_where_apart
 from service.catalog.windows import Window
 from service.errors import TooManyRows
 from service.store.engine import Connection
 from service.store.snapshots import Snapshot
-
-_DIMS: Final = msgspec.json.Decoder(dict[str, str])
 
 
 async def run(
@@ -64,12 +63,8 @@ async def run(
         of = scene(seen or Snapshot((connection,)), kpi.beside, windows, accounts_asked(asked), known, kept or Kept())
         return await score_values(kpi, of, asked)
     gone, there = by_expiry(kpi, windows, kept or Kept())
-    records: Sequence[Row] | None = ready.get(key_of(kpi, there, asked)) if ready else None
-    if records is None:
-        records = await _records(connection, kpi, there, asked, known, shared) if there else []
-    return _answers(kpi, there, records, asked, known) + [
-        _nothing(window, name, EXPIRED) for window in gone for name in _wanted(kpi, asked)
-    ]
+    records = await _records(connection, kpi, there, asked, known, shared) if there else []
+    return answers_of(kpi, there, records, asked, known) + expired_of(kpi, gone, asked)
 
 
 async def run_splits(
@@ -111,8 +106,8 @@ async def run_splits(
         records = await _records(connection, kpi, there, asked, declared, dropped=dropped)
         for number, question in enumerate(questions):
             rows = [each for each in records if each["split"] == number] if together else added_up(records, question.by)
-            answers += _answers(kpi, there, rows, question, declared)
-    return answers + [_nothing(window, name, EXPIRED) for window in gone for name in _wanted(kpi, questions[0])]
+            answers += answers_of(kpi, there, rows, question, declared)
+    return answers + expired_of(kpi, gone, questions[0])
 
 
 async def _records(
@@ -149,16 +144,6 @@ async def _pieces(connection: Connection, kpi: Kpi, made: Statement, bound: dict
     return rows
 
 
-def _answers(
-    kpi: Kpi, windows: Sequence[Window], records: Iterable[Row], asked: Question, known: Mapping[int, Declared]
-) -> list[Value]:
-    """The values of rows, and of what has none and is yet an answer."""
-    with answering(kpi):
-        answers = _values(kpi, windows, records, asked)
-    answers = one_where_apart(answers, asked.by) if kpi.head.apart else answers
-    return answers + _missing(kpi, windows, answers, asked, known)
-
-
 async def _fetch(connection: Connection, kpi: Kpi, made: Statement, bound: Mapping[str, Any]) -> list[asyncpg.Record]:
     in_order = [bound[name] for name in made.parameters]
     rows: list[asyncpg.Record] = (
@@ -178,17 +163,25 @@ async def _derived(
     shared: Shared | None,
     ready: Ready | None,
 ) -> list[Value]:
-    """The values of a formula: one statement for KPIs that read alike, or none where another formula has asked for the same."""
+    """The values of a formula: its KPIs are read as columns, or not at all where another formula has asked for the same."""
     if ready is None and shared is None:
-        ready = await read_jointly(connection, formula, windows, asked, known, kept)
-    found = []
+        ready = await read_columns(connection, formula, windows, asked, known, kept)
+    dims, found = dims_of(kpi, asked), list[tuple[Part, Sheet]]()
+    read: dict[tuple[str, ...], dict[str, SplitRow]] = {}
     for part in parts(formula, asked):
-        values: list[Value] = []
-        if not part.is_empty:
-            of = part.windows(windows)
-            ask = partial(run, connection, part.kpi, of, part.question, declared=known, kept=kept, shared=shared, ready=ready)
-            values = await (ask() if shared is None else shared.figures(part.kpi, of, part.question, ask))
-        found.append((part, values))
+        of = part.windows(windows)
+        gone, there = by_expiry(part.kpi, of, kept)
+        columns = ready.get(key_of(part.kpi, there, part.question)) if ready and not part.is_empty else None
+        if columns is not None:
+            sheet = sheet_of_columns(part.kpi, dims, there, part.question, columns, read)
+            sheet.gone.update((window.tenant, window.key) for window in gone)
+        else:
+            values: list[Value] = []
+            if not part.is_empty:
+                ask = partial(run, connection, part.kpi, of, part.question, declared=known, kept=kept, shared=shared, ready=ready)
+                values = await (ask() if shared is None else shared.figures(part.kpi, of, part.question, ask))
+            sheet = sheet_of_values(part.kpi, dims, values)
+        found.append((part, sheet))
     answers = joined(kpi, formula, windows, asked, found)
     return one_where_apart(answers, asked.by) if kpi.head.apart else answers
 
@@ -213,88 +206,11 @@ def scene(
         _, there = by_expiry(kpi, of, kept)
         return await read_figures(connection, kpi, there, question, known) if there else {}
 
-    return Scene(seen, ask, read, kpis, windows, known, accounts)
+    async def read_at_once(
+        connection: Connection, several: Sequence[Kpi], of: Sequence[Window], chosen: tuple[str, ...] | None
+    ) -> list[dict[Place, Figures]]:
+        # What is read at once is of the same facts, or of none: it expires at once, too.
+        _, there = by_expiry(several[0], of, kept)
+        return await read_together(connection, several, there, chosen, known) if there else [{} for _ in several]
 
-
-def _wanted(kpi: Kpi, question: Question) -> tuple[str, ...]:
-    if question.statistics:
-        return question.statistics
-    names = default_statistics(kpi)
-    return names if question.within is not None else tuple(name for name in names if name != "share_within")
-
-
-def _values(kpi: Kpi, windows: Sequence[Window], records: Iterable[Row], question: Question) -> list[Value]:
-    rates, shown = derived(kpi), (*question.by, *kpi.head.apart)
-    names = _wanted(kpi, question)
-    wanted = [(name, *rates.get(name, (None, None))) for name in names]
-    kinds = {name: statistic.kind for name, statistic in kpi.statistics.items()}
-    is_plain = kpi.head.kind not in {"distribution", "durations"} and not question.spread
-    answers = []
-    figures: dict[tuple[int, str], tuple[dict[str, Figure], str]] = {}
-    for record in records:
-        place = record["win"], record["dims"]
-        found, _ = figures.get(place) or figures.setdefault(place, ({}, record.get("note") or ""))
-        if is_plain:
-            name = record["statistic"]
-            found[name] = plain(kinds[name], record["numerator"], record["denominator"])
-        else:
-            found.update(_figures(kpi, record, names, question))
-    spans = {(n, per): elapsed(windows[n], per) for n in {n for n, _ in figures} for per in {per for _, per in rates.values()}}
-    for (index, text), (found, note) in figures.items():
-        tenant, key, told = windows[index].tenant, windows[index].key, _DIMS.decode(text)
-        dims = {name: told[name] for name in shown if name in told and (told[name] or name in question.by)}
-        for name, of, per in wanted:
-            figure = found.get(name) if per is None or of not in found else rate(found[of], spans[index, per])
-            if figure is not None:
-                value, reason = figure.value, NO_DATA if figure.value is None else ""
-                made_of = figure.numerator, figure.denominator
-                answers.append(Value(tenant, key, name, value, *made_of, dims, reason, note, text, figure.variance))
-    return answers
-
-
-def _figures(kpi: Kpi, record: Row, wanted: tuple[str, ...], question: Question) -> Iterable[tuple[str, Figure]]:
-    match kpi.head.kind:
-        case "distribution":
-            return of_histogram(kpi, record, wanted, question.within, spread=question.spread)
-        case "durations":
-            return of_durations(kpi, record["durations"] or (), wanted, question.within, spread=question.spread)
-        case _:
-            name = record["statistic"]
-            figure = plain(kpi.statistics[name].kind, record["numerator"], record["denominator"])
-            return [(name, with_variance(figure, record.get("squares")))]
-
-
-def _value(window: Window, statistic: str, figure: Figure, dims: Mapping[str, str]) -> Value:
-    reason = NO_DATA if figure.value is None else ""
-    return Value(window.tenant, window.key, statistic, figure.value, figure.numerator, figure.denominator, dims, reason)
-
-
-def _nothing(window: Window, statistic: str, reason: str) -> Value:
-    return Value(window.tenant, window.key, statistic, None, reason=reason)
-
-
-def _missing(
-    kpi: Kpi, windows: Sequence[Window], answers: Sequence[Value], question: Question, declared: Mapping[int, Declared]
-) -> list[Value]:
-    """What has no row and is yet an answer: a whole in which nothing happened, a declared name without data."""
-    if question.after is not None:
-        return []
-    wanted = _wanted(kpi, question)
-    if not question.by:
-        there = {(value.tenant, value.window, value.statistic) for value in answers}
-        return [
-            _value(window, name, empty(kpi, name), {})
-            for window in windows
-            for name in wanted
-            if (window.tenant, window.key, name) not in there
-        ]
-    if kpi.head.declared != "integrations":
-        return []
-    seen = {(value.tenant, value.window, value.dims.get("integration")) for value in answers}
-    return [
-        _value(window, name, empty(kpi, name), dims)
-        for window in windows
-        for dims in (declared[window.tenant].integration_rows(question) if window.tenant in declared else ())
-        if (window.tenant, window.key, dims["integration"]) not in seen
-        for name in wanted
-    ]
+    return Scene(seen, ask, read, read_at_once, kpis, windows, known, accounts)

@@ -120,13 +120,21 @@ def interpolated(ordered: Sequence[int], share: tuple[int, int], size: int = 1) 
 def rate(figure: Figure, span: Fraction) -> Figure:
     """A figure divided by the minutes, local days, weeks or months that have `elapsed`."""
     over, under = figure.numerator, 1 if figure.denominator is None else figure.denominator
-    if over is None or span <= 0 or not under:
+    divisor = rated(span, under)
+    if over is None or divisor is None:
         return Figure(None, over, None)
     if isinstance(over, int) and isinstance(under, int):
-        by = span.numerator * under
-        return Figure(over * span.denominator / by, over, _divided(by, span.denominator))
-    divided = span * Fraction(under)
-    return Figure(float(Fraction(over) / divided), over, decimal(divided))
+        return Figure(over * span.denominator / (span.numerator * under), over, divisor)
+    return Figure(float(Fraction(over) / (span * Fraction(under))), over, divisor)
+
+
+def rated(span: Fraction, under: Exact | None) -> Exact | None:
+    """What a rate divides by, where its figure divides by `under` (None: by nothing); None where it cannot be divided."""
+    if span <= 0 or under == 0:
+        return None
+    if under is None or isinstance(under, int):
+        return _divided(span.numerator * (1 if under is None else under), span.denominator)
+    return decimal(span * Fraction(under))
 
 
 @lru_cache(maxsize=REMEMBERED_SPANS)

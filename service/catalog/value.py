@@ -82,9 +82,13 @@ def counted(number: Exact) -> float:
 
 def decimal(fraction: Fraction) -> Exact:
     """A fraction as an exact number, to 28 digits where it does not end."""
-    if fraction.denominator == 1:
-        return fraction.numerator
-    return Decimal(fraction.numerator) / Decimal(fraction.denominator)
+    return decimal_of(fraction.numerator, fraction.denominator)
+
+
+def decimal_of(over: int, under: int) -> Exact:
+    """The same of a ratio, whether it is reduced or not."""
+    whole, rest = divmod(over, under)
+    return Decimal(over) / Decimal(under) if rest else whole
 
 
 def row_text(dims: Mapping[str, str]) -> str:

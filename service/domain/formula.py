@@ -1,4 +1,4 @@
-"""Formulas over KPIs: their text read into a small tree, and the tree evaluated in exact fractions.
+"""Formulas over KPIs: their text read into a small tree, which formula_columns.py evaluates.
 
 clv / cac
 mrr * 12
@@ -70,19 +70,6 @@ class Operation:
 Expression = Number | Operand | Growth | Operation
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """There is no number, and why."""
-
-    reason: str
-    """One of the reasons of a value; "" where an operation has no result."""
-    note: str
-    """For people."""
-
-
-Outcome = Fraction | Absent
-
-
 def parse_formula(text: str) -> Expression:
     """Read a formula; raises InvalidText, which names the column."""
     if len(text) > MAX_FORMULA_CHARACTERS:
@@ -108,35 +95,6 @@ def operands(expression: Expression) -> Iterator[Operand]:
             yield from operands(expression.right)
         case _:
             assert_never(expression)
-
-
-def evaluate(expression: Expression, figure_of: Callable[[Operand], Outcome]) -> Outcome:
-    """The exact result, or why there is none: an operand has no value, or something is divided by 0."""
-    match expression:
-        case Number():
-            return expression.value
-        case Operand():
-            return figure_of(expression)
-        case Growth():
-            now, before = figure_of(expression.now), figure_of(expression.before)
-            if isinstance(before, Absent):
-                return Absent(before.reason, f"a {expression.before.earlier} before: {before.note}")
-            if isinstance(now, Absent):
-                return now
-            if not before:
-                return Absent("", f"{expression.now.selector} was 0 a {expression.before.earlier} before: no relative change")
-            return (now - before) / abs(before)
-        case Operation():
-            return outcome_of(expression, evaluate(expression.left, figure_of), evaluate(expression.right, figure_of))
-        case _:
-            assert_never(expression)
-
-
-def outcome_of(operation: Operation, left: Outcome, right: Outcome) -> Outcome:
-    """What an operation comes to, of what came of its two sides."""
-    if isinstance(left, Absent):
-        return left
-    return right if isinstance(right, Absent) else _joined(operation, left, right)
 
 
 def adds_up(expression: Expression, is_count: Callable[[Operand], bool]) -> bool:
@@ -172,34 +130,6 @@ def in_a_circle(names: Sequence[str]) -> str:
 
 def _is_constant(expression: Expression) -> bool:
     return not any(True for _ in operands(expression))
-
-
-def _joined(operation: Operation, left: Fraction, right: Fraction) -> Outcome:
-    match operation.operator:
-        case "+":
-            return left + right
-        case "-":
-            return left - right
-        case "*":
-            return left * right
-        case "/":
-            return left / right if right else Absent("", f"{_shown(operation.right)} is 0: nothing is divided by it")
-        case _:
-            assert_never(operation.operator)
-
-
-def _shown(expression: Expression) -> str:
-    match expression:
-        case Number():
-            return str(float(expression.value))
-        case Operand():
-            return str(expression.selector)
-        case Growth():
-            return f"growth({expression.now.selector}, {expression.before.earlier})"
-        case Operation():
-            return f"({_shown(expression.left)} {expression.operator} {_shown(expression.right)})"
-        case _:
-            assert_never(expression)
 
 
 class _Reader:

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from service.catalog import Catalog, Kept, Question, Shared, Window, declared_of, run
-from service.catalog.joint import read_jointly
+from service.catalog.joint import read_columns
 from service.domain.config import TenantConfig
 from tests.catalog.accounts import Step, store_accounts, store_family
 from tests.catalog.rollups import make_partitions, make_tenant, store
@@ -58,7 +58,7 @@ async def test_a_formula_says_the_same_however_its_kpis_are_read(
         names = (*question.by, *question.filters)
         if kpi.formula is None or not kpi.takes("month") or not all(kpi.splits_by(name) for name in names):
             continue
-        joint += bool(await read_jointly(connection, kpi.formula, windows, question, known, Kept()))
+        joint += bool(await read_columns(connection, kpi.formula, windows, question, known, Kept()))
         together = await run(connection, kpi, windows, question, declared=known)
         assert together == await run(connection, kpi, windows, question, declared=known, shared=Shared()), kpi.id
     assert joint, "no formula was read in one statement"
