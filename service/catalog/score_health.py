@@ -156,14 +156,14 @@ def _at_once(
     for text in texts:
         selector = parse_selector(text)
         kpi = scene.kpis.get(selector.kpi)
-        if kpi is not None and not selector.statistic and not selector.where:
+        if kpi is not None and not selector.statistic and not selector.where and not kpi.head.platform_wide:
             ours = _ours(scene, declared, text)
             alike.setdefault((tuple(ours), _window(kpi, ours[0])), {})[text] = kpi
-    groups = []
+    groups: list[dict[str, Kpi]] = []
     for each in alike.values():
-        read = together(each.values())
-        groups.append({text: kpi for kpi in read for text, of in each.items() if of is kpi})
-    return [group for group in groups if group]
+        texts_of = {kpi.id: text for text, kpi in each.items()}
+        groups += [{texts_of[kpi.id]: kpi for kpi in group} for group in together(each.values())]
+    return groups
 
 
 def _ours(scene: Scene, declared: Mapping[int, Mapping[str, Mapping[str, float]]], text: str) -> list[Window]:

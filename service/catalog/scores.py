@@ -7,7 +7,6 @@ from typing import Any, Final, TypeVar
 
 from service.catalog.declared import Declared
 from service.catalog.figures import ACCOUNT, Figures, Place, added_to, has_figures, of_values
-from service.catalog.figures_together import read_together
 from service.catalog.kpi import MAIN, Kpi
 from service.catalog.question import Question
 from service.catalog.value import EXPIRED, Value
@@ -23,6 +22,10 @@ Ask = Callable[[Connection, Kpi, Sequence[Window], Question], Awaitable[list[Val
 """Runs a KPI with what the question of a score stands on."""
 Read = Callable[[Connection, Kpi, Sequence[Window], Question], Awaitable[dict[Place, Figures]]]
 """Reads the figures of a KPI that has them in the same way."""
+ReadTogether = Callable[
+    [Connection, Sequence[Kpi], Sequence[Window], tuple[str, ...] | None], Awaitable[list[dict[Place, Figures]]]
+]
+"""The figures of KPIs that are read at once, of these accounts or of all."""
 ByAccount = Mapping[Place, Figures]
 Filters = Mapping[str, tuple[str, ...]]
 Parameters = Mapping[str, str]
@@ -44,6 +47,7 @@ class Scene:
     """The connections that its questions are asked on: each borrows one."""
     ask: Ask
     read: Read
+    read_together: ReadTogether
     kpis: Mapping[str, Kpi]
     windows: Sequence[Window]
     declared: Mapping[int, Declared]
@@ -143,18 +147,25 @@ class Scene:
         if not has_figures(kpi, statistic):
             return of_values(await self._ask(kpi, windows, question))
         found = await self._read(kpi, windows, question)
-        if kpi.head.adds_up and self.accounts is None and not parameters and ACCOUNT not in filters:
-            self.parts.update(
-                (_asked(kpi, statistic, filters, each), found.get((each.tenant, each.key), NO_FIGURES)) for each in windows
-            )
+        if not parameters:
+            self._keep(kpi, statistic, filters, windows, found)
         return found
 
     async def by_account_together(self, kpis: Sequence[Kpi], window: str) -> dict[str, ByAccount]:
         """The same of the plain values of KPIs that are read at once (`together`), by their ids."""
         windows = [ending(each, window) for each in self.windows]
         async with self.seen.connection() as connection:
-            found = await read_together(connection, kpis, windows, self.accounts, self.declared)
+            found = await self.read_together(connection, kpis, windows, self.accounts)
+        for kpi, of in zip(kpis, found, strict=True):
+            self._keep(kpi, MAIN, NO_FILTERS, windows, of)
         return {kpi.id: of for kpi, of in zip(kpis, found, strict=True)}
+
+    def _keep(self, kpi: Kpi, statistic: str, filters: Filters, windows: Sequence[Window], found: ByAccount) -> None:
+        """Keep the figures of all accounts, of which the whole is made where they add up."""
+        if kpi.head.adds_up and self.accounts is None and ACCOUNT not in filters:
+            self.parts.update(
+                (_asked(kpi, statistic, filters, each), found.get((each.tenant, each.key), NO_FIGURES)) for each in windows
+            )
 
     async def whole(self, name: str, window: str, *, statistic: str = MAIN, filters: Filters = NO_FILTERS) -> dict[Place, Value]:
         """A KPI of the windows of this name that end with ours; where units are apart and there are several, none."""

@@ -40,12 +40,18 @@ def active(first: str, last: str) -> Source:
 
 
 def up_to(what: str, day: str) -> Source:
-    """Who had reached something, or used anything, by the end of a day: whole months, and the days of one that goes on."""
+    """Who had reached something, or used anything, by the end of a day: whole months, and the days of one that goes on.
+
+    A month of which nothing is told behind that day, as of the newest one, is read as a whole, too: it is one row a chunk.
+    """
     month = f"date_trunc('month', ({day} + 1)::timestamp)::date"
-    told = f"select chunk, bits from reached where {{read}} and what = {what}"
+    told = f"from reached where {{read}} and what = {what}"
+    goes_on = f"exists (select {told} and span = '{DAY}' and since > {day} and since < {month} + interval '1 month')"
     return Source(
-        f"{told} and span = '{MONTH}' and since < {month}\n"
-        f"  union all\n  {told} and span = '{DAY}' and since between {month} and {day}"
+        f"select chunk, bits {told} and span = '{MONTH}'"
+        f" and since < case when {goes_on} then {month} else ({month} + interval '1 month')::date end\n"
+        f"  union all\n  select chunk, bits {told} and span = '{DAY}'"
+        f" and since between {month} and case when {goes_on} then {day} else {month} - 1 end"
     )
 
 
