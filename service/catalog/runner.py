@@ -14,6 +14,7 @@ from service.catalog.cut import Kept
 from service.catalog.declared import Declared
 from service.catalog.expiry import by_expiry
 from service.catalog.figures import Figures, Place, read_figures
+from service.catalog.figures_together import read_together
 from service.catalog.guarded import fetch_guest, unless_failed
 from service.catalog.joining import Part, dims_of, joined, parts
 from service.catalog.joint import Ready, key_of, read_columns
@@ -205,4 +206,11 @@ def scene(
         _, there = by_expiry(kpi, of, kept)
         return await read_figures(connection, kpi, there, question, known) if there else {}
 
-    return Scene(seen, ask, read, kpis, windows, known, accounts)
+    async def read_at_once(
+        connection: Connection, several: Sequence[Kpi], of: Sequence[Window], chosen: tuple[str, ...] | None
+    ) -> list[dict[Place, Figures]]:
+        # What is read at once is of the same facts, or of none: it expires at once, too.
+        _, there = by_expiry(several[0], of, kept)
+        return await read_together(connection, several, there, chosen, known) if there else [{} for _ in several]
+
+    return Scene(seen, ask, read, read_at_once, kpis, windows, known, accounts)
