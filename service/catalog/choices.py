@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
+from typing import Final
 
 from service.catalog.kpi import Kpi
 from service.catalog.question import Question
@@ -9,6 +11,7 @@ from service.domain.config.choices import limit_text
 from service.domain.targets import Choices
 
 _MILLISECONDS = 1_000
+REMEMBERED_KPIS: Final = 1_000
 
 
 def limit_name(kpi: Kpi) -> str:
@@ -37,8 +40,17 @@ def question_of(kpi: Kpi, where: Mapping[str, tuple[str, ...]], statistics: tupl
 
 def choices_of(kpi: Kpi, question: Question) -> Choices:
     """What values of a question are judged by beside their dimensions; what nobody names is what the KPI's head says."""
-    usual = {name: each.default for name, each in kpi.head.parameters.items() if each.default}
+    usual = _usual(kpi)
+    if not question.parameters and question.within is None:
+        return usual
     named = dict(question.parameters)
     if question.within is not None:
         named[limit_name(kpi)] = limit_text(question.within * _MILLISECONDS if kpi.head.unit == "s" else question.within)
-    return Choices(usual | named, frozenset(name for name, value in named.items() if usual.get(name, value) != value))
+    unusual = frozenset(name for name, value in named.items() if usual.chosen.get(name, value) != value)
+    return Choices({**usual.chosen, **named}, unusual)
+
+
+@lru_cache(maxsize=REMEMBERED_KPIS)
+def _usual(kpi: Kpi) -> Choices:
+    """Made once: every row of an answer is judged by it."""
+    return Choices({name: each.default for name, each in kpi.head.parameters.items() if each.default})

@@ -108,7 +108,7 @@ def target_for(
     choices speaks of values that were asked for with them; one that leaves them open of their usual ones.
     """
     values = {key: frozenset([one] if isinstance(one, str) else one) for key, one in dims.items()}
-    known = values | {key: frozenset([one]) for key, one in choices.chosen.items()}
+    known = values | {key: frozenset([one]) for key, one in choices.chosen.items()} if choices.chosen else values
     for each in config.targets_by_kpi.get((kpi, statistic or None), ()):
         named = {key: _same(key, ones) for key, ones in each.selector.where.items()}
         if each.window not in {None, window} or not _within(known, named) or not choices.unusual <= named.keys():
