@@ -10,7 +10,12 @@ from service.store.reached import DAY, MONTH
 
 _MONDAY: Final = "date '0001-01-01'"
 """Periods are numbered from it on: the first day of a year, of a month and of a week."""
-_ARRAYS: Final = "array_agg(at) as at, array_agg(bits) as bits"
+_ARRAYS: Final = (
+    "array_agg(at) as at, array_agg(bits) as bits,\n"
+    "    sum(bit_count(bits)::int) filter (where at >= 0) = bit_count(bit_or(bits) filter (where at >= 0)) as is_apart"
+)
+"""Sets, and whether nobody is in two of those of first uses."""
+_LAID: Final = "d.at, d.bits, d.is_apart"
 
 
 def number_of(day: str, unit: str) -> str:
@@ -44,7 +49,7 @@ class Lanes(CutLast):
         return [*self.whose_before_traits[:-1], "unit", "part"]
 
     def laid(self) -> list[tuple[str, str]]:
-        """Named parts, the last of which is `laid`: `lane, first, last, low, ages[, chosen]`, and the sets as `at` and `bits`."""
+        """Named parts, the last of which is `laid`: `lane, first, last, low, ages[, chosen], at, bits, is_apart`."""
         parts = self.before_masks()
         if self.is_masked:
             return [*parts, ("laid", f"{self._as_read()}\n  union all\n  {self._united('shared')}")]
@@ -62,7 +67,7 @@ class Lanes(CutLast):
         shown = {name: f"null::text as {name}" for name in self._accounts.shown} if self.is_masked else {}
         kept = ", ".join(shown.get(name, f"{'d' if name == 'part' else 'w'}.{name}") for name in self.lane)
         return (
-            f"select {kept}, {self._known}, d.at, d.bits from cohort_lanes w{self.reading()[1]}\n  cross join lateral (\n"
+            f"select {kept}, {self._known}, {_LAID} from cohort_lanes w{self.reading()[1]}\n  cross join lateral (\n"
             f"    select part, {_ARRAYS} from (\n  {self._rows()}\n    ) r group by part\n  ) d"
         )
 
@@ -70,7 +75,7 @@ class Lanes(CutLast):
         whose = ", ".join(self.lane)
         kept = ", ".join(f"d.{name}" for name in self.lane)
         return (
-            f"select {kept}, {self._known}, d.at, d.bits from (\n    select {whose}, {_ARRAYS} from {source} group by {whose}\n"
+            f"select {kept}, {self._known}, {_LAID} from (\n    select {whose}, {_ARRAYS} from {source} group by {whose}\n"
             "  ) d join cohort_lanes w on w.tenant = d.tenant and w.win = d.win and w.unit = d.unit"
         )
 

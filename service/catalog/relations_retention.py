@@ -10,7 +10,12 @@ from service.catalog.lanes import Lanes, number_of, start_of
 MAX_AGES: Final[Mapping[str, int]] = {"day": 60, "week": 104, "month": 60}
 """How old cohorts are shown to be at the most, in their own units."""
 _UNITS: Final = {"d": "day", "w": "week", "m": "month"}
-_EARLIER: Final = "rows between unbounded preceding and 1 preceding"
+# Who is in several sets of first uses is in the earliest alone. Hardly anybody is: sets that are apart are left as they are.
+_EARLIEST: Final = """
+  select array_agg(case when at < 0 then bits else bits & ~coalesce(earlier, bits # bits) end order by place) from (
+    select *, bit_or(bits) filter (where at >= 0) over (order by at rows between unbounded preceding and 1 preceding) as earlier
+    from unnest(d.at, d.bits) with ordinality u(at, bits, place)
+  ) u""".strip("\n")
 
 
 def cohort_ages(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
@@ -53,7 +58,7 @@ def _is_by_age(by: tuple[str, ...], filtered: frozenset[str]) -> bool:
     return "age" in by or "age" in filtered
 
 
-def user_cohorts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
+def user_cohorts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:
     """`user_cohorts(tenant, win, dims, statistic, n, size)`: how large cohorts are, and how many of them are active at their age.
 
     A cohort are the users whose first use, in the accounts asked for, lies in a period: what was reached in it, less what
@@ -64,6 +69,8 @@ def user_cohorts(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> s
     cells = ["unit", "age", *(["born"] if "cohort" in by else [])]
     dims = asked.dims(lanes.columns() | {"cohort": f"({start_of('c.born', 'c.unit')})::text", "age": "c.age::text"})
     named = ",\n".join(f"{name} as (\n{body}\n)" for name, body in [*lanes.laid(), ("met", _met(lanes, cells))])
+    if lanes.is_of_seats and "cohort" not in by and not _is_by_age(by, filtered):
+        return f"with {named}{_side_by_side(head, lanes, dims)}"
     found = (
         # Made once, however many statistics look at the same age.
         f"with {named}, counted as materialized (\n{_counted(lanes, cells)}\n)\n"
@@ -89,16 +96,35 @@ def _met(lanes: Lanes, cells: list[str]) -> str:
     size, n = (f"sum(bit_count({bits})::int)::int" if lanes.is_plain else f"bit_or({bits})" for bits in met)
     return (
         f"select {', '.join(f'd.{name}' for name in lanes.lane)}, m.*\n"
-        "from laid d cross join lateral (\n"
-        f"  select {', '.join(told)}, {size} as size, {n} as n from (\n"
-        f"    select at, bits & ~coalesce(bit_or(bits) over (order by at {_EARLIER}), bits # bits) as bits\n"
-        "    from unnest(d.at, d.bits) u(at, bits) where at >= 0\n"
-        "  ) b cross join unnest(d.ages) g(age)\n"
+        "from laid d\n"
+        f"cross join lateral (select case when d.is_apart then d.bits else (\n{_EARLIEST}\n) end as sets offset 0) f\n"
+        "cross join lateral (\n"
+        f"  select {', '.join(told)}, {size} as size, {n} as n\n"
+        "  from unnest(d.at, f.sets) b(at, bits) cross join unnest(d.ages) g(age)\n"
         "  left join unnest(d.at, d.bits) a(at, bits) on a.at = -1 - b.at - g.age and a.at < 0\n"
         f"  where b.at >= d.low and b.at + g.age between d.first and d.last{chosen}\n"
         f"  group by {', '.join(str(place + 1) for place in range(len(told)))} offset 0\n"
         # Fenced, or it would be made for each row that it is joined with.
         ") m offset 0"
+    )
+
+
+def _side_by_side(head: Head, lanes: Lanes, dims: str) -> str:
+    """Of seats at some ages, known beforehand: what each statistic counts are columns, so that each block is looked at once."""
+    names = list(enumerate(("", *head.statistics)))
+    sets = "".join(
+        f",\n    bit_or(m.{count}) filter (where a.statistic = '{name}') as {count}_{place}"
+        for place, name in names
+        for count in ("n", "size")
+    )
+    counts = [f"{count}_{place}" for place, _ in names for count in ("n", "size")]
+    rows = ", ".join(f"('{name}', coalesce(c.n_{place}, 0), c.size_{place})" for place, name in names)
+    return (
+        f", wide as materialized (\n  select m.tenant, m.win, m.part{sets}\n"
+        "  from met m join cohort_ages a on a.unit = m.unit and a.n = m.age group by m.tenant, m.win, m.part\n)\n"
+        "select c.tenant, c.win, c.dims, s.* from (\n"
+        f"  select *, {dims} as dims from (\n{lanes.in_blocks('wide', counts)}\n  ) c offset 0\n"
+        f") c cross join lateral (values {rows}) as s(statistic, n, size) where s.size > 0"
     )
 
 
