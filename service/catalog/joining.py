@@ -4,11 +4,12 @@ An operand is asked for what the formula is asked for. One that lacks a dimensio
 have no currency, MRR has) gives the same figure to every row of it.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import repeat
 from operator import itemgetter
-from typing import Literal
+from typing import Final, Literal
 
 from service.catalog.choices import chosen
 from service.catalog.kpi import MAIN, Formula, Kpi
@@ -21,6 +22,7 @@ from service.domain.formula_columns import Absent, Column, Outcome, change, eval
 from service.domain.formula_columns import joined as operated
 from service.domain.localtime import CalendarUnit
 
+REMEMBERED_NOTES: Final = 1_024
 _Sides = Sequence[Outcome | None]
 
 
@@ -97,20 +99,16 @@ def joined(
 def _distinct(rows: Sequence[Row]) -> list[Row]:
     """Each row once; one that lacks a dimension is no row of its own where others say more of the same."""
     unlike = dict.fromkeys(rows)
-    covered = {}
-    for lacks in {_lacks(row) for row in unlike if None in row}:
-        told = [place for place, is_lacking in enumerate(lacks) if not is_lacking]
+    lacking: dict[tuple[int, ...], list[Row]] = {}
+    for row in unlike:
+        if None in row:
+            lacking.setdefault(tuple([place for place, value in enumerate(row) if value is not None]), []).append(row)
+    told_of_more = set[Row]()
+    for told, alike in lacking.items():
         of = itemgetter(*told) if told else len
-        covered[lacks] = of, {of(row) for row in unlike if row.count(None) < sum(lacks)}
-    return [row for row in unlike if None not in row or _is_alone(row, *covered[_lacks(row)])]
-
-
-def _is_alone(row: Row, of: Callable[[Row], object], covered: set[object]) -> bool:
-    return of(row) not in covered
-
-
-def _lacks(row: Row) -> tuple[bool, ...]:
-    return tuple([value is None for value in row])
+        covered = {of(row) for row in unlike if row.count(None) < len(row) - len(told)}
+        told_of_more.update(row for row in alike if of(row) in covered)
+    return [row for row in unlike if row not in told_of_more]
 
 
 @dataclass(slots=True)
@@ -178,5 +176,6 @@ def _shown(outcome: Outcome | None) -> Exact | None:
     return None if outcome is None or isinstance(outcome, Absent) else decimal_of(*outcome)
 
 
-def _listed(notes: Sequence[str]) -> str:
+@lru_cache(maxsize=REMEMBERED_NOTES)
+def _listed(notes: tuple[str, ...]) -> str:
     return "; ".join(dict.fromkeys(filter(None, notes)))

@@ -154,26 +154,27 @@ def _known(kpi: Kpi, name: str, window: Window, record: asyncpg.Record) -> list[
     unders: Sequence[Exact | None] = record["unders"]
     if not record["is_whole"]:
         overs, unders = (list(map(exact, record[column])) for column in ("exact_overs", "exact_unders"))
-    if name not in rates:
-        return [_plain(kind, over, under) for over, under in zip(overs, unders, strict=True)]
-    of, per = rates[name]
-    span, is_count = elapsed(window, per), kpi.statistics[of].kind == "count"
-    spans = {under: rated(span, under) for under in set(unders)}
-    found: list[Known] = []
-    for over, under in zip(overs, unders, strict=True):
-        number, divisor = 0 if is_count and over is None and under != 0 else over, spans[under]
-        found.append(NO_DATA if divisor is None or number is None else _plain(kind, number, divisor))
-    return found
+    if name in rates:
+        of, per = rates[name]
+        if kpi.statistics[of].kind == "count":
+            overs = [0 if over is None and under != 0 else over for over, under in zip(overs, unders, strict=True)]
+        span = elapsed(window, per)
+        divisors = {under: rated(span, under) for under in set(unders)}
+        unders = [divisors[under] for under in unders]
+        if kind == "count":
+            pairs = zip(overs, unders, strict=True)
+            return [NO_DATA if over is None or under is None else ratio_of(over) for over, under in pairs]
+    elif kind == "count":
+        return [_counted(over, under) for over, under in zip(overs, unders, strict=True)]
+    by = {under: ratio_of(under) for under in set(unders) if under}
+    return [
+        NO_DATA if over is None or not under else divided(ratio_of(over), by[under])
+        for over, under in zip(overs, unders, strict=True)
+    ]
 
 
-def _plain(kind: str, over: Exact | None, under: Exact | None) -> Known:
-    if kind == "count":
-        return NO_DATA if over is None and under == 0 else (over, 1) if isinstance(over, int) else ratio_of(over or 0)
-    if not under or over is None:
-        return NO_DATA
-    if isinstance(over, int) and isinstance(under, int):
-        return (over, under) if under > 0 else (-over, -under)
-    return divided(ratio_of(over), ratio_of(under))
+def _counted(over: Exact | None, under: Exact | None) -> Known:
+    return NO_DATA if over is None and under == 0 else ratio_of(over or 0)
 
 
 def _exact_of(value: Value, kind: str) -> Ratio:
