@@ -32,11 +32,10 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
 
 
 @pytest.fixture
-async def tenant(pool: asyncpg.Pool) -> int:
-    async with pool.acquire() as connection:
-        made = await make_tenant(connection, "pilot", "UTC")
-        await store_streams(connection, made)
-        await store_pilot_week(connection, made)
+async def tenant(connection: asyncpg.Connection) -> int:
+    made = await make_tenant(connection, "pilot", "UTC")
+    await store_streams(connection, made)
+    await store_pilot_week(connection, made)
     return made
 
 
