@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from service.catalog.looked_up import trait
 from service.catalog.masks import CHUNK, NOBODY
-from service.catalog.population import trait
 from service.catalog.sets import Sets
 
 

@@ -1,6 +1,7 @@
 """Users of several accounts taken together: a mask of seats for each group of accounts, and users with several seats once."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
@@ -11,6 +12,9 @@ BLOCK = 64
 """Seats in a block, all of one account."""
 NOBODY = f"0::bit({CHUNK})"
 BLOCKS_A_CHUNK = CHUNK // BLOCK
+GROUP_MASKS: Final = "group_masks"
+GROUP_SHARING: Final = "group_sharing"
+"""Relations that a statement has once: the masks of its groups at its windows' ends, and seats of users who have several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,10 @@ class Masks:
     @property
     def _accounts(self) -> Accounts:
         return Accounts(self.asked, "b.account")
+
+    def standing(self) -> tuple[str, str]:
+        """What is made once, whatever is counted under it: the bodies of `GROUP_MASKS` and `GROUP_SHARING`."""
+        return self._masks(), self._sharing()
 
     def parts(self) -> list[tuple[str, str]]:
         """Named parts that stand on `blocks` and `seen`; the last has the keys, what groups accounts, `part` and `bits`."""
@@ -78,8 +86,8 @@ class Masks:
             ") s on s.tenant = g.tenant and s.part = g.part\n) select * from made"
         )
 
-    def counted(self, of: str) -> str:
-        """The keys, what groups accounts and `n`: users of the rows of `seen`, which are all of one window `of`.
+    def counted(self, of: str, masks: str, sharing: str) -> str:
+        """The keys, what groups accounts and `n`: users of the rows of `seen`, which are all of one window `of`, under `masks`.
 
         Users who have several seats become bits first, of one user whichever of the rows have them.
         """
@@ -94,11 +102,11 @@ class Masks:
         return (
             f"select {keys}sum(n) as n from (\n"
             f"  select {kept}{groups}bit_count(s.bits & m.bits) as n\n"
-            f"  from seen s join masks m on m.tenant = {of}.tenant and m.win = {of}.win and m.part = s.part\n"
+            f"  from seen s join {masks} m on m.tenant = {of}.tenant and m.win = {of}.win and m.part = s.part\n"
             f"  union all\n  select {keys}bit_count(bits) from (\n"
             f"  select {kept}{shown}b.user_ordinal / {CHUNK} as part,"
             f" bit_or(set_bit({NOBODY}, b.user_ordinal % {CHUNK}, 1)) as bits\n"
-            f"  from seen s{grouped}\n  join sharing b on b.tenant = {of}.tenant and b.part = s.part"
+            f"  from seen s{grouped}\n  join {sharing} b on b.tenant = {of}.tenant and b.part = s.part"
             f" and get_bit(s.bits, b.ordinal % {CHUNK}) = 1{conditions}\n  group by {places}\n  ) u\n"
             f") n{f' group by {keys[:-2]}' if keys else ''}"
         )

@@ -7,12 +7,17 @@ user's trait meets an account, active seats are turned into users first. So a us
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from service.catalog.accounts import Accounts, plain_name
 from service.catalog.asked import Asked
-from service.catalog.masks import BLOCK, BLOCKS_A_CHUNK, CHUNK, NOBODY, Masks
+from service.catalog.looked_up import asked_features, blocks, trait
+from service.catalog.masks import BLOCK, BLOCKS_A_CHUNK, CHUNK, GROUP_MASKS, GROUP_SHARING, NOBODY, Masks
 from service.catalog.planes import in_piece, planes
 from service.catalog.weeks import active_rows
+
+WINS: Final = "wins"
+"""The windows of a question; where others are read, their masks are made beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class Population:
     any_feature: bool = False
     as_users: bool = False
     """Bits are those of users (chunks of user ordinals), though accounts are asked for."""
-    wins: str = "wins"
+    wins: str = WINS
 
     @property
     def with_feature(self) -> bool:
@@ -71,7 +76,7 @@ class Population:
         """Named parts, the last of which has all users, whatever their traits."""
         parts = [("asked_features", asked_features(self.asked))] if self.with_feature else []
         if self.with_account:
-            parts.append(("blocks", _blocks(self.asked)))
+            parts.append(("blocks", blocks(self.asked)))
         parts.append(("seen", self._seen()))
         if self.is_masked:
             parts += Masks(self.asked, [key for key in self.keys if key not in self._accounts.shown], self.wins).parts()
@@ -128,12 +133,31 @@ class Population:
         """
         keys = [key for key in self.keys if key not in ("tenant", "win", "label", *self._accounts.shown)]
         masks = Masks(self.asked, keys, self.wins)
-        parts = [part for part in self.before_traits() if part[0] not in ("seen", "taken")]
+        parts = dict(self.before_traits())
+        del parts["seen"], parts["taken"]
+        names = "masks", "sharing"
+        if self.wins == WINS:
+            names = GROUP_MASKS, GROUP_SHARING
+            del parts["masks"], parts["sharing"]
+            if "account" not in self.asked.filtered:
+                del parts["blocks"]
+        with_parts = "with " + ",\n".join(f"{name} as (\n{body}\n)" for name, body in parts.items()) + "\n" if parts else ""
         label = "f.label, " if self.with_feature else ""
         return (
-            "with " + ",\n".join(f"{name} as (\n{body}\n)" for name, body in parts) + "\n"
-            f"select w.tenant, w.win, {label}k.*\n{self._read_for()}\ncross join lateral (\n"
-            f"with seen as materialized (\n  {self._read()}\n)\n{masks.counted('w')}\n) k"
+            f"{with_parts}select w.tenant, w.win, {label}k.*\n{self._read_for()}\ncross join lateral (\n"
+            f"with seen as materialized (\n  {self._read()}\n)\n{masks.counted('w', *names)}\n) k"
+        )
+
+    def standing_masks(self) -> tuple[str, str]:
+        """The bodies of `GROUP_MASKS` and `GROUP_SHARING`; "" where nothing is counted under masks."""
+        if not self.is_masked:
+            return "", ""
+        first = f"with blocks as (\n{blocks(self.asked)}\n)"
+        sharing = Masks(self.asked, [], self.wins).standing()[1]
+        return (
+            f"{first}, sharing as (\nselect * from {GROUP_SHARING}\n), standing as (\n"
+            f"{Masks(self.asked, [], self.wins).standing()[0]}\n)\nselect * from standing",
+            f"{first}\n{sharing}",
         )
 
     @property
@@ -262,35 +286,3 @@ def added_up_by_weekday(population: Population) -> str:
     if population.with_account and not population.expands:
         return population.seats_added_up(weekday)
     return f"select tenant, win, {weekday} as weekday, dims, sum(n) as n from (\n{counted(population)}\n) a group by 1, 2, 3, 4"
-
-
-def asked_features(asked: Asked) -> str:
-    """`tenant, label, features`: which features are read, under which label: a group's under the group's name."""
-    if "feature" not in asked.filtered:
-        return (
-            "select n.tenant, n.name as label, array[n.id] as features\n"
-            "from (select distinct tenant from wins) w join name n on n.tenant = w.tenant and n.kind = 'feature'"
-        )
-    label, group = ("l.label", "l.tenant, l.label") if "feature" in asked.by else ("min(l.label)", "l.tenant")
-    return (
-        f"select l.tenant, {label} as label, array_agg(distinct n.id) as features\n"
-        "from labels l join name n on n.tenant = l.tenant and n.kind = 'feature' and n.name = l.feature\n"
-        f"group by {group}"
-    )
-
-
-def _blocks(asked: Asked) -> str:
-    only = f" and account = any({asked.values('account')})" if "account" in asked.filtered else ""
-    return (
-        f"select tenant, account, block, block / {BLOCKS_A_CHUNK} as part\n"
-        f"from seat_block where tenant in (select tenant from wins){only}"
-    )
-
-
-def trait(asked: Asked, name: str) -> str:
-    """Users by their value of a trait as it is now, and under '' those of a chunk who have none."""
-    of = f"from segment where tenant in (select tenant from wins) and dimension = {asked.trait(name)}"
-    return (
-        f"select tenant, chunk as part, value, bits {of}\nunion all\n"
-        f"select tenant, chunk, '', ~bit_or(bits) {of} group by tenant, chunk"
-    )

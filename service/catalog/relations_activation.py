@@ -6,8 +6,8 @@ from typing import Final
 from service.catalog.accounts import Accounts, plain_name
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
+from service.catalog.looked_up import trait
 from service.catalog.masks import CHUNK
-from service.catalog.population import trait
 
 _UNTIL: Final = "(extract(epoch from w.until_at) * 1000000)::bigint"
 _START: Final = "(extract(epoch from w.start_at) * 1000000)::bigint"

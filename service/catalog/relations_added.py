@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from service.catalog.accounts import column_of
 from service.catalog.kpi import Head
 from service.catalog.relations_facts import FACT_TABLES, PIECES, USES, Shown, by_series, shown_of
 
@@ -36,13 +37,25 @@ def _is_kept_by_day(head: Head, shown: Shown) -> bool:
 
 def _of_days(shown: Shown, columns: Mapping[str, str]) -> str:
     """Days of uses by what is shown, added up as they are read: a month of each account and feature is read in one walk."""
+    asked, maps = shown.asked, ""
     plain = {**shown.plain, "feature": "s.feature"}
+    conditions = ""
+    for name in asked.groups:
+        of = f"m_{column_of(asked, name)}"
+        maps += (
+            f"\n  left join jsonb_each_text(grouped.{column_of(asked, name)}) as {of}(account, value) on {of}.account = s.account"
+        )
+        plain[name] = f"coalesce({of}.value, '')"
+        conditions += f" and {plain[name]} = any({asked.values(name)})" if name in asked.filtered else ""
     keys = ", ".join(f"{plain[name]} as {column}" for name, column in columns.items())
     places = ", ".join(str(place + 1) for place in range(len(columns)))
     return (
         f"select p.tenant, p.win, m.* from spans p{shown.groups}\ncross join lateral (\n"
-        f"  select {keys}, sum(s.total) as total from use_day s\n"
-        f"  where s.tenant = p.tenant and s.day >= p.lo and s.day < p.hi{shown.of_groups} group by {places}\n) m"
+        f"  select {keys}, sum(s.total) as total\n"
+        "  from (\n    select account, feature, total from use_day\n"
+        "    where tenant = p.tenant and day >= p.lo and day < p.hi offset 0\n"
+        f"  ) s{maps}\n"
+        f"  where s.account <> ''{conditions} group by {places}\n) m"
     )
 
 

@@ -7,6 +7,7 @@ from service.catalog import relations_users
 from service.catalog.accounts import Accounts
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
+from service.catalog.masks import GROUP_MASKS
 from service.catalog.people import counted_people
 from service.catalog.population import Population, counted
 from service.domain.families.usage import SESSION
@@ -141,7 +142,7 @@ BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
     "power": power,
 }
 NEEDS: Mapping[str, tuple[str, ...]] = {
-    "adoption": ("wins", "declared", "labels"),
-    "used": ("wins", "labels"),
+    "adoption": ("wins", "declared", "labels", GROUP_MASKS),
+    "used": ("wins", "labels", GROUP_MASKS),
     "power": ("wins", "declared", "labels", "anyone"),
 }

@@ -4,8 +4,18 @@ from collections.abc import Callable, Mapping
 
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
-from service.catalog.masks import NOBODY
+from service.catalog.masks import GROUP_MASKS, GROUP_SHARING, NOBODY
 from service.catalog.population import Population, added_up, added_up_by_weekday, counted
+
+
+def group_masks(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
+    """`group_masks(tenant, win, part[, group_N], bits)`: seats of each group of accounts; "" where nothing is counted so."""
+    return Population(Asked.of(by, filtered)).standing_masks()[0]
+
+
+def group_sharing(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001
+    """`group_sharing(tenant, account, part, ordinal, user_ordinal)`: seats of users who have several; "" as `group_masks`."""
+    return Population(Asked.of(by, filtered)).standing_masks()[1]
 
 
 def active(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> str:  # noqa: ARG001  # relations are built alike
@@ -119,6 +129,8 @@ group by t.tenant, t.label, t.part, n.traits
 having count(*) = n.traits""".strip()
 
 BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
+    GROUP_SHARING: group_sharing,
+    GROUP_MASKS: group_masks,
     "active": active,
     "active_daily": active_daily,
     "anyone": anyone,
@@ -130,12 +142,14 @@ BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {
     "eligible": eligible,
 }
 NEEDS: Mapping[str, tuple[str, ...]] = {
-    "active": ("wins", "labels"),
-    "active_daily": ("wins", "labels"),
-    "anyone": ("wins",),
+    GROUP_SHARING: ("wins",),
+    GROUP_MASKS: ("wins", GROUP_SHARING),
+    "active": ("wins", "labels", GROUP_MASKS),
+    "active_daily": ("wins", "labels", GROUP_MASKS),
+    "anyone": ("wins", GROUP_MASKS),
     "counted_days": ("days", "declared"),
-    "user_days": ("wins", "labels", "counted_days"),
-    "user_weekdays": ("wins", "labels"),
+    "user_days": ("wins", "labels", "counted_days", GROUP_MASKS),
+    "user_weekdays": ("wins", "labels", GROUP_MASKS),
     "expected": ("declared", "labels"),
     "feature_rows": ("active", "anyone", "expected"),
     "eligible": ("wins", "declared", "labels"),

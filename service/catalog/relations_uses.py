@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from service.catalog.accounts import Accounts, plain_name
 from service.catalog.asked import Asked
 from service.catalog.kpi import Head
+from service.catalog.looked_up import asked_features
 from service.catalog.masks import CHUNK
-from service.catalog.population import Population, asked_features, counted
+from service.catalog.population import Population, counted
 
 _UNITS = "0.000000001"
 # Fenced: what joins it compares its dimensions, and would make them anew for each pair of rows.

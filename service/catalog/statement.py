@@ -235,14 +235,17 @@ def _ending(end: str, kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str], g
 
 
 def bodies(kpi: Kpi, by: tuple[str, ...], filtered: frozenset[str], given: frozenset[str] = frozenset()) -> list[tuple[str, str]]:
-    """The relations that a KPI reads, each behind those that it is made of, and at last its `answer`."""
+    """The relations that a KPI reads, each behind those that it is made of, and at last its `answer`.
+
+    Those that a question has no need of have no text.
+    """
     used = _relations(kpi.sql, Asked.of(by, filtered), given)
     made = [
         (name, GIVEN[name] if name in given else _made(kpi, name, by, filtered) or body)
         for name, body in RELATIONS.items()
         if name in used
     ]
-    return [*made, (ANSWER, kpi.sql)]
+    return [*((name, text) for name, text in made if text), (ANSWER, kpi.sql)]
 
 
 def reads(kpi: Kpi, by: tuple[str, ...], relation: str) -> bool:
