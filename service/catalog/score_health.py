@@ -1,9 +1,9 @@
 """Health: the KPIs that each tenant weighs, measured for all of it or for every customer."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from service.catalog.figures import Place
 from service.catalog.figures_together import together
@@ -112,8 +112,7 @@ async def _measured(scene: Scene, *, split: bool) -> dict[Place, _Measured]:
     """What is known of each window's whole, or of its customers."""
     declared = {window.tenant: _declared(scene.config(window.tenant)) for window in scene.windows}
     texts = {text for categories in declared.values() for weights in categories.values() for text in weights}
-    weighed = await _all_weighed(scene, declared, sorted(texts), split=split)
-    customers = await scene.customer_names() if split else {}
+    weighed, customers = await _all_read(scene, declared, sorted(texts), split=split)
     places = [(window.tenant, window.key) for window in scene.windows]
     known = await scene.knows_customers() if split and not all(customers.get(place) for place in places) else {}
     found: dict[Place, _Measured] = {}
@@ -128,10 +127,15 @@ async def _measured(scene: Scene, *, split: bool) -> dict[Place, _Measured]:
     return found
 
 
-async def _all_weighed(
+async def _all_read(
     scene: Scene, declared: Mapping[int, Mapping[str, Mapping[str, float]]], texts: Sequence[str], *, split: bool
-) -> dict[str, _Weighed]:
-    """Ask for all selectors, side by side where there are connections: those first that take the longest."""
+) -> tuple[dict[str, _Weighed], dict[Place, list[str]]]:
+    """Ask for all selectors and for the customers, side by side where there are connections: first for what takes the longest."""
+    customers: dict[Place, list[str]] = {}
+
+    async def named(of: Scene) -> dict[str, _Weighed]:
+        customers.update(await of.customer_names())
+        return {}
 
     async def at_once(several: Mapping[str, Kpi], of: Scene) -> dict[str, _Weighed]:
         ours = replace(of, windows=_ours(of, declared, next(iter(several))))
@@ -144,8 +148,10 @@ async def _all_weighed(
     groups = _at_once(scene, declared, texts) if split else []
     grouped = {text for group in groups for text in group}
     ordered = sorted(set(texts) - grouped, key=lambda text: (_DEAREST.get(parse_selector(text).kpi, len(_DEAREST)), text))
-    asked = [*(partial(at_once, group) for group in groups), *(partial(alone, text) for text in ordered)]
-    return {text: each for found in await scene.side_by_side(asked) for text, each in found.items()}
+    asked: list[Callable[[Scene], Coroutine[Any, Any, dict[str, _Weighed]]]] = [partial(at_once, group) for group in groups]
+    asked += [named] if split else []
+    asked += [partial(alone, text) for text in ordered]
+    return {text: each for found in await scene.side_by_side(asked) for text, each in found.items()}, customers
 
 
 def _at_once(

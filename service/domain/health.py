@@ -142,7 +142,8 @@ def _category(name: str, measures: Sequence[Measure], scores: Sequence[float | N
     if not counted:
         return Category(name, None, tuple(_without(one) for one in measures))
     whole = sum(weight for weight, _ in counted)
-    kpis = tuple(_scored(one, score, measures, whole, given) for one, score in zip(measures, scores, strict=True))
+    weights = [one.weight for one, score in zip(measures, scores, strict=True) if score is not None]
+    kpis = tuple(_scored(one, score, weights, whole, given) for one, score in zip(measures, scores, strict=True))
     points = _tenths(sum(weight * score for weight, score in counted) / whole * CATEGORY_POINTS)
     if points is None:
         exact = _exact(measures)
@@ -151,7 +152,7 @@ def _category(name: str, measures: Sequence[Measure], scores: Sequence[float | N
     return Category(name, points, kpis)
 
 
-def _scored(one: Measure, near: float | None, measures: Sequence[Measure], whole: float, given: int) -> Scored:
+def _scored(one: Measure, near: float | None, weights: Sequence[float], whole: float, given: int) -> Scored:
     """What a KPI gives, whose score is `near`; the weights that count are `whole` together, or nearly so."""
     if near is None or one.value is None or one.goal is None:
         return _without(one)
@@ -159,7 +160,7 @@ def _scored(one: Measure, near: float | None, measures: Sequence[Measure], whole
     lost, cost = _tenths(share * CATEGORY_POINTS), _tenths(share * FULL_POINTS / given)
     if lost is None or cost is None:
         score = score_of(one.value, one.goal) or Fraction(0)
-        exact = (1 - score) * Fraction(one.weight) / sum(weight for weight, _ in _exact(measures))
+        exact = (1 - score) * Fraction(one.weight) / sum(map(Fraction, weights))
         lost, cost = _rounded(exact * CATEGORY_POINTS, "0.1"), _rounded(exact * FULL_POINTS / given, "0.1")
     return Scored(one.kpi, one.value, one.goal.range or one.goal.target, near, lost, cost, "")
 
