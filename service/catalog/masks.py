@@ -86,28 +86,43 @@ class Masks:
             ") s on s.tenant = g.tenant and s.part = g.part\n) select * from made"
         )
 
-    def counted(self, of: str, masks: str, sharing: str) -> str:
-        """The keys, what groups accounts and `n`: users of the rows of `seen`, which are all of one window `of`, under `masks`.
+    def of_windows(self, masks: str) -> str:
+        """Joins to windows `w` their `masks` as arrays `m`: each window looks at its own, however many others there are."""
+        columns = ", ".join(f"array_agg({name}) as {name}" for name in self._of_masks)
+        return (
+            f" join (select tenant, win, {columns} from {masks} group by tenant, win) m on m.tenant = w.tenant and m.win = w.win"
+        )
 
-        Users who have several seats become bits first, of one user whichever of the rows have them.
+    @property
+    def _of_masks(self) -> list[str]:
+        return ["part", "bits", *self._accounts.shown]
+
+    def counted(self, sharing: str) -> str:
+        """The keys, what groups accounts and `n`: users of the rows of `seen`, which are all of one window `w`, under its masks.
+
+        Users who have several seats become bits first, of one user whichever of the rows have them. What is joined is joined by
+        `full join`, which is never a loop over loops: what finds no other side counts nobody.
         """
         accounts = self._accounts
         kept = "".join(f"s.{key}, " for key in self.keys)
-        groups = "".join(f"m.{name}, " for name in accounts.shown)
+        groups = "".join(f"g.{name}, " for name in accounts.shown)
         shown = "".join(f"{column} as {name}, " for name, column in accounts.shown.items())
         keys = "".join(f"{name}, " for name in (*self.keys, *accounts.shown))
         conditions = "".join(f" and {condition}" for condition in accounts.conditions())
         places = ", ".join(str(place) for place in range(1, 2 + len(self.keys) + len(accounts.shown)))
-        grouped = f"\n  join (select {of}.tenant, {of}.win) o on true{accounts.join('o')}" if self.asked.groups else ""
+        grouped = "\n  join (select w.tenant, w.win) o on true" + accounts.join("o") if self.asked.groups else ""
+        masks = ", ".join(f"m.{name}" for name in self._of_masks)
+        days = "".join(f"b.{key}, " for key in self.keys)
         return (
             f"select {keys}sum(n) as n from (\n"
-            f"  select {kept}{groups}bit_count(s.bits & m.bits) as n\n"
-            f"  from seen s join {masks} m on m.tenant = {of}.tenant and m.win = {of}.win and m.part = s.part\n"
+            f"  select {kept}{groups}bit_count(s.bits & g.bits) as n\n"
+            f"  from seen s full join unnest({masks}) as g({', '.join(self._of_masks)}) on g.part = s.part\n"
             f"  union all\n  select {keys}bit_count(bits) from (\n"
-            f"  select {kept}{shown}b.user_ordinal / {CHUNK} as part,"
-            f" bit_or(set_bit({NOBODY}, b.user_ordinal % {CHUNK}, 1)) as bits\n"
-            f"  from seen s{grouped}\n  join {sharing} b on b.tenant = {of}.tenant and b.part = s.part"
-            f" and get_bit(s.bits, b.ordinal % {CHUNK}) = 1{conditions}\n  group by {places}\n  ) u\n"
+            f"  select {days}{shown}b.user_ordinal / {CHUNK} as part,"
+            f" bit_or(set_bit({NOBODY}, b.user_ordinal % {CHUNK}, 1)) as bits\n  from (\n"
+            f"    select {kept}s.bits, h.account, h.ordinal, h.user_ordinal\n"
+            f"    from seen s full join (select * from {sharing} where tenant = w.tenant) h on h.part = s.part offset 0\n"
+            f"  ) b{grouped}\n  where get_bit(b.bits, b.ordinal % {CHUNK}) = 1{conditions}\n  group by {places}\n  ) u\n"
             f") n{f' group by {keys[:-2]}' if keys else ''}"
         )
 

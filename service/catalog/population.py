@@ -144,8 +144,8 @@ class Population:
         with_parts = "with " + ",\n".join(f"{name} as (\n{body}\n)" for name, body in parts.items()) + "\n" if parts else ""
         label = "f.label, " if self.with_feature else ""
         return (
-            f"{with_parts}select w.tenant, w.win, {label}k.*\n{self._read_for()}\ncross join lateral (\n"
-            f"with seen as materialized (\n  {self._read()}\n)\n{masks.counted('w', *names)}\n) k"
+            f"{with_parts}select w.tenant, w.win, {label}k.*\n{self._read_for()}{masks.of_windows(names[0])}\n"
+            f"cross join lateral (\nwith seen as materialized (\n  {self._read()}\n)\n{masks.counted(names[1])}\n) k"
         )
 
     def standing_masks(self) -> tuple[str, str]:
