@@ -28,35 +28,38 @@ def limit_tables(head: Head, by: tuple[str, ...], filtered: frozenset[str]) -> s
 
     Each amount is an array with a place for each of these: see `place`. `has_special`: there are other limits beside them.
     """
+    matches = (
+        f"not ({SPECIAL}) and (l.tier is null or l.tier = t.tier) and (l.priority is null or l.priority = p.priority)"
+        " and (l.opened = '' or (l.opened = 'in_hours') = h.in_hours)"
+    )
     amounts = ", ".join(
-        f"coalesce(min(l.amount_us) filter (where {which}), {_NO_LIMIT}) as {name}" for name, which in _which("l")
+        f"coalesce(min(l.amount_us) filter (where l.is_here and {which}), {_NO_LIMIT}) as {name}" for name, which in _which("l")
     )
     leasts = ", ".join(
-        f"coalesce(min(l.amount_us) filter (where l.measure = '{measure}'), {UNLIMITED}) as {measure}_least_us"
+        f"coalesce(min(l.amount_us) filter (where l.is_here and l.measure = '{measure}'), {UNLIMITED}) as {measure}_least_us"
         for measure in MEASURES
     )
-    arrays = ", ".join(f"array_agg(m.{name} order by t.n, p.n, h.n) as {name}" for name in (*AMOUNTS, *LEASTS))
+    arrays = ", ".join(
+        f"array_agg(m.{name} order by m.tier_n, m.priority_n, m.hours_n) as {name}" for name in (*AMOUNTS, *LEASTS)
+    )
     tiers, priorities = (", ".join(f"('{name}', {number})" for name, number in _numbered(names)) for names in (TIERS, PRIORITIES))
+    # Each limit meets each place once: looked for place by place, all limits of all tenants were gone through for every one.
     return f"""
-select n.*, a.*
+select m.tenant, bool_or(m.has_special) as has_special, {arrays}
 from (
-  select l.tenant, bool_or({SPECIAL}) as has_special
-  from sla_limits l
-  where l.tenant in (select tenant from support_hours)
-  group by l.tenant
-) n
-cross join lateral (
-  select {arrays}
-  from (values (null, 0), {tiers}) as t(tier, n)
-  cross join (values (null, 0), {priorities}) as p(priority, n)
-  cross join (values (0, false), (1, true)) as h(n, in_hours)
-  cross join lateral (
-    select {amounts}, {leasts}
+  select l.tenant, l.tier_n, l.priority_n, l.hours_n, bool_or({SPECIAL}) as has_special, {amounts}, {leasts}
+  from (
+    select l.*, t.n as tier_n, p.n as priority_n, h.n as hours_n, {matches} as is_here
     from sla_limits l
-    where l.tenant = n.tenant and not ({SPECIAL}) and (l.tier is null or l.tier = t.tier)
-      and (l.priority is null or l.priority = p.priority) and (l.opened = '' or (l.opened = 'in_hours') = h.in_hours)
-  ) m
-) a""".strip()
+    cross join (values (null, 0), {tiers}) as t(tier, n)
+    cross join (values (null, 0), {priorities}) as p(priority, n)
+    cross join (values (0, false), (1, true)) as h(n, in_hours)
+    where l.tenant in (select tenant from support_hours)
+    offset 0
+  ) l
+  group by l.tenant, l.tier_n, l.priority_n, l.hours_n
+) m
+group by m.tenant""".strip()
 
 
 SPECIAL: Final = "l.category is not null or l.account is not null or l.within_days is not null"

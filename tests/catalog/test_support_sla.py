@@ -124,7 +124,7 @@ async def test_every_limit_is_met_or_missed_at_the_very_microsecond_that_the_rul
     world = World(seed, zone, middle)
     tenant = await world.store(connection)
     whole = resolve_window(tenant, world.config.timezone, now_us=world.now, start_us=world.start - DAY, end_us=world.now)
-    made = statement(SETTLED, (), frozenset())
+    made = statement(SETTLED, (), frozenset(), columns=("at_us", "is_met"))
     bound = arguments(SETTLED, [whole], Question(), (), {tenant: declared_of(world.config)}, frozenset(made.parameters))
     rows = await connection.fetch(made.text, *(bound[name] for name in made.parameters))
     found = {row["dims"]: (row["at_us"], row["is_met"]) for row in rows if row["at_us"] < world.now}
