@@ -108,7 +108,7 @@ async def make_rollups(connection: asyncpg.Connection, database: Database) -> li
     await connection.execute(LIVE, tenant, LIVE_SERIES)
     many = [row["id"] for row in await connection.fetch(MANY, TENANTS)]
     await connection.execute(MANY_ACTIVITY, many, SEED)
-    for statement in (active_weeks.WEEKS, active_weeks.COUNTS):
+    for statement in active_weeks.FILLS:
         await connection.execute(statement, [tenant, *many])
     series = [row["id"] for row in await connection.fetch(MANY_SERIES, many)]
     await connection.execute(MANY_DAYS, series)

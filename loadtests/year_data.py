@@ -245,7 +245,7 @@ async def make_year(connection: asyncpg.Connection, tenant: int) -> None:
     for ago in reversed(range(DAYS)):
         populations = ["user", "seat"], [user_chunks, seat_chunks]
         await connection.execute(_ACTIVITY, tenant, features, ago, *populations, PATTERNS, _TAKEN, timeout=600)
-    for statement in (active_weeks.WEEKS, active_weeks.COUNTS):
+    for statement in active_weeks.FILLS:
         await connection.execute(statement, [tenant], timeout=1_800)
     for statement in (_USER_STATUS, _USER_MILESTONES):
         await connection.execute(statement, tenant)

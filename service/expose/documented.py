@@ -33,6 +33,7 @@ _OF_TABLES = (
     ("activity_day", "usage"),
     ("active_count", "usage"),
     ("activity_week", "usage"),
+    ("activity_half", "usage"),
     ("app_user", "usage"),
     ("reached", "usage"),
     ("reached", "user"),

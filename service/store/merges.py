@@ -34,8 +34,23 @@ order by tenant, day
 on conflict (tenant, day) do update set had = h.had | excluded.had
 """
 
-# Who was active on which day: unions of sets. What they gained goes on to their weeks and to the numbers of users by day:
-# a flush that adds nobody writes neither (docs/adr/0039).
+
+def _united(table: str, key: str, first_day: str, days: str = "") -> str:
+    """What days gained, united with the rows of several days that they belong to."""
+    keys = f"tenant, population, feature, {key}, chunk"
+    same = " and ".join(f"a.{name} = s.{name}" for name in keys.split(", "))
+    return f"""merge into {table} a
+using (
+    select tenant, population, feature, {first_day} as {key}, chunk, bit_or(bits) as bits from added{days}
+    group by {keys} order by {keys}
+) s
+on {same}
+when matched and a.bits | s.bits <> a.bits then update set bits = a.bits | s.bits
+when not matched then insert ({keys}, bits) values (s.tenant, s.population, s.feature, s.{key}, s.chunk, s.bits)"""
+
+
+# Who was active on which day: unions of sets. What they gained goes on to their weeks, to the second halves of these and to the
+# numbers of users by day: a flush that adds nobody writes none (docs/adr/0039).
 ACTIVITY = f"""
 with added as (
     merge into activity_day a
@@ -54,16 +69,10 @@ with added as (
     on c.tenant = s.tenant and c.feature = s.feature and c.day = s.day
     when matched then update set n = c.n + s.n
     when not matched then insert (tenant, feature, day, n) values (s.tenant, s.feature, s.day, s.n)
+), halved as (
+    {_united("activity_half", "half", f"{WEEK} + 3", f" where day >= {WEEK} + 3")}
 )
-merge into activity_week a
-using (
-    select tenant, population, feature, {WEEK} as week, chunk, bit_or(bits) as bits from added
-    group by tenant, population, feature, week, chunk order by tenant, population, feature, week, chunk
-) s
-on a.tenant = s.tenant and a.population = s.population and a.feature = s.feature and a.week = s.week and a.chunk = s.chunk
-when matched and a.bits | s.bits <> a.bits then update set bits = a.bits | s.bits
-when not matched then insert (tenant, population, feature, week, chunk, bits)
-    values (s.tenant, s.population, s.feature, s.week, s.chunk, s.bits)
+{_united("activity_week", "week", WEEK)}
 """
 
 

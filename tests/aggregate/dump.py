@@ -36,6 +36,12 @@ QUERIES = {
         where a.population = 'seat' and get_bit(a.bits, t.ordinal % 2048) = 1""",
     "bits_of_weeks": """select tenant, population, feature = 0 as any, week, sum(bit_count(bits)) from activity_week
         group by 1, 2, 3, 4""",
+    "users_of_halves": """select a.tenant, coalesce(n.name, '') as feature, a.half, u.user_id
+        from activity_half a left join name n on n.id = a.feature
+        join app_user u on u.tenant = a.tenant and u.ordinal / 2048 = a.chunk
+        where a.population = 'user' and get_bit(a.bits, u.ordinal % 2048) = 1""",
+    "bits_of_halves": """select tenant, population, feature = 0 as any, half, sum(bit_count(bits)) from activity_half
+        group by 1, 2, 3, 4""",
     "counts_of_days": """select c.tenant, coalesce(n.name, '') as feature, c.day, c.n
         from active_count c left join name n on n.id = c.feature""",
     "probe": "select * from probe_quarter",

@@ -40,7 +40,8 @@ where n.name in ('power', 'shared') group by 1, 2, 3, 4
 """
 
 FORGET = (
-    "truncate milestone, first_reached, reached, seen_ids, activity_day, activity_week, active_count, step, state_history, state"
+    "truncate milestone, first_reached, reached, seen_ids, activity_day, activity_week, activity_half, active_count,"
+    " step, state_history, state"
 )
 
 

@@ -1,4 +1,4 @@
-"""Weeks of activity and numbers of users by day say what the days say, in whatever order flushes come and however often."""
+"""Weeks, their halves and numbers of users by day say what the days say, in whatever order flushes come and however often."""
 
 import random
 from itertools import count
@@ -14,10 +14,11 @@ from tests.catalog.people import bits
 
 KEPT = {
     "activity_week": "select tenant, population, feature, week, chunk, bits::text from activity_week order by 1, 2, 3, 4, 5",
+    "activity_half": "select tenant, population, feature, half, chunk, bits::text from activity_half order by 1, 2, 3, 4, 5",
     "active_count": "select tenant, feature, day, n from active_count order by 1, 2, 3",
 }
-FORGET = "truncate activity_day, activity_week, active_count"
-VERSIONS = "select xmin::text from activity_week union all select xmin::text from active_count order by 1"
+FORGET = "truncate activity_day, activity_week, activity_half, active_count"
+VERSIONS = " union all ".join(f"select xmin::text from {table}" for table in KEPT) + " order by 1"
 MONDAY = 20_409
 Row = tuple[int, str, int, int, int, asyncpg.BitString]
 
@@ -66,32 +67,34 @@ async def test_any_order_and_any_repetition_of_flushes_leave_what_the_days_say(s
         for batch in shuffled:
             await write(connection, first=next(places), activity=batch)
         assert await kept(connection) == flushed
-        await connection.execute("truncate activity_week, active_count")
-        for statement in (active_weeks.WEEKS, active_weeks.COUNTS):
+        await connection.execute("truncate activity_week, activity_half, active_count")
+        for statement in active_weeks.FILLS:
             await connection.execute(statement, [1, 2])
         assert await kept(connection) == flushed
     assert all(flushed.values())
 
 
 async def test_a_flush_that_adds_nobody_writes_neither_weeks_nor_numbers(site: Site) -> None:
-    told = [row(1, population, 0, MONDAY + day, 0, 1, 2) for population in ("seat", "user") for day in range(3)]
+    told = [row(1, population, 0, MONDAY + day, 0, 1, 2) for population in ("seat", "user") for day in range(2, 5)]
     async with site.pool.acquire() as connection:
         await hold(connection, 600)
         await write(connection, first=0, activity=told)
         before = await connection.fetch(VERSIONS)
         await write(connection, first=1, activity=told)
         assert await connection.fetch(VERSIONS) == before
-        assert len(before) == 2 + 3
+        assert len(before) == 2 + 2 + 3
 
 
 async def test_a_user_who_comes_again_in_a_week_is_counted_on_the_day_alone(site: Site) -> None:
     async with site.pool.acquire() as connection:
         await hold(connection, 600)
         await write(connection, first=0, activity=[row(1, "user", 0, MONDAY, 0, 1, 2)])
-        [week] = (await kept(connection))["activity_week"]
+        first = await kept(connection)
+        [week] = first["activity_week"]
         await write(connection, first=1, activity=[row(1, "user", 0, MONDAY + 6, 0, 1)])
         await write(connection, first=2, activity=[row(1, "user", 0, MONDAY + 7, 0, 1)])
         after = await kept(connection)
         assert after["activity_week"][0] == week
         assert [each[3].isoweekday() for each in after["activity_week"]] == [1, 1]
+        assert (first["activity_half"], [each[3].isoweekday() for each in after["activity_half"]]) == ([], [4])
         assert [each[3] for each in after["active_count"]] == [2, 1, 1]

@@ -94,7 +94,7 @@ async def store_people(
         "activity_day",
         records=[(tenant, *key, bits(taken)) for key, taken in places.items()],
     )
-    for statement in (active_weeks.WEEKS, active_weeks.COUNTS):
+    for statement in active_weeks.FILLS:
         await connection.execute(statement, [tenant])
     await connection.copy_records_to_table("app_user", records=[(tenant, user, ordinal) for user, ordinal in given.users.items()])
     await connection.copy_records_to_table(

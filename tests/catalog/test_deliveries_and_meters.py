@@ -234,7 +234,7 @@ async def activity(connection: asyncpg.Connection, tenant: int, *, users: list[i
     for population, ordinals in (("user", users), ("seat", list(seats.values()))):
         bits = "".join("1" if place in ordinals else "0" for place in range(2048))
         await connection.execute(f"insert into activity_day values ($1, $2, 0, $3, 0, b'{bits}')", tenant, population, day)
-    for statement in (active_weeks.WEEKS, active_weeks.COUNTS):
+    for statement in active_weeks.FILLS:
         await connection.execute(statement, [tenant])
     for (account, user), seat in seats.items():
         await connection.execute(

@@ -16,6 +16,7 @@ TENANTS = 40
 GUARDED = (
     "activity_day",
     "activity_week",
+    "activity_half",
     "active_count",
     "reached",
     "probe_quarter",
@@ -51,6 +52,9 @@ from (select tenant, array_agg(id) || 0::bigint as features from name group by t
 insert into activity_week
 select tenant, population, feature, day - (day - date '0001-01-01') % 7, chunk, bit_or(bits) from activity_day
 group by 1, 2, 3, 4, 5;
+insert into activity_half
+select tenant, population, feature, day - (day - date '0001-01-01') % 7 + 3, chunk, bit_or(bits) from activity_day
+where (day - date '0001-01-01') % 7 >= 3 group by 1, 2, 3, 4, 5;
 insert into active_count
 select tenant, feature, day, sum(bit_count(bits)) from activity_day where population = 'user' group by 1, 2, 3;
 insert into app_user select t, 'u' || g, g from generate_series(1, 40) t, generate_series(0, 200) g;

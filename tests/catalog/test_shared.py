@@ -71,7 +71,7 @@ async def test_users_of_features_are_read_once_a_round(
 ) -> None:
     shared = Shared()
     before = await answers(catalog, connection, "feature_users", tenants, shared)
-    for table in ("activity_day", "activity_week"):
+    for table in ("activity_day", "activity_week", "activity_half"):
         await connection.execute(f"delete from {table} where feature <> 0 and tenant = any($1)", tenants)
     assert await answers(catalog, connection, "feature_users", tenants, shared) == before
     assert await answers(catalog, connection, "feature_users", tenants, Shared()) != before

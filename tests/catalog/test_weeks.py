@@ -1,4 +1,4 @@
-"""Active users between any two days are the same by whole weeks and the days at their edges as by days alone."""
+"""Active users between any two days are the same by weeks, halves of weeks and the days at their edges as by days alone."""
 
 import asyncpg
 
@@ -37,7 +37,8 @@ cross join lateral (
 async def test_every_window_has_the_users_of_its_days_and_no_others(connection: asyncpg.Connection) -> None:
     tenant = await make_tenant(connection, "pilot")
     await connection.execute(FILL, tenant)
-    await connection.execute(active_weeks.WEEKS, [tenant])
+    for statement in active_weeks.FILLS:
+        await connection.execute(statement, [tenant])
     rows = active_rows("w.first_day", "w.last_day", "any(w.features)").replace("{read}", "tenant = $1 and population = 'user'")
     compared = await connection.fetch(COMPARED.format(rows=rows), tenant)
     assert len(compared) == 2 * 41 * 42 // 2

@@ -83,6 +83,19 @@ activity_week = Table(
     comment="Who was active in the week that begins on a Monday; made of activity_day, and bits as there",
 )
 
+activity_half = Table(
+    "activity_half",
+    metadata,
+    Column("tenant", Integer, primary_key=True),
+    Column("population", Text, primary_key=True),
+    Column("feature", BigInteger, primary_key=True),
+    Column("half", Date, primary_key=True),
+    Column("chunk", Integer, primary_key=True),
+    Column("bits", BIT(2048), nullable=False),
+    postgresql_with={"fillfactor": "50"},
+    comment="Who was active from this Thursday to the Sunday after it; made of activity_day, and bits as there",
+)
+
 active_count = Table(
     "active_count",
     metadata,
