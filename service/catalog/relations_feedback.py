@@ -84,45 +84,73 @@ def _newest(asked: Asked, rows: str) -> str:
 
 def _asked(head: Head, asked: Asked, condition: str, *, wins: str = "wins") -> str:
     """Steps of feedback in the window, one a row, with `dims`; tiers are those of accounts as of the window's end."""
-    accounts = Accounts(asked, "s.account")
-    columns = {name: f"coalesce(s.fields ->> '{name}', '')" for name in _FIELDS} | accounts.columns
-    local = "(timestamptz 'epoch' + s.time_us * interval '1 microsecond') at time zone s.zone"
-    columns |= {"quarter": f"""to_char({local}, 'YYYY"-Q"Q')""", "tier": "coalesce(t.value, '')"}
-    joins, told = "", ""
-    if asked.names("tier"):
+    accounts, tiered = Accounts(asked, "s.account"), asked.names("tier")
+    local = "(timestamptz 'epoch' + s.time_us * interval '1 microsecond') at time zone p.zone"
+    own = {name: f"coalesce(s.fields ->> '{name}', '')" for name in _FIELDS} | {"quarter": f"""to_char({local}, 'YYYY"-Q"Q')"""}
+    # As a case it is guessed to be true of half of the steps: of words in jsonb none are, and what few rows are grouped by is
+    # sorted, jsonb compared with jsonb.
+    told = [f"case when {condition} then true else false end"]
+    told += [f"{own[name]} = any({asked.values(name)})" for name in head.dimensions if name in asked.filtered and name in own]
+    kept, joins = accounts.conditions(), accounts.join("s")
+    if asked.groups or tiered:
+        dims = asked.dims({name: f"s.{name}" for name in own} | accounts.columns | {"tier": "coalesce(t.value, '')"})
+        made = "null::jsonb"
+    else:
+        # What a row says of itself is made once, however many windows it is in.
+        dims, made = "s.dims", asked.dims(own | accounts.columns)
+        told, kept = told + kept, []
+    if tiered:
         alone = newest("tier", tenant="s.tenant", account="s.account", before_us="s.until_us")
-        joins = (
+        joins += (
             "\ncross join lateral (select case when s.tier_told is not null then s.tier_told ->> s.account"
             f" else ({alone}) end as value offset 0) t"
         )
-        told = f",\n      {newest_of_all('tier', tenant='w.tenant', before_us=micros('w.until_at'))} as tier_told"
-    # As a case it is guessed to be true of half of the steps: of words in jsonb none are, and what few rows are grouped by is
-    # sorted, jsonb compared with jsonb.
-    conditions = [f"case when {condition} then true else false end", *accounts.conditions()]
-    conditions += [
-        f"{columns[name]} = any({asked.values(name)})"
-        for name in head.dimensions
-        if name in asked.filtered and name in columns and name not in accounts.columns
-    ]
-    shown = ", ".join(f"{columns[name]} as {name}" for name in (*_FIELDS, *(("quarter",) if asked.names("quarter") else ())))
+        kept += [f"coalesce(t.value, '') = any({asked.values('tier')})"] if "tier" in asked.filtered else []
+    own_shown = {name: column for name, column in own.items() if name != "quarter" or asked.names("quarter")}
+    names = ", ".join(f"s.{name}" for name in own_shown)
     return (
-        f"select s.tenant, s.win, s.subject, s.account, s.time_us, s.source, s.id, (s.fields ->> 'score')::int as score,\n"
-        f"  s.fields -> 'themes' as themes, {shown}, {asked.dims(columns)} as dims\n"
+        f"select s.tenant, s.win, s.subject, s.account, s.time_us, s.source, s.id, s.score, s.themes, {names}, {dims} as dims\n"
         "from (\n"
-        "  select w.*, f.*\n"
-        "  from (\n"
-        f"    select w.tenant, w.win, {micros('w.start_at')} as from_us, {micros('w.end_at')} as to_us,\n"
-        f"      {micros('w.until_at')} as until_us, d.config #>> '{{tenant,timezone}}' as zone{told}\n"
-        f"    from {wins} w join declared d on d.tenant = w.tenant offset 0\n"
-        "  ) w\n"
+        f"  select p.tenant, unnest(p.wins) as win{', p.until_us, p.tier_told' if tiered else ''}, f.*\n"
+        f"  from (\n{_with_tiers(wins) if tiered else _pieces(wins)}\n  ) p\n"
         "  cross join lateral (\n"
-        "    select subject, account, time_us, source, id, fields from step\n"
-        "    where tenant = w.tenant and family = 'feedback' and time_us >= w.from_us\n"
-        "      and time_us < w.to_us\n"
+        "    select s.subject, s.account, s.time_us, s.source, s.id, (s.fields ->> 'score')::int as score,\n"
+        f"      s.fields -> 'themes' as themes, {', '.join(f'{column} as {name}' for name, column in own_shown.items())},\n"
+        f"      {made} as dims\n"
+        "    from step s\n"
+        "    where s.tenant = p.tenant and s.family = 'feedback' and s.time_us >= p.from_us and s.time_us < p.to_us\n"
+        f"      and {' and '.join(told)}\n"
         "    offset 0\n"
         "  ) f\n"
-        f") s{joins}{accounts.join('s')}\nwhere {' and '.join(conditions)}"
+        f") s{joins}" + (f"\nwhere {' and '.join(kept)}" if kept else "")
     )
+
+
+def _pieces(wins: str) -> str:
+    """Pieces of time `(tenant, zone, wins, from_us, to_us)`, each with the windows that it is in: none has a part of it.
+
+    What windows that overlap have in common is read once so.
+    """
+    return f"""
+select t.tenant, t.zone, p.* from (
+  select w.tenant, d.config #>> '{{tenant,timezone}}' as zone, array_agg(w.win) as wins,
+    array_agg({micros("w.start_at")}) as starts, array_agg({micros("w.end_at")}) as ends
+  from {wins} w join declared d on d.tenant = w.tenant group by 1, 2 offset 0
+) t cross join lateral (
+  select array_agg(w.win) as wins, e.from_us, e.to_us from (
+    select at as from_us, lead(at) over (order by at) as to_us from unnest(t.starts || t.ends) as u(at) group by at
+  ) e join unnest(t.wins, t.starts, t.ends) as w(win, from_us, to_us) on w.from_us <= e.from_us and w.to_us >= e.to_us
+  group by e.from_us, e.to_us offset 0
+) p""".strip()
+
+
+def _with_tiers(wins: str) -> str:
+    """The same of windows as they are, for each has tiers of its own: `until_us, tier_told` beside."""
+    return f"""
+select w.tenant, d.config #>> '{{tenant,timezone}}' as zone, array[w.win] as wins,
+  {micros("w.start_at")} as from_us, {micros("w.end_at")} as to_us, {micros("w.until_at")} as until_us,
+  {newest_of_all("tier", tenant="w.tenant", before_us=micros("w.until_at"))} as tier_told
+from {wins} w join declared d on d.tenant = w.tenant offset 0""".strip()
 
 
 BUILT: Mapping[str, Callable[[Head, tuple[str, ...], frozenset[str]], str]] = {

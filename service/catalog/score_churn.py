@@ -56,9 +56,8 @@ class _Reading:
 
     async def opinions(self, scene: Scene) -> None:
         """What users think of the product, now and a month ago, and of support."""
-        earlier = replace(scene, windows=[_month_before(each) for each in scene.windows])
-        self.nps, self.nps_now = await scene.by_account("nps", QUARTER), await scene.by_account("nps", MONTH)
-        self.nps_before = await earlier.by_account("nps", MONTH)
+        # What was answered is read once: both months lie in the quarter.
+        self.nps, self.nps_now, self.nps_before = await scene.by_account_of("nps", (_quarter, _month, _month_before))
         self.support = await scene.by_account("csat", QUARTER, filters=_SUPPORT)
 
     async def downtime(self, scene: Scene) -> None:
@@ -163,10 +162,19 @@ def _unused(one: Standing, window: Window, users: float | None) -> float:
     return 0.0 if users else min(DAYS_OF_MONTH, window.last_day - day_of(one.known_us, window.zone))
 
 
+def _quarter(window: Window) -> Window:
+    return ending(window, QUARTER)
+
+
+def _month(window: Window) -> Window:
+    return ending(window, MONTH)
+
+
 def _month_before(window: Window) -> Window:
-    """A window that ends where the month of another one begins, under its key."""
-    month = ending(window, MONTH)
-    return replace(month, start_us=month.start_us - DAY, end_us=month.start_us, until_us=month.start_us, name="")
+    """The month that ends where that of a window begins, under its key."""
+    begins_us = _month(window).start_us
+    just_before = replace(window, start_us=begins_us - DAY, end_us=begins_us, until_us=begins_us, name="")
+    return ending(just_before, MONTH)
 
 
 def _months(first: int, last: int) -> float:

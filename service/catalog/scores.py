@@ -141,15 +141,32 @@ class Scene:
         kpi = self.kpis.get(name)
         if kpi is None:
             return {}
-        allowed = {**filters, ACCOUNT: self.accounts} if self.accounts is not None else filters
-        question = Question(by=(ACCOUNT,), filters=allowed, parameters=parameters, statistics=(statistic,))
         windows = [ending(each, window) for each in self.windows]
-        if not has_figures(kpi, statistic):
-            return of_values(await self._ask(kpi, windows, question))
-        found = await self._read(kpi, windows, question)
-        if not parameters:
+        found = await self._by_account(kpi, windows, statistic, filters, parameters)
+        if has_figures(kpi, statistic) and not parameters:
             self._keep(kpi, statistic, filters, windows, found)
         return found
+
+    async def by_account_of(self, name: str, several: Sequence[Callable[[Window], Window]]) -> list[ByAccount]:
+        """A KPI of several windows for each of ours, by account, in their order: of one statement, for they may overlap."""
+        kpi = self.kpis.get(name)
+        if kpi is None:
+            return [{} for _ in several]
+        windows = [replace(of(each), key=(number, each.key)) for number, of in enumerate(several) for each in self.windows]
+        found = await self._by_account(kpi, windows, MAIN, NO_FILTERS, NO_PARAMETERS)
+        return [
+            {(tenant, key[1]): of for (tenant, key), of in found.items() if isinstance(key, tuple) and key[0] == number}
+            for number in range(len(several))
+        ]
+
+    async def _by_account(
+        self, kpi: Kpi, windows: Sequence[Window], statistic: str, filters: Filters, parameters: Parameters
+    ) -> dict[Place, Figures]:
+        allowed = {**filters, ACCOUNT: self.accounts} if self.accounts is not None else filters
+        question = Question(by=(ACCOUNT,), filters=allowed, parameters=parameters, statistics=(statistic,))
+        if not has_figures(kpi, statistic):
+            return of_values(await self._ask(kpi, windows, question))
+        return await self._read(kpi, windows, question)
 
     async def by_account_together(self, kpis: Sequence[Kpi], window: str) -> dict[str, ByAccount]:
         """The same of the plain values of KPIs that are read at once (`together`), by their ids."""

@@ -38,14 +38,14 @@
 -- family = "feedback"
 -- data = { survey = "nps", score = 9, wave = "2025-Q4" }
 with counted as materialized (
-  select tenant, win, dims, score, false as is_earlier, count(*) as n from newest_answers group by tenant, win, dims, score
+  select tenant, win, dims, score, false as is_earlier, count(*)::int as n from newest_answers group by tenant, win, dims, score
   union all
-  select tenant, win, dims, score, true, count(*) from earlier_answers where :noted group by tenant, win, dims, score
+  select tenant, win, dims, score, true, count(*)::int from earlier_answers where :noted group by tenant, win, dims, score
 ), scores as (
-  select tenant, win, dims - dropped as dims, split, is_earlier, sum(n)::bigint as n,
-         coalesce(sum(n) filter (where score >= 9), 0)::bigint as promoters,
-         coalesce(sum(n) filter (where score between 7 and 8), 0)::bigint as passives,
-         coalesce(sum(n) filter (where score <= 6), 0)::bigint as detractors
+  select tenant, win, dims - dropped as dims, split, is_earlier, sum(n) as n,
+         coalesce(sum(n) filter (where score >= 9), 0) as promoters,
+         coalesce(sum(n) filter (where score between 7 and 8), 0) as passives,
+         coalesce(sum(n) filter (where score <= 6), 0) as detractors
   from counted cross join splits
   group by tenant, win, dims - dropped, split, is_earlier
 ), compared as (
