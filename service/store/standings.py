@@ -12,9 +12,7 @@ from service.store.engine import Connection
 
 _KEY: Final = {"tenant": "i.tenant", "account": "k.who", "before_us": "i.at_us"}
 _OF_ACCOUNT: Final = "tenant = i.tenant and kind = 'account'"
-_AMOUNT: Final = "split_part(value, ' ', 1)::numeric"
 # Of an account's own field there is one value an instant: that is the table's key, in whose order nothing has to be sorted.
-_TOLD: Final = "account, time_us"
 _NEWEST_FIRST: Final = "account desc, time_us desc"
 
 
@@ -22,10 +20,11 @@ def _standings(which: str) -> str:
     """Accounts that were known at an instant, of many tenants and instants at once; `which` chooses some by their ids.
 
     What was told of a tenant's accounts is read field by field, in the order of a key, and put together by account: looked up
-    account by account it would be a dozen walks through an index each.
+    account by account it would be a dozen walks through an index each. But for the last rise of its MRR, which is a question of
+    accounts that went live, after that, and mostly of few of all its values.
     """
-    named = ("status", "licensed_users", "contract_end", "renewal")
-    fields = ", ".join(f"max(value) filter (where what = '{name}') as {name}" for name in (*named, "mrr"))
+    named = ("status", "licensed_users", "contract_end", "renewal", "mrr")
+    fields = ", ".join(f"max(value) filter (where what = '{name}') as {name}" for name in named)
     return f"""
 with i as (
   select * from unnest($1::int[], $2::int[], $3::bigint[], $4::bigint[]) as i(place, tenant, at_us, signals_from_us)
@@ -42,14 +41,18 @@ with i as (
     order by field desc, who desc, {_NEWEST_FIRST}
   ) s
   union all
-  select i.place, p.who, 'mrr', p.newest, p.risen_us, null from i cross join lateral (
-    select who, min(value) filter (where is_newest) as newest, max(time_us) filter (where amount > before) as risen_us from (
-      select who, value, time_us, {_AMOUNT} as amount,
-             lag({_AMOUNT}) over told as before, lead(who) over told is null as is_newest
-      from state_history where {_OF_ACCOUNT} and field = 'mrr' and account = who and time_us < i.at_us{which}
-      window told as (partition by who order by {_TOLD})
-    ) m group by who
-  ) p
+  select i.place, r.who, 'risen', null, r.risen_us, null from i cross join lateral (
+    select l.who, m.risen_us from (
+      select who, min(time_us) as live_us from milestone
+      where {_OF_ACCOUNT} and milestone = 'go_live' and time_us < i.at_us{which} group by who offset 0
+    ) l cross join lateral (
+      -- From the newest back, until it is known.
+      select case when t.time_us > l.live_us then t.time_us end as risen_us from (
+        select time_us, value, lead(value) over (order by time_us desc) as before from state_history
+        where {_OF_ACCOUNT} and field = 'mrr' and who = l.who and account = l.who and time_us < i.at_us
+      ) t where t.time_us <= l.live_us or t.value <> t.before and {_amount("t.value")} > {_amount("t.before")} limit 1
+    ) m
+  ) r where r.risen_us is not null
   union all
   select i.place, r.who, 'signal', null, null, array_agg(r.name order by r.name) from i cross join lateral (
     select distinct on (name, who) name, who, value, time_us from (
@@ -63,11 +66,15 @@ with i as (
   group by i.place, r.who
 )
 select place, who as account, min(us) filter (where what = '~known') as known_us, {fields},
-       min(us) filter (where what = 'go_live') as live_us, max(us) filter (where what = 'mrr') as risen_us,
+       min(us) filter (where what = 'go_live') as live_us, max(us) filter (where what = 'risen') as risen_us,
        coalesce(max(signals), '{{}}') as signals
 from told group by place, who having bool_or(what = '~known')
 order by place, who
 """
+
+
+def _amount(money: str) -> str:
+    return f"split_part({money}, ' ', 1)::numeric"
 
 
 OF_ALL: Final = _standings("")
@@ -129,7 +136,7 @@ class Standing(msgspec.Struct, frozen=True):
     live_us: int | None
     """When it went live."""
     risen_us: int | None
-    """When its MRR last rose."""
+    """When its MRR last rose after it went live."""
     signals: Sequence[str]
 
 
