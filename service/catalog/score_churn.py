@@ -47,12 +47,15 @@ class _Reading:
     nps_now: ByAccount = field(default_factory=dict)
     nps_before: ByAccount = field(default_factory=dict)
     support: ByAccount = field(default_factory=dict)
+    dates: dict[Place, Mapping[Measure, Sequence[float | None]]] = field(default_factory=dict)
+    """What customers' dates say."""
     down: ByAccount = field(default_factory=dict)
     down_for_all: Mapping[Place, Value] = field(default_factory=dict)
 
     async def customers(self, scene: Scene) -> None:
-        """How they stand, which the scene keeps."""
-        await scene.customers()
+        """How they stand, which the scene keeps; what their dates say is found while others are still read."""
+        of = await scene.customers()
+        self.dates = {(each.tenant, each.key): _dates(of[each.tenant, each.key], each) for each in scene.windows}
 
     async def opinions(self, scene: Scene) -> None:
         """What users think of the product, now and a month ago, and of support."""
@@ -116,7 +119,7 @@ async def _measured(scene: Scene) -> dict[Place, Measured]:
         falls = zip(_of(read.nps_before, place, names), _of(read.nps_now, place, names), strict=True)
         opened, escalated = read.opened.get(place, NO_FIGURES).denominators, read.escalated.get(place, NO_FIGURES).values
         columns: dict[Measure, Sequence[float | None]] = {
-            **_dates(ours, window),
+            **read.dates[place],
             "dau_share": [
                 _share(users, one.licensed_users) for one, users in zip(ours, _of(read.business, place, names), strict=True)
             ],

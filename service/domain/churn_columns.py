@@ -35,7 +35,11 @@ class ChurnRisks:
     def notes(self, most: int) -> list[str]:
         """The reasons of each customer, those that weigh most first, `most` of them."""
         texts = [f"{row.reason} ({worth:+d})" for row, worth in zip(self.rows, self.worths, strict=True)]
-        return ["; ".join(list(compress(texts, applying))[:most]) for applying in self.applies.tolist()]
+        # Many customers have the same reasons, which are told once: a byte a row that says whether it applies.
+        told, n = self.applies.tobytes(), len(texts)
+        each = [told[place * n : place * n + n] for place in range(len(self.scores))]
+        known = {applying: "; ".join(list(compress(texts, applying))[:most]) for applying in set(each)}
+        return [known[applying] for applying in each]
 
 
 def churn_risks(
@@ -43,7 +47,11 @@ def churn_risks(
 ) -> ChurnRisks:
     """The risks of what is known of customers, a value of each measure and the raised signals a customer; `points` by row."""
     columns = {measure: np.array(values, dtype=np.float64) for measure, values in measured.items()}
-    applying = {row.name: _applies(row, columns, signals) for row in ROWS}
+    raised: dict[str, list[int]] = {}
+    for place, names in enumerate(signals):
+        for name in names:
+            raised.setdefault(name, []).append(place)
+    applying = {row.name: _applies(row, columns, raised, len(signals)) for row in ROWS}
     counted = applying | {
         name: applying[name] & ~np.logical_or.reduce([applying[before] for before in group[:place]])
         for group in GROUPS
@@ -58,10 +66,11 @@ def churn_risks(
     return ChurnRisks(scores.tolist(), rows, worths, applies)
 
 
-def _applies(row: ChurnRow, columns: Mapping[Measure, Floats], signals: Sequence[Collection[str]]) -> Bools:
+def _applies(row: ChurnRow, columns: Mapping[Measure, Floats], raised: Mapping[str, list[int]], n: int) -> Bools:
+    applies: Bools = np.zeros(n, dtype=np.bool_)
     if row.condition is None:
-        return np.array([row.name in raised for raised in signals], dtype=np.bool_)
+        applies[raised.get(row.name, [])] = True
+        return applies
     column = columns.get(row.condition.measure)
     # What was not measured is no number, which meets no condition.
-    applies: Bools = np.zeros(len(signals), dtype=np.bool_) if column is None else met(column, row.condition)
-    return applies
+    return applies if column is None else met(column, row.condition)
