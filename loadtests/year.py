@@ -16,6 +16,7 @@ from loadtests.site import Site
 from loadtests.year_data import USERS, make_year
 from loadtests.year_served import make_served
 from service.catalog import Catalog, Kpi, Question, Window, resolve_window
+from service.catalog.handed import takes_several
 from service.catalog.paging import read_page, rows_of_a_page
 from service.clock import SystemClock
 from service.evaluate import values
@@ -161,7 +162,7 @@ def _live(connection: asyncpg.pool.PoolConnectionProxy, catalog: Catalog, tenant
 def _splits(
     pool: asyncpg.Pool, connection: asyncpg.pool.PoolConnectionProxy, catalog: Catalog, tenant: int, ground: Ground
 ) -> Iterator[Asked]:
-    """Each KPI of a month by each of its dimensions: the first page, as the API asks for it, scores by several connections."""
+    """Each KPI of a month by each of its dimensions: the first page, as the API asks for it, on as many connections."""
     for kpi in catalog.kpis.values():
         name = next(name for name in (*WINDOWS, *kpi.head.windows) if kpi.takes(name))
         own = [each for each in kpi.dimensions if not each.endswith("*")]
@@ -175,14 +176,14 @@ def _splits(
                 limit = rows_of_a_page(question, len(set(kpi.statistics) - {"share_within"}), Settings().query_max_rows)
                 async with AsyncExitStack() as stack:
                     seen = None
-                    if kpi.head.kind == "score":
+                    if takes_several(kpi, question):
                         await stack.enter_async_context(connection.transaction(isolation="repeatable_read", readonly=True))
                         seen = await stack.enter_async_context(widened(connection, pool))
                     asked = partial(read_page, connection, kpi, window, question, limit)
                     page = await asked(declared=ground.declared, kept=ground.kept, seen=seen)
                 return sum(len(values) for _, values in page.rows)
 
-            first = SIDE_BY_SIDE if kpi.head.kind == "score" else 1
+            first = SIDE_BY_SIDE if takes_several(kpi, question) else 1
             yield f"{kpi.id} of {name} by {', '.join(question.by)}", SPLIT_MS, once, first
 
 

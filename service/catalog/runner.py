@@ -16,6 +16,7 @@ from service.catalog.expiry import by_expiry
 from service.catalog.figures import Figures, Place, read_figures
 from service.catalog.figures_together import read_together
 from service.catalog.guarded import fetch_guest, unless_failed
+from service.catalog.handed import read_sides
 from service.catalog.joining import Part, dims_of, joined, parts
 from service.catalog.joint import Ready, key_of, read_columns
 from service.catalog.kpi import Formula, Kpi
@@ -47,8 +48,8 @@ async def run(
 ) -> list[Value]:
     """All values of a KPI for these windows, of any tenants, with one statement; what others read alike is `shared`.
 
-    Of what a formula is made of, rows may be `ready`. A score asks side by side where its connection is one of several that have
-    nothing else to do, those of `seen`.
+    Of what a formula is made of, rows may be `ready`. A score, and what reads two dear relations (`handed.py`), asks side by side
+    where its connection is one of several that have nothing else to do, those of `seen`.
 
     Without a split every window has a value of every statistic, if need be 0 or none with its reason; with
     one there are the rows that something happened in, and the names that are declared.
@@ -63,7 +64,8 @@ async def run(
         of = scene(seen or Snapshot((connection,)), kpi.beside, windows, accounts_asked(asked), known, kept or Kept())
         return await score_values(kpi, of, asked)
     gone, there = by_expiry(kpi, windows, kept or Kept())
-    records = await _records(connection, kpi, there, asked, known, shared) if there else []
+    given = await read_sides(seen, kpi, there, asked, known) if seen and there else None
+    records = await _records(connection, kpi, there, asked, known, shared, given=given) if there else []
     return answers_of(kpi, there, records, asked, known) + expired_of(kpi, gone, asked)
 
 
@@ -118,13 +120,17 @@ async def _records(
     known: Mapping[int, Declared],
     shared: Shared | None = None,
     *,
+    given: Mapping[str, str] | None = None,
     dropped: Sequence[Sequence[str]] | None = None,
 ) -> Sequence[Row]:
-    """The rows of a KPI's statement; for several splits at once each with its number, of the dimensions that it has not."""
+    """The rows of a KPI's statement, some of its relations `given`; for several splits each with its number, as `dropped`."""
     by = (*asked.by, *(name for name in kpi.head.apart if name not in asked.by))
-    given = await shared.active(connection, kpi, windows, asked, known) if shared else None
-    made = statement(kpi, by, asked.filtered, frozenset() if given is None else frozenset({"active"}))
-    bound = arguments(kpi, windows, asked, by, known, frozenset(made.parameters)) | {"given": given}
+    handed = dict(given or {})
+    if shared and (active := await shared.active(connection, kpi, windows, asked, known)) is not None:
+        handed["active"] = active
+    made = statement(kpi, by, asked.filtered, frozenset(handed))
+    bound = arguments(kpi, windows, asked, by, known, frozenset(made.parameters))
+    bound |= {f"given_{name}": rows for name, rows in handed.items()}
     if dropped is not None:
         bound["split_dropped"] = [",".join(names) for names in dropped]
     if comes_in_pieces(kpi):

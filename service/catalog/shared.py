@@ -3,24 +3,19 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
-import msgspec
-
-from service.catalog.arguments import arguments
 from service.catalog.declared import Declared
+from service.catalog.handed import read_rows
 from service.catalog.joint import key_of
 from service.catalog.kpi import Kpi
-from service.catalog.question import MAX_ROWS, Question
-from service.catalog.statement import reads, statement
+from service.catalog.question import Question
+from service.catalog.statement import reads
 from service.catalog.value import Value
 from service.catalog.windows import Window
 from service.store.engine import Connection
 
 _SHARED: Final = "active"
-_SELECT: Final = f"select tenant, win, dims, n from {_SHARED}"
-REMEMBERED_KPIS: Final = 256
 Slow = Callable[[Kpi], Mapping[int, str]]
 """Tenants that a KPI of an operator's own is known to take too long for, each with what it said."""
 
@@ -61,31 +56,12 @@ class Shared:
     async def active(
         self, connection: Connection, kpi: Kpi, windows: Sequence[Window], asked: Question, declared: Mapping[int, Declared]
     ) -> str | None:
-        """The rows of `active` for a KPI that reads them by feature, as the parameter `given`; None: it has to make its own."""
+        """The rows of `active` for a KPI that reads them by feature, for `statement`; None: it has to make its own."""
         whole = not asked.filters and asked.after is None and asked.rows is None
         if not whole or "feature" not in asked.by or not reads(kpi, asked.by, _SHARED):
             return None
         key = asked.by, tuple(windows)
         async with self._turn:
             if key not in self._rows:
-                self._rows[key] = await _given(connection, kpi, windows, asked, declared)
+                self._rows[key] = await read_rows(connection, kpi, _SHARED, windows, asked, declared)
         return self._rows[key]
-
-
-async def _given(
-    connection: Connection, kpi: Kpi, windows: Sequence[Window], asked: Question, declared: Mapping[int, Declared]
-) -> str | None:
-    alone = _alone(kpi)
-    made = statement(alone, asked.by, frozenset(), columns=("n",))
-    bound = arguments(alone, windows, asked, asked.by, declared, frozenset(made.parameters))
-    records = await connection.fetch(made.text, *(bound[name] for name in made.parameters))
-    if len(records) > MAX_ROWS:
-        return None
-    rows = [{"tenant": tenant, "win": win, "dims": msgspec.Raw(dims.encode()), "n": int(n)} for tenant, win, dims, n in records]
-    return msgspec.json.encode(rows).decode()
-
-
-@lru_cache(maxsize=REMEMBERED_KPIS)
-def _alone(kpi: Kpi) -> Kpi:
-    """What is shared, as a KPI of the same head asks for it."""
-    return Kpi(kpi.head, _SELECT, file=kpi.file)

@@ -67,7 +67,12 @@ NEEDS: dict[str, tuple[str, ...]] = {
     **relations.NEEDS,
 }
 GIVEN: dict[str, str] = {
-    "active": "select * from jsonb_to_recordset(:given) as g(tenant int, win int, dims jsonb, n numeric)",
+    name: f"select * from jsonb_to_recordset(:given_{name}) as g(tenant int, win int, dims jsonb, {columns})"
+    for name, columns in (
+        ("active", "n numeric"),
+        ("users_asked", "n numeric"),
+        ("uses_asked", "quantity numeric, note text"),
+    )
 }
 """Relations that may be handed over as rows, where another statement made them before."""
 TYPES: dict[str, str] = {
@@ -83,7 +88,7 @@ TYPES: dict[str, str] = {
     "config_json": "jsonb[]",
     **dict.fromkeys(("label_feature", "label_name"), "text[]"),
     "filters": "jsonb",
-    "given": "jsonb",
+    **{f"given_{name}": "jsonb" for name in GIVEN},
     **dict.fromkeys(("after", "after_account", "slice_from", "slice_below"), "text"),
     "row_limit": "bigint",
     "noted": "boolean",
@@ -276,7 +281,8 @@ def _own_types(head: Head) -> dict[str, str]:
 def _relations(sql: str, asked: Asked, given: frozenset[str]) -> set[str]:
     """The relations that a file names, and those that they are made of, where they are not given."""
     words = words_of(sql)
-    used = set(RELATIONS) & words | ({GROUPS} if asked.groups else set())
+    named = set(RELATIONS) & words
+    used = named | ({GROUPS} if asked.groups and named - given else set())
     while more := {need for name in used - given for need in NEEDS.get(name, ())} - used:
         used |= more
     return used

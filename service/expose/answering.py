@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service import __version__
-from service.catalog import Catalog, Kpi, Window, catalog_of
+from service.catalog import Catalog, Kpi, Question, Window, catalog_of
+from service.catalog.handed import takes_several
 from service.clock import Clock
 from service.errors import NotFound
 from service.expose import series, windowed
@@ -48,7 +49,7 @@ class Answering:
             etag = etag_of(request, ground, [asked.window], moves=_moves(kpi, asked.statistics))
             if is_known(request, etag):
                 return unchanged(etag)
-            async with self._seen(connection, kpi) as seen:
+            async with self._seen(connection, kpi, asked.question) as seen:
                 body = await windowed.answer(windowed.Source(connection, seen), asked, ground)
         return _response(request, body, etag, lambda made: windowed.table(made, asked.question.by))
 
@@ -62,7 +63,7 @@ class Answering:
             etag = etag_of(request, ground, asked.windows, moves=_moves(kpi, asked.asked.statistics))
             if is_known(request, etag):
                 return unchanged(etag)
-            async with self._seen(connection, kpi) as seen:
+            async with self._seen(connection, kpi, asked.asked.question) as seen:
                 body = await series.answer(connection, asked, ground, max_points=self.settings.query_max_rows, seen=seen)
         return _response(request, body, etag, lambda made: series.table(made, asked.asked.question.by))
 
@@ -73,9 +74,9 @@ class Answering:
         return list(catalog_of(self.catalog, ground.configs.at(ground.now_us)).kpis.values())
 
     @asynccontextmanager
-    async def _seen(self, connection: Connection, kpi: Kpi) -> AsyncIterator[Snapshot | None]:
-        """For a score, which asks for a dozen KPIs: what the connection sees, on as many more as nobody needs."""
-        if kpi.head.kind != "score":
+    async def _seen(self, connection: Connection, kpi: Kpi, question: Question) -> AsyncIterator[Snapshot | None]:
+        """For a score, and what reads two dear relations: what the connection sees, on as many more as nobody needs."""
+        if not takes_several(kpi, question):
             yield None
             return
         async with widened(connection, self.pool) as seen:

@@ -27,6 +27,8 @@ class Snapshot:
         self._free: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
         for each in connections:
             self._free.put_nowait(each)
+        self.has_several: Final = self._free.qsize() > 1
+        """Whether two can be asked at once."""
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
