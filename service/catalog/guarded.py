@@ -1,10 +1,12 @@
 """Statements of an operator's own KPIs at work: they read alone, for a bounded time, and what fails is theirs alone."""
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from math import isfinite
 from pathlib import Path
+from time import perf_counter
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -25,6 +27,8 @@ FAILED: Final = "failed"
 """The reason of a figure that there is none of because the operator's own file failed; the note says how."""
 MOST_ASKED: Final = 256
 """Statements of one of them at a time, while what fails is told apart."""
+PATIENCE_S: Final = 10.0
+"""For how long what fails is told apart, where a round or an answer waits for it."""
 AWAY: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
@@ -94,28 +98,42 @@ async def unless_failed(
 ) -> list[Value]:
     """The values of a KPI that others stand beside: where it fails, none with their reason, so that the others go on.
 
-    Halves of the windows are asked for then, down to those that it fails in, with `MOST_ASKED` statements at the most. What
-    takes too long is not asked for again: it is so for all, but for tenants that are known to be `slow`, and why. Those are not
-    asked for at all.
+    Halves of the tenants are asked for then, down to those that it fails for, and after that halves of the windows of each, with
+    `MOST_ASKED` statements and two a tenant at the most; none is begun after `PATIENCE_S`. What takes too long is not asked for
+    again: it is so for all, but for tenants that are known to be `slow`, and why. Those are not asked for at all.
     """
-    names = question.statistics or default_statistics(kpi)
+    names, until_s = question.statistics or default_statistics(kpi), perf_counter() + PATIENCE_S
 
     def none(of: Sequence[Window], why: str) -> list[Value]:
         return [Value(each.tenant, each.key, name, None, reason=FAILED, note=why) for each in of for name in names]
 
     answers = [value for each in windows if each.tenant in slow for value in none([each], slow[each.tenant])]
-    left, asked, why = [[each for each in windows if each.tenant not in slow]], 0, ""
-    while left and asked < MOST_ASKED:
-        few, asked = left.pop(), asked + 1
+    sound, asked = [each for each in windows if each.tenant not in slow], 0
+    most = MOST_ASKED + 2 * len({each.tenant for each in sound})
+    waiting = deque([(sound, "")] if sound else [])
+    while waiting:
+        few, why = waiting.popleft()
+        if asked and (asked >= most or perf_counter() >= until_s):
+            answers += none(few, why)
+            continue
+        asked += 1
         try:
-            answers += await ask(few) if few else []
+            answers += await ask(few)
         except KpiFailed as error:
-            why, half = str(error), len(few) // 2
-            if half and not error.is_slow:
-                left += [few[half:], few[:half]]
+            if error.is_slow or len(few) == 1:
+                answers += none(few, str(error))
+            elif len({each.tenant for each in few}) > 1:
+                waiting.extendleft((half, str(error)) for half in _halves(few))
             else:
-                answers += none(few, why)
-    return answers + [value for few in left for value in none(few, why)]
+                waiting.extend((half, str(error)) for half in (few[: len(few) // 2], few[len(few) // 2 :]))
+    return answers
+
+
+def _halves(windows: Sequence[Window]) -> tuple[list[Window], list[Window]]:
+    """The windows of half of the tenants, and of the others."""
+    tenants = list(dict.fromkeys(each.tenant for each in windows))
+    first = frozenset(tenants[: len(tenants) // 2])
+    return [each for each in windows if each.tenant in first], [each for each in windows if each.tenant not in first]
 
 
 def _wrong(kpi: Kpi, row: asyncpg.Record) -> str | None:

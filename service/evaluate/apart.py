@@ -43,13 +43,14 @@ class Turn:
         while waiting:
             few = waiting.pop()
             if asked and (asked == MOST_ASKED or not self.may_begin()):
-                self._failed(few, said, is_slow=False)
+                self.turns.untold(self.of_round, self.kpi, few, said, self.clock.now_us())
+                self.tell(self.kpi, few, said, 0.0)
                 unanswered += few
                 continue
             asked += 1
             failure = await self._failure(few)
             if failure is None:
-                self.turns.went_well(self.of_round, self.kpi, few)
+                self.turns.went_well(self.of_round, self.kpi, few, self.clock.now_us())
                 continue
             said, is_slow = failure
             if len(few) > 1 and not is_slow:
@@ -73,5 +74,6 @@ class Turn:
         return None
 
     def _failed(self, few: Sequence[int], why: str, *, is_slow: bool) -> None:
-        rest_s = self.turns.failed(self.of_round, self.kpi, few, why, self.clock.now_us(), is_slow=is_slow)
+        now_us = self.clock.now_us()
+        rest_s = self.turns.failed(self.of_round, self.kpi, few, why, now_us, is_slow=is_slow, most_s=self.most_s)
         self.tell(self.kpi, few, why, rest_s)

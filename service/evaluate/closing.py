@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import asyncpg
 import structlog
 
 from service.catalog import Catalog, Kpi, Window, resolve_window
-from service.catalog.guarded import AWAY, MOST_ASKED, rests_on_guests
+from service.catalog.guarded import AWAY, rests_on_guests
 from service.catalog.own import kpis_of
 from service.clock import DAY, Clock
 from service.domain.config import TenantConfig
@@ -37,9 +37,25 @@ MAX_TENANT_WINDOWS = 50
 HISTORY: Final = "history"
 """The round of turns."""
 PATIENCE_S: Final = 90.0
-"""How long at a time it is looked whom an operator's own KPI takes too long for: they are known from then on."""
+"""How long at a time it is looked whom an operator's own KPI fails for: they are known from then on."""
+MOST_ALONE: Final = 24
+"""Failures of one tenant at a time, while the windows that fail are told apart: seven for one of fifty."""
+MOST_REPEATS: Final = 3
+"""How often the same history is looked at again where there was no time to tell apart whom an own KPI fails for."""
 
 log = structlog.get_logger(__name__)
+
+
+_Put: TypeAlias = Callable[[Sequence[Window]], Awaitable[None]]
+"""Writes the history of windows."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """What a question failed of, and whether it took too long."""
+
+    why: str
+    is_slow: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +65,23 @@ class _Trouble:
     until_s: float
     names: Mapping[int, str]
     """Of tenants."""
-    failures: Counter[Kpi] = field(default_factory=Counter)
+    failures: Counter[tuple[Kpi, int]] = field(default_factory=Counter)
+    """By KPI and tenant, of those that were asked for alone."""
+    slow: set[tuple[Kpi, int]] = field(default_factory=set)
+    """For whom it took too long, alone."""
+    failed: set[Kpi] = field(default_factory=set)
+    left: set[int] = field(default_factory=set)
+    """Tenants for whom there was no time."""
+
+    def is_over(self, kpi: Kpi) -> bool:
+        """Whether a KPI that fails has had its time."""
+        return kpi in self.failed and perf_counter() >= self.until_s
+
+    def why_not(self, kpi: Kpi, tenant: int) -> str:
+        """Why a tenant is not asked for any more this time; "": it is."""
+        if (kpi, tenant) in self.slow:
+            return "it took too long for another window"
+        return "too many of its windows fail" if self.failures[kpi, tenant] >= MOST_ALONE else ""
 
 
 @dataclass(slots=True)
@@ -61,6 +93,8 @@ class Closing:
     grounds: Grounds
     clock: Clock
     turns: GuestTurns = field(default_factory=GuestTurns)
+    repeats: Counter[int] = field(default_factory=Counter)
+    """By tenant: how often its history was looked at again; no more than MAX_TENANTS and MOST_REPEATS."""
 
     async def once(self, pool: asyncpg.Pool, owner: UUID, lease: Lease, *, watermark_us: int) -> int:
         """Write what has closed or was touched since; returns how many windows were looked at. Raises LeaseLost and PASSING."""
@@ -81,9 +115,12 @@ class Closing:
             for start in range(0, len(wanted), MAX_WINDOWS):
                 for few, configs, then in ground.by_version(wanted[start : start + MAX_WINDOWS]):
                     await self._write(connection, few, configs, then, owner, lease, trouble)
+            again = self._again(due, trouble)
             async with connection.transaction():
                 await live.fence(connection, owner, lease)
                 for each in due:
+                    if each.tenant in again:
+                        continue
                     written = windows[each.tenant]
                     # A full measure may have been all that there was: the next time tells.
                     left_us = written[-1].end_us if len(written) >= MAX_TENANT_WINDOWS else None
@@ -123,36 +160,68 @@ class Closing:
             except (TidegaugeError, asyncpg.PostgresError, TimeoutError) as error:
                 self._failed(kpi, fitting, error, trouble)
 
-    async def _guest(
-        self, kpi: Kpi, windows: Sequence[Window], put: Callable[[Sequence[Window]], Awaitable[None]], trouble: _Trouble
-    ) -> None:
-        """The same of one that rests on an operator's files: where it fails, halves of the windows, down to those at fault.
+    async def _guest(self, kpi: Kpi, windows: Sequence[Window], put: _Put, trouble: _Trouble) -> None:
+        """The same of one that rests on an operator's files: where it fails, halves of the tenants, then of the windows of one.
 
-        Tenants that it takes too long for are known from then on: they are asked for alone and last, and rarely.
+        Tenants that it fails for are known from then on: they are asked for alone and last, and rarely where it takes too long.
         """
-        ordered = sorted(windows, key=lambda window: window.tenant)
-        groups = self.turns.groups(HISTORY, kpi, list(dict.fromkeys(w.tenant for w in ordered)), self.clock.now_us())
-        waiting = [[w for w in ordered if w.tenant in few] for few in map(set, reversed([*groups.together, *groups.apart]))]
+        of: dict[int, list[Window]] = {}
+        for window in windows:
+            of.setdefault(window.tenant, []).append(window)
+        groups = self.turns.groups(HISTORY, kpi, list(of), self.clock.now_us())
+        if groups.resting:
+            resting = [window for tenant in groups.resting for window in of[tenant]]
+            self._failed(kpi, resting, "it took too long lately, and rests", trouble)
+        waiting, failing = list(reversed([*groups.together, *groups.apart])), list[tuple[int, _Failure]]()
         while waiting:
-            few = waiting.pop()
-            if trouble.failures[kpi] and perf_counter() >= trouble.until_s:
-                self._failed(kpi, few, "there is no time left for it this time", trouble)
-                continue
-            tenants, half = {window.tenant for window in few}, len(few) // 2
-            try:
-                await put(few)
-                self.turns.went_well(HISTORY, kpi, tenants)
-            except (LeaseLost, *PASSING, *AWAY):
-                raise
-            except (TidegaugeError, asyncpg.PostgresError, TimeoutError) as error:
-                trouble.failures[kpi] += 1
-                is_slow = isinstance(error, TimeoutError) or (isinstance(error, KpiFailed) and error.is_slow)
-                if half and trouble.failures[kpi] < MOST_ASKED and not (is_slow and len(tenants) == 1):
-                    waiting += [few[half:], few[:half]]
-                    continue
-                if is_slow and len(tenants) == 1:
-                    self.turns.failed(HISTORY, kpi, list(tenants), str(error), self.clock.now_us(), is_slow=True)
-                self._failed(kpi, few, error, trouble)
+            tenants = waiting.pop()
+            ours = [window for tenant in tenants for window in of[tenant]]
+            if trouble.is_over(kpi):
+                self._leave(kpi, ours, trouble)
+            elif (failure := await _failure(put, ours)) is None:
+                self.turns.went_well(HISTORY, kpi, tenants, self.clock.now_us())
+            elif (half := len(tenants) // 2) == 0:
+                failing.append((tenants[0], failure))
+            else:
+                trouble.failed.add(kpi)
+                waiting += [tenants[half:], tenants[:half]]
+        for tenant, failure in failing:
+            await self._apart(kpi, of[tenant], failure, put, trouble)
+            if not failure.is_slow and (kpi, tenant) not in trouble.slow:
+                self.turns.untold(HISTORY, kpi, [tenant], failure.why, self.clock.now_us())
+
+    async def _apart(self, kpi: Kpi, windows: Sequence[Window], failure: _Failure, put: _Put, trouble: _Trouble) -> None:
+        """Tell apart the windows of one tenant that it failed in."""
+        tenant, half = windows[0].tenant, len(windows) // 2
+        trouble.failed.add(kpi)
+        trouble.failures[kpi, tenant] += 1
+        if failure.is_slow:
+            trouble.slow.add((kpi, tenant))
+            self.turns.failed(HISTORY, kpi, [tenant], failure.why, self.clock.now_us(), is_slow=True)
+        if failure.is_slow or not half:
+            self._failed(kpi, windows, failure.why, trouble)
+            return
+        for few in (windows[:half], windows[half:]):
+            if why_not := trouble.why_not(kpi, tenant):
+                self._failed(kpi, few, why_not, trouble)
+            elif trouble.is_over(kpi):
+                self._leave(kpi, few, trouble)
+            elif (again := await _failure(put, few)) is not None:
+                await self._apart(kpi, few, again, put, trouble)
+
+    def _leave(self, kpi: Kpi, windows: Sequence[Window], trouble: _Trouble) -> None:
+        trouble.left.update(window.tenant for window in windows)
+        self._failed(kpi, windows, "there is no time left for it this time", trouble)
+
+    def _again(self, due: Sequence[HistoryProgress], trouble: _Trouble) -> set[int]:
+        """Tenants whose history is looked at again, since there was no time for an own KPI; not for ever."""
+        again = {each.tenant for each in due if each.tenant in trouble.left and self.repeats[each.tenant] < MOST_REPEATS}
+        for each in due:
+            if each.tenant in again:
+                self.repeats[each.tenant] += 1
+            else:
+                del self.repeats[each.tenant]
+        return again
 
     def _failed(self, kpi: Kpi, windows: Sequence[Window], error: Exception | str, trouble: _Trouble) -> None:
         self.telemetry.evaluation_failures.labels(kpi=kpi.id).inc()
@@ -169,10 +238,23 @@ class Closing:
     def _forget(self, tenants: Sequence[Touched], ground: Ground, at_us: int) -> None:
         """Let go of what is remembered of tenants that there are no more, and of own KPIs that they declare no more."""
         self.turns.keep(HISTORY, [each.tenant for each in tenants])
+        self.repeats = Counter({each.tenant: self.repeats[each.tenant] for each in tenants if each.tenant in self.repeats})
         if self.turns.knows(HISTORY):
             configs = {each.tenant: ground.configs[each.tenant].at(at_us) for each in tenants}
             having = {key_of(kpi): of for kpi, of in kpis_of(self.catalog, configs)}
             self.turns.keep(HISTORY, list(configs), having)
+
+
+async def _failure(put: _Put, few: Sequence[Window]) -> _Failure | None:
+    """What a question failed of; None: it did not."""
+    try:
+        await put(few)
+    except (LeaseLost, *PASSING, *AWAY):
+        raise
+    except (TidegaugeError, asyncpg.PostgresError, TimeoutError) as error:
+        is_slow = isinstance(error, TimeoutError) or (isinstance(error, KpiFailed) and error.is_slow)
+        return _Failure(str(error) or type(error).__name__, is_slow)
+    return None
 
 
 def _closed(each: HistoryProgress, configs: TenantConfigs, watermark_us: int) -> list[Window]:

@@ -83,6 +83,7 @@ class Evaluator:
                 log.warning("evaluator_interrupted", error=repr(error))
             finally:
                 self._lease = None
+                self._guests.clear()
             await _pause(stop, RETRY_S)
         await self._leave()
 

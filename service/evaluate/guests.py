@@ -11,6 +11,8 @@ from service.clock import SECOND
 FIRST_REST_S: Final = 10.0
 """How long whom it failed for is not asked for; twice as long each time that it fails again."""
 LONGEST_REST_S: Final = 600.0
+MANY: Final = 1_000_000
+"""Tenants, more than there are."""
 MOST_TOLD: Final = 20
 """Sentences for /readyz."""
 MOST_NAMED: Final = 10
@@ -25,6 +27,15 @@ def key_of(kpi: Kpi) -> Key:
     return kpi.id, kpi.head.formula
 
 
+@dataclass(slots=True)
+class _Split:
+    """Two halves of tenants that it took too long for together."""
+
+    size: int
+    """Tenants of one half."""
+    unanswered: int = 2
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rest:
     """What one tenant is left alone for, or several that it failed for together; compared by identity."""
@@ -32,8 +43,11 @@ class _Rest:
     why: str
     is_slow: bool
     times: int = 0
-    """How often in a row it failed for the tenant alone; 0: for several, which are not told apart yet."""
+    """How often in a row it failed for the tenant alone; 0: it was not asked for alone yet."""
     until_us: int = 0
+    most_s: float = TIMEOUT_S
+    """How long the question could take."""
+    split: _Split | None = None
 
 
 @dataclass(slots=True)
@@ -48,11 +62,27 @@ class _Standing:
     slow_until_us: int = 0
     """Until then nobody is asked for whom it takes too long: one time-out at a time, however many tenants it has."""
     most: int | None = None
-    """Tenants that are asked for together, where it takes too long for all of them and for none alone; None: all."""
+    """Tenants that are asked for together, where it takes too long for more of them and for none alone; None: all."""
+    narrowed: int = 0
+    """How often in a row it took too long for more than `most`."""
+    wider_us: int = 0
+    """From then on twice as many are asked for together: what took too long may have been a passing thing."""
 
     def rests(self, rest: _Rest, now_us: int) -> bool:
         """Whether a tenant with this rest is left alone still."""
         return rest.until_us > now_us or (rest.is_slow and self.slow_until_us > now_us)
+
+    def narrow(self, most: int, now_us: int) -> None:
+        """Ask for no more than so many together, for a while, and for longer each time that this is found."""
+        self.most, self.narrowed = min(most, self.most or most), self.narrowed + 1
+        self.wider_us = now_us + int(_rest_s(self.narrowed) * SECOND)
+
+    def widen(self, now_us: int) -> None:
+        """Ask for twice as many together from now on, or for all, where it went well for long."""
+        if self.most is not None and self.most < MANY:
+            self.most, self.wider_us = 2 * self.most, now_us + int(_rest_s(self.narrowed) * SECOND)
+        else:
+            self.most, self.narrowed = None, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +126,25 @@ class GuestTurns:
         standing = self._standings.get((of_round, key_of(kpi)), _Standing())
         return not any(standing.rests(rest, now_us) for tenant in tenants if (rest := standing.resting.get(tenant)))
 
-    def failed(self, of_round: str, kpi: Kpi, tenants: Sequence[int], why: str, now_us: int, *, is_slow: bool = False) -> float:
-        """Let a tenant rest; returns for how many seconds.
+    def untold(self, of_round: str, kpi: Kpi, tenants: Sequence[int], why: str, now_us: int) -> None:
+        """It failed for these among others, and they are not told apart yet: they are asked for apart, with the next turn."""
+        standing = self._standings.setdefault((of_round, key_of(kpi)), _Standing())
+        standing.resting |= dict.fromkeys(tenants, _Rest(why, is_slow=False, until_us=now_us))
 
-        Several are not told apart yet, and are asked for apart from the others: halves of them after a rest where it took too
-        long, else all of them with the next turn.
+    def failed(
+        self,
+        of_round: str,
+        kpi: Kpi,
+        tenants: Sequence[int],
+        why: str,
+        now_us: int,
+        *,
+        is_slow: bool = False,
+        most_s: float = TIMEOUT_S,
+    ) -> float:
+        """Let a tenant rest, which was asked for alone; returns for how many seconds.
+
+        Several that it took too long for are asked for apart from the others, by halves, after a rest.
         """
         standing, rest_s = self._standings.setdefault((of_round, key_of(kpi)), _Standing()), 0.0
         if is_slow:
@@ -108,29 +152,33 @@ class GuestTurns:
             rest_s = _rest_s(standing.slow_times)
             standing.slow_until_us = now_us + int(rest_s * SECOND)
         if len(tenants) > 1:
-            half = len(tenants) // 2 if is_slow else len(tenants)
+            half = len(tenants) // 2
+            split = _Split(half)
             for few in (tenants[:half], tenants[half:]):
-                standing.resting |= dict.fromkeys(few, _Rest(why, is_slow, until_us=now_us))
+                standing.resting |= dict.fromkeys(few, _Rest(why, is_slow, until_us=now_us, most_s=most_s, split=split))
             return rest_s
         [tenant] = tenants
         before = standing.resting.get(tenant)
         times = 1 + (before.times if before else 0)
         rest_s = max(rest_s, _rest_s(times))
-        standing.resting[tenant] = _Rest(why, is_slow, times, now_us + int(rest_s * SECOND))
-        if is_slow:
-            standing.most = None  # that one took the time of all
+        standing.resting[tenant] = _Rest(why, is_slow, times, now_us + int(rest_s * SECOND), most_s)
         return rest_s
 
-    def went_well(self, of_round: str, kpi: Kpi, tenants: Collection[int]) -> None:
+    def went_well(self, of_round: str, kpi: Kpi, tenants: Collection[int], now_us: int) -> None:
         """It gave an answer for these."""
         standing = self._standings.get((of_round, key_of(kpi)))
         if standing is None:
             return
         standing.slow_times = standing.slow_until_us = 0
         standing.owed.difference_update(tenants)
-        rests = [rest for tenant in tenants if (rest := standing.resting.pop(tenant, None)) is not None]
-        if any(rest.is_slow and not rest.times for rest in rests):
-            standing.most = len(tenants)
+        gone = {rest for tenant in tenants if (rest := standing.resting.pop(tenant, None)) is not None}
+        for rest in gone.difference(standing.resting.values()):
+            if rest.split is not None:
+                rest.split.unanswered -= 1
+                if not rest.split.unanswered:
+                    standing.narrow(rest.split.size, now_us)
+        if standing.most is not None and now_us >= standing.wider_us:
+            standing.widen(now_us)
         self._tidy(of_round, key_of(kpi), standing)
 
     def owe(self, of_round: str, kpi: Kpi, tenants: Collection[int]) -> None:
@@ -156,7 +204,13 @@ class GuestTurns:
             for each in known - set(tenants) if having is None else known & (set(tenants) - set(having.get(kpi, ()))):
                 standing.owed.discard(each)
                 standing.resting.pop(each, None)
+            if having is not None and kpi not in having:
+                standing.most = None  # nobody that is asked for has it any more
             self._tidy(name, kpi, standing)
+
+    def clear(self) -> None:
+        """Forget everything: another process asks from now on."""
+        self._standings.clear()
 
     def knows(self, of_round: str) -> bool:
         """Whether anything of a round is remembered."""
@@ -166,15 +220,18 @@ class GuestTurns:
         if not standing.owed and not standing.resting and standing.most is None:
             self._standings.pop((of_round, kpi), None)
 
-    def slow(self, kpi: Kpi) -> dict[int, str]:
-        """Tenants that a KPI, or a file that it rests on, takes too long for in some round, and what it said."""
+    def slow(self, kpi: Kpi, now_us: int) -> dict[int, str]:
+        """Tenants that a KPI, or a file that it rests on, takes too long for alone, and what it said, while they rest.
+
+        Of rounds where it has all the time that it has elsewhere: what is too slow for the short one may do for others.
+        """
         keys = {key_of(kpi), *(key_of(each) for each in guests_of(kpi))}
         return {
             tenant: rest.why
             for (_, key), standing in self._standings.items()
             if key in keys
             for tenant, rest in standing.resting.items()
-            if rest.is_slow
+            if rest.is_slow and rest.times and rest.until_us > now_us and rest.most_s >= TIMEOUT_S
         }
 
     def resting(self) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Final
 from uuid import UUID
@@ -20,6 +21,7 @@ from service.errors import LeaseLost, TidegaugeError, TooManyRows
 from service.evaluate.apart import Turn
 from service.evaluate.ground import Ground, Grounds
 from service.evaluate.guests import MOST_NAMED, GuestTurns, key_of, most_s
+from service.evaluate.seen import Seen
 from service.evaluate.values import evaluate
 from service.lifecycle import side_by_side
 from service.store import live
@@ -53,22 +55,6 @@ ROUNDS = (
 
 
 @dataclass(slots=True)
-class Seen:
-    """How a tenant looked when its round was last done; `holds`: some value was there then."""
-
-    flush: int
-    config_version: int
-    windows: tuple[tuple[int, int], ...]
-    holds: bool = True
-
-    def is_due(self, each: Touched, windows: Sequence[Window]) -> bool:
-        """Touched by a flush, declared anew, or its windows moved and may let go of something."""
-        if (each.flush, each.config_version) != (self.flush, self.config_version):
-            return True
-        return self.holds and tuple((w.start_us, w.end_us) for w in windows) != self.windows
-
-
-@dataclass(slots=True)
 class _Work:
     """What a round has to do, and for whom."""
 
@@ -81,8 +67,10 @@ class _Work:
     names: Mapping[int, str]
     """Of tenants."""
     shared: Shared
-    apart: deque[tuple[Kpi, list[int]]] = field(default_factory=deque)
+    apart: list[tuple[Kpi, Sequence[list[int]]]] = field(default_factory=list)
     """KPIs with tenants that they failed for, which are asked for when nothing else is left."""
+    is_apart: bool = False
+    """Whether one of these was begun: one is, even where the others took all the time."""
     holding: set[int] = field(default_factory=set)
     """Tenants that have some value."""
     guests_until_s: float | None = None
@@ -102,8 +90,8 @@ class LiveRound:
     seen: dict[int, Seen] = field(default_factory=dict)
     _took_s: dict[str, float] = field(default_factory=dict)
     """By KPI: how long it took the last time."""
-    _begun_s: dict[str, float] = field(default_factory=dict)
-    """By KPI that rests on an operator's files: when it was last begun."""
+    _begun_s: dict[tuple[str, bool], float] = field(default_factory=dict)
+    """By KPI that rests on an operator's files: when it was last begun, and when for tenants that it failed for."""
     _crowded: set[tuple[str, int]] = field(default_factory=set)
     """KPIs and tenants with more rows than one answer may have."""
     _together: dict[str, int] = field(default_factory=dict)
@@ -130,7 +118,8 @@ class LiveRound:
             if (wanted := [each for each in of if each not in waiting or each in owed.get(key_of(kpi), ())])
         ]
         ordered, names = deque(sorted(kpis, key=self._place)), {each.tenant: each.name for each in concerned}
-        work = _Work(ordered, windows, ground, owner, lease, names, Shared(slow=self.turns.slow))
+        shared = Shared(slow=partial(self.turns.slow, now_us=self.clock.now_us()))
+        work = _Work(ordered, windows, ground, owner, lease, names, shared)
         async with AsyncExitStack() as stack:
             lanes: list[Connection] = [await stack.enter_async_context(pool.acquire())]
             while len(lanes) < LANES and (another := await spare_connection(stack, pool)) is not None:
@@ -138,6 +127,8 @@ class LiveRound:
             await side_by_side(self._evaluate(connection, work) for connection in lanes)
             await self._forget(lanes[0], due, ground, owner, lease)
         self._remember(due, windows, work.holding)
+        for tenant in waiting & work.holding & self.seen.keys():
+            self.seen[tenant].holds = True
         return len(concerned)
 
     def _place(self, each: tuple[Kpi, list[int]]) -> tuple[bool, float]:
@@ -146,19 +137,22 @@ class LiveRound:
         Those that rest on an operator's files last: by then all others are written. Of them the one that has waited the longest.
         """
         kpi = each[0]
-        return (True, self._begun_s.get(kpi.id, 0.0)) if rests_on_guests(kpi) else (False, -self._took_s.get(kpi.id, 0.0))
+        if rests_on_guests(kpi):
+            return True, self._begun_s.get((kpi.id, False), 0.0)
+        return False, -self._took_s.get(kpi.id, 0.0)
 
     async def _evaluate(self, connection: Connection, work: "_Work") -> None:
         """Evaluate what nobody has begun yet, one KPI after the other; one that fails keeps its last values."""
         while work.left or work.apart:
-            is_apart = not work.left
-            kpi, tenants = (work.left or work.apart).popleft()
-            began_s = perf_counter()
+            kpi, began_s = (work.left or work.apart)[0][0], perf_counter()
             try:
-                if is_apart:
-                    await self._apart(connection, kpi, tenants, work)
-                else:
+                if work.left:
+                    kpi, tenants = work.left.popleft()
                     await (self._guest if rests_on_guests(kpi) else self._one)(connection, kpi, tenants, work)
+                else:
+                    work.apart.sort(key=lambda each: self._begun_s.get((each[0].id, True), 0.0))
+                    kpi, groups = work.apart.pop(0)
+                    await self._apart(connection, kpi, groups, work)
             except (LeaseLost, *PASSING):
                 raise
             except (TidegaugeError, asyncpg.PostgresError, TimeoutError) as error:
@@ -173,23 +167,30 @@ class LiveRound:
         """Evaluate one that rests on an operator's files, where there is time; whom it fails for shows no values, and rests."""
         groups = self.turns.groups(self.round.name, kpi, tenants, self.clock.now_us())
         self.turns.owe(self.round.name, kpi, tenants)
-        work.apart.extend((kpi, few) for few in groups.apart)
+        if groups.apart:
+            work.apart.append((kpi, groups.apart))
         turn, unanswered = self._turn(connection, kpi, work), list(groups.resting)
         for few in groups.together:
             if not turn.may_begin():
                 break
-            self._begun_s[kpi.id] = perf_counter()
+            self._begun_s[kpi.id, False] = perf_counter()
             unanswered += await turn.among(few)
         if unanswered:
             await self._write(connection, kpi, unanswered, [], work)
 
-    async def _apart(self, connection: Connection, kpi: Kpi, tenants: list[int], work: "_Work") -> None:
-        """The same for some that it failed for, where nobody else waits."""
-        turn = self._turn(connection, kpi, work)
-        if turn.may_begin() and self.turns.is_due(self.round.name, kpi, tenants, self.clock.now_us()):
-            self._begun_s[kpi.id] = perf_counter()
-            if unanswered := await turn.among(tenants):
-                await self._write(connection, kpi, unanswered, [], work)
+    async def _apart(self, connection: Connection, kpi: Kpi, groups: Sequence[list[int]], work: "_Work") -> None:
+        """The same for those that it or a file of it failed for, when nobody else waits; who is not asked for shows no values."""
+        turn, unanswered = self._turn(connection, kpi, work), list[int]()
+        for few in groups:
+            has_time = turn.may_begin() or not work.is_apart
+            if has_time and self.turns.is_due(self.round.name, kpi, few, self.clock.now_us()):
+                work.is_apart = True
+                self._begun_s[kpi.id, True] = perf_counter()
+                unanswered += await turn.among(few)
+            else:
+                unanswered += few
+        if unanswered:
+            await self._write(connection, kpi, unanswered, [], work)
 
     def _turn(self, connection: Connection, kpi: Kpi, work: "_Work") -> Turn:
         each_s = most_s(self.round.every_s)

@@ -10,7 +10,7 @@ import structlog
 
 from service.catalog import Catalog, Kpi, Question, Value, Window, catalog_of, resolve_window, run
 from service.catalog.choices import choices_of, question_of
-from service.catalog.guarded import unless_failed
+from service.catalog.guarded import FAILED, unless_failed
 from service.catalog.shared import Slow, nobody_slow
 from service.clock import Clock
 from service.domain.config import TenantConfig
@@ -62,7 +62,10 @@ class Row:
 
 @dataclass(slots=True)
 class Scorecards:
-    """The task that keeps them; a tenant is looked at again when a flush touched it, it declares anew, or a window moved."""
+    """The task that keeps them.
+
+    A tenant is looked at again when a flush touched it, it declares anew, a window moved, or a row failed.
+    """
 
     pool: asyncpg.Pool
     catalog: Catalog
@@ -92,7 +95,8 @@ class Scorecards:
                 ]
                 found = [each async for each in self._found(connection, declared, windows, ground)]
                 await keep_scorecards(connection, [each.tenant for each in few], found)
-                self.seen |= {each.tenant: looks[each.tenant] for each in few}
+                failing = {each.tenant for each in found if each.reason == FAILED}
+                self.seen |= {each.tenant: looks[each.tenant] for each in few if each.tenant not in failing}
 
     async def _found(
         self,

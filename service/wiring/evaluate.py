@@ -37,7 +37,7 @@ async def _evaluate_on(settings: Settings, url: str) -> Installation | None:
         nearing = Nearing(made.pool, made.clock, made.telemetry)
         dashboards = Dashboards(made.pool, made.clock)
         guests = GuestTurns()
-        scorecards = Scorecards(made.pool, catalog, made.clock, made.telemetry, guests.slow)
+        scorecards = Scorecards(made.pool, catalog, made.clock, made.telemetry, lambda kpi: guests.slow(kpi, made.clock.now_us()))
         evaluator = Evaluator(
             pool=made.pool,
             catalog=catalog,

@@ -147,7 +147,7 @@ def test_one_that_fails_again_and_again_rests_longer_and_longer() -> None:
         assert turns.is_due("short", own, [8], now_us)
         now_us += int(rests[-1] * 1_000_000)
     assert rests == [10, 20, 40, 80, 160, 320, LONGEST_REST_S, LONGEST_REST_S, LONGEST_REST_S]
-    turns.went_well("short", own, [7])
+    turns.went_well("short", own, [7], now_us)
     assert turns.failed("short", own, [7], "division by zero", now_us) == FIRST_REST_S
 
 
