@@ -111,7 +111,7 @@ def _asked(head: Head, asked: Asked, condition: str, *, wins: str = "wins") -> s
     return (
         f"select s.tenant, s.win, s.subject, s.account, s.time_us, s.source, s.id, s.score, s.themes, {names}, {dims} as dims\n"
         "from (\n"
-        f"  select p.tenant, unnest(p.wins) as win{', p.until_us, p.tier_told' if tiered else ''}, f.*\n"
+        f"  select p.tenant, {'p.win, p.until_us, p.tier_told' if tiered else 'unnest(p.wins) as win'}, f.*\n"
         f"  from (\n{_with_tiers(wins) if tiered else _pieces(wins)}\n  ) p\n"
         "  cross join lateral (\n"
         "    select s.subject, s.account, s.time_us, s.source, s.id, (s.fields ->> 'score')::int as score,\n"
@@ -145,9 +145,9 @@ select t.tenant, t.zone, p.* from (
 
 
 def _with_tiers(wins: str) -> str:
-    """The same of windows as they are, for each has tiers of its own: `until_us, tier_told` beside."""
+    """Windows as they are, for each has tiers of its own: `(tenant, zone, win, from_us, to_us, until_us, tier_told)`."""
     return f"""
-select w.tenant, d.config #>> '{{tenant,timezone}}' as zone, array[w.win] as wins,
+select w.tenant, d.config #>> '{{tenant,timezone}}' as zone, w.win,
   {micros("w.start_at")} as from_us, {micros("w.end_at")} as to_us, {micros("w.until_at")} as until_us,
   {newest_of_all("tier", tenant="w.tenant", before_us=micros("w.until_at"))} as tier_told
 from {wins} w join declared d on d.tenant = w.tenant offset 0""".strip()

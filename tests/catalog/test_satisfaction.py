@@ -90,6 +90,22 @@ async def test_nps_is_told_apart_by_what_accounts_are_by_wave_and_by_quarter(des
     assert await desk.ask("nps", "quarter") == {"2025-Q3": -100, "2025-Q4": 25}
 
 
+@pytest.mark.parametrize("by", [(), ("account",), ("tier",), ("account.industry",), ("wave",)])
+async def test_windows_that_overlap_have_what_each_has_alone(desk: Desk, by: tuple[str, ...]) -> None:
+    nps, tenant, question = CATALOG.kpis["nps"], desk.window.tenant, Question(by, statistics=("",))
+    named = [("quarter", at(12, 20)), ("month", at(11, 20)), ("7d", at(11, 8)), ("month", at(10, 20)), ("year", at(12, 20))]
+    windows = [replace(window(tenant, name, end), key=place) for place, (name, end) in enumerate(named)]
+    declared = {tenant: declared_of(TenantConfig.model_validate(desk.config))}
+
+    async def of(some: list[Window]) -> dict[object, float | None]:
+        values = await run(desk.connection, nps, some, question, declared=declared)
+        return {(value.window, value.row): value.value for value in values}
+
+    alone = [await of([each]) for each in windows]
+    assert len({tuple(rows.values()) for rows in alone}) > 1
+    assert await of(windows) == {key: value for rows in alone for key, value in rows.items()}
+
+
 @pytest.mark.parametrize("dimension", ["category", "about"])
 async def test_a_row_of_nps_is_what_its_filter_finds(connection: asyncpg.Connection, dimension: str) -> None:
     tenant = await make_tenant(connection, "twice", ZONE)
