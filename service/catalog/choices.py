@@ -1,13 +1,14 @@
 """What a selector names, as the question that its KPI is asked: filters, parameters, the limit of `share_within`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 
 from service.catalog.kpi import Kpi
 from service.catalog.question import Question
-from service.domain.config.choices import limit_text
+from service.domain.config.choices import number_text
 from service.domain.targets import Choices
 
 _MILLISECONDS = 1_000
@@ -43,14 +44,18 @@ def choices_of(kpi: Kpi, question: Question) -> Choices:
     usual = _usual(kpi)
     if not question.parameters and question.within is None:
         return usual
-    named = dict(question.parameters)
+    named = {name: number_text(value) if name in usual.numbers else value for name, value in question.parameters.items()}
     if question.within is not None:
-        named[limit_name(kpi)] = limit_text(question.within * _MILLISECONDS if kpi.head.unit == "s" else question.within)
+        named[limit_name(kpi)] = number_text(question.within * _MILLISECONDS if kpi.head.unit == "s" else question.within)
     unusual = frozenset(name for name, value in named.items() if usual.chosen.get(name, value) != value)
-    return Choices({**usual.chosen, **named}, unusual)
+    return replace(usual, chosen={**usual.chosen, **named}, unusual=unusual)
 
 
 @lru_cache(maxsize=REMEMBERED_KPIS)
 def _usual(kpi: Kpi) -> Choices:
     """Made once: every row of an answer is judged by it."""
-    return Choices({name: each.default for name, each in kpi.head.parameters.items() if each.default})
+    own = kpi.head.parameters
+    numbers = frozenset(name for name, each in own.items() if not each.values and not each.feature)
+    said = {each.dimension: (name, each.default) for name, each in own.items() if each.dimension}
+    limit = frozenset() if kpi.splits_by(limit_name(kpi)) else frozenset({limit_name(kpi)})
+    return Choices({name: each.default for name, each in own.items() if each.default}, numbers=numbers | limit, said=said)

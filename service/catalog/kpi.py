@@ -67,6 +67,8 @@ class Parameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whole numbers from 0 to this one alone."""
     feature: bool = False
     """It names a feature or a group of some, which `labels` has then."""
+    dimension: str = ""
+    """The dimension that says it for each row, where a question is split or filtered by that."""
     default: str = ""
     """"": the tenant's configuration decides, the file says how."""
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
+from service.catalog.choices import choices_of
 from service.catalog.figures import Place
 from service.catalog.figures_together import together
 from service.catalog.kpi import MAIN, Kpi
+from service.catalog.question import Question
 from service.catalog.scores import NO_FIGURES, NOBODY, ByAccount, Scene
 from service.catalog.value import Value
 from service.catalog.windows import Window
@@ -240,6 +242,7 @@ def _goal(config: TenantConfig, kpi: Kpi, selector: Selector, window: Window, ac
         window=_window(kpi, window) or None,
         adds_up=kpi.statistics[selector.statistic or MAIN].kind == "count",
         apart=kpi.head.apart,
+        choices=choices_of(kpi, Question()),
     )
     if found is not None:
         limit = found.limit if isinstance(found.limit, float) else None

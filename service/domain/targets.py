@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from service.domain.config import Target, TenantConfig
 from service.domain.config.about import Op
-from service.domain.config.choices import LIMITS, limit_text
+from service.domain.config.choices import number_text
 
 Range = tuple[float, float]
 
@@ -42,9 +42,13 @@ class Choices:
     """What a value was asked for with, beside its dimensions: parameters of its KPI, and the limit of `share_within`."""
 
     chosen: Mapping[str, str] = field(default_factory=dict)
-    """A limit as `limit_text` writes it."""
+    """Numbers as `number_text` writes them."""
     unusual: frozenset[str] = frozenset()
     """Those that are another than where nobody names them: only a target that names them, too, speaks of the value."""
+    numbers: frozenset[str] = frozenset()
+    """Those that are numbers."""
+    said: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Dimensions that say a choice for each value, which one, and its usual one: a row by age is of that age."""
 
 
 NONE_CHOSEN: Final = Choices()
@@ -108,18 +112,33 @@ def target_for(
     choices speaks of values that were asked for with them; one that leaves them open of their usual ones.
     """
     values = {key: frozenset([one] if isinstance(one, str) else one) for key, one in dims.items()}
-    known = values | {key: frozenset([one]) for key, one in choices.chosen.items()} if choices.chosen else values
+    known, unusual = _known(values, choices) if choices.chosen else (values, choices.unusual)
     for each in config.targets_by_kpi.get((kpi, statistic or None), ()):
-        named = {key: _same(key, ones) for key, ones in each.selector.where.items()}
-        if each.window not in {None, window} or not _within(known, named) or not choices.unusual <= named.keys():
+        named = {key: _same(key, ones, choices) for key, ones in each.selector.where.items()}
+        if each.window not in {None, window} or not _within(known, named) or unusual - _names(named, choices):
             continue
         if not adds_up or all(values[key] == named.get(key) for key in values if key in named or key not in apart):
             return each
     return None
 
 
-def _same(key: str, named: Collection[str]) -> frozenset[str]:
-    return frozenset(map(limit_text, named) if key in LIMITS else named)
+def _same(key: str, named: Collection[str], choices: Choices) -> frozenset[str]:
+    return frozenset(map(number_text, named) if key in choices.numbers else named)
+
+
+def _known(values: Mapping[str, frozenset[str]], choices: Choices) -> tuple[dict[str, frozenset[str]], frozenset[str]]:
+    """What a value is of, its choices among it, and those of them that are unusual."""
+    known, unusual = {**values, **{key: frozenset([one]) for key, one in choices.chosen.items()}}, choices.unusual
+    for dimension, (name, usual) in choices.said.items():
+        if dimension in values:
+            known[name] = values[dimension]
+            unusual = unusual - {name} if values[dimension] == {usual} else unusual | {name}
+    return known, unusual
+
+
+def _names(named: Mapping[str, frozenset[str]], choices: Choices) -> frozenset[str]:
+    """Whatever a target names; with a dimension the choice, too, that it says."""
+    return frozenset(named) | {name for dimension, (name, _) in choices.said.items() if dimension in named}
 
 
 def _within(values: Mapping[str, frozenset[str]], named: Mapping[str, frozenset[str]]) -> bool:

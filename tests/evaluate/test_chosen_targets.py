@@ -1,6 +1,6 @@
 """A target of what somebody chooses, a limit or a parameter, judges the value that is asked for with it, and no other."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -9,8 +9,12 @@ import pytest
 
 from service.catalog import Catalog
 from service.catalog.choices import choices_of, question_of
+from service.catalog.formulas import shape_of_kpi
+from service.catalog.score_health import _goal
+from service.catalog.windows import resolve_window
 from service.clock import DAY
-from service.domain.config import TenantConfig
+from service.domain.config import TenantConfig, parse
+from service.domain.selector import parse_selector
 from service.domain.targets import Status, judge
 from service.expose import goals, kpis, scorecards
 from service.http.app import create_app
@@ -152,3 +156,58 @@ async def test_scorecards_goals_and_reports_judge_it(stage: Stage, client: httpx
     report, _ = await Maker(stage.pool, Catalog.load(), stage.clock).make(stage.tenant, "acme", Wish("weekly", window="1d"))
     text = render(report, "md").decode()
     assert "share within a limit (limit_ms 300)" in text.split("Scorecard")[0]  # among what misses its target, too
+
+
+def of_retention(
+    config: TenantConfig, where: Mapping[str, tuple[str, ...]] | None = None, row: dict[str, str] | None = None
+) -> float | None:
+    """The target that judges a value of `retention` that is asked for with parameters and filters, in a row of a split."""
+    kpi = Catalog.load().kpis["retention"]
+    asked = question_of(kpi, where or {}, ("",))
+    dims = {**asked.filters, **(row or {})}
+    return judge(config, kpi="retention", dims=dims, window="28d", value=0.5, choices=choices_of(kpi, asked)).target
+
+
+def targets_of(*targets: tuple[str, float]) -> TenantConfig:
+    return TenantConfig.model_validate({"targets": [{"kpi": kpi, "op": ">=", "target": target} for kpi, target in targets]})
+
+
+def test_a_value_of_an_age_is_judged_by_the_target_of_that_age() -> None:
+    first = targets_of(("retention", 0.8))
+    assert [of_retention(first, where) for where in (None, {"n": ("1",)}, {"age": ("1",)}, {"n": ("7",), "age": ("1",)})] == [
+        0.8
+    ] * 4
+    assert [of_retention(first, where) for where in ({"n": ("7",)}, {"age": ("7",)}, {"age": ("1", "7")})] == [None] * 3
+    assert [of_retention(first, row={"age": str(age)}) for age in range(4)] == [None, 0.8, None, None]
+    of_a_week = targets_of(("retention", 0.8), ("retention{n=7}", 0.4), ("retention{age=30}", 0.2))
+    assert [of_retention(of_a_week, row={"age": age}) for age in ("1", "7", "8", "30")] == [0.8, 0.4, None, 0.2]
+    assert [of_retention(of_a_week, where) for where in ({"n": ("7",)}, {"age": ("7",)}, {"age": ("30",)})] == [0.4, 0.4, 0.2]
+    assert of_retention(of_a_week, {"unit": ("month",)}, {"age": "1"}) is None
+
+
+def test_numbers_that_are_the_same_are_one_choice() -> None:
+    config = targets_of(("retention{n=030}", 0.4))
+    assert [of_retention(config, {"n": (n,)}) for n in ("30", "030", "3")] == [0.4, 0.4, None]
+
+
+def test_health_is_judged_by_a_target_that_names_the_usual_choice() -> None:
+    kpi = Catalog.load().kpis["retention"]
+    window = resolve_window(1, "UTC", now_us=100 * DAY, name="28d")
+    for named, expected in (("retention{n=1}", 0.4), ("retention{n=7}", None)):
+        goal = _goal(targets_of((named, 0.4)), kpi, parse_selector("retention"), window, "")
+        usual = kpi.usual("")
+        assert (goal.target if goal else None) == (expected or (usual.target if usual else None))
+
+
+def test_a_dimension_of_an_operators_own_that_is_called_as_a_limit_is_none() -> None:
+    config = targets_of(("own{limit_ms=fast}", 0.4))
+    assert judge(config, kpi="own", dims={"limit_ms": "fast"}, window="28d", value=0.5).target == 0.4
+    assert judge(config, kpi="own", dims={"limit_ms": "slow"}, window="28d", value=0.5).target is None
+
+
+def test_several_numbers_may_stand_in_a_list() -> None:
+    shapes = {name: shape_of_kpi(kpi) for name, kpi in Catalog.load().kpis.items()}
+    config = parse(
+        '[[target]]\nkpi = "error_rate"\nwhere = { status = [500, "502"] }\nop = "<="\ntarget = 0.1\n', known_kpis=shapes
+    )
+    assert [str(each.selector) for each in config.targets] == ["error_rate{status=500,502}"]

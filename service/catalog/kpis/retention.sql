@@ -24,6 +24,7 @@
 -- [parameters.n]
 -- title = "After how many days, weeks or months"
 -- most = 1000
+-- dimension = "age"
 -- default = "1"
 -- [suggestion]
 -- op = ">"

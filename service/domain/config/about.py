@@ -19,7 +19,9 @@ WindowName = Literal[
 
 
 def _written(value: object) -> object:
-    """A number as the text that it is asked for with: a status of 500, a limit of 300."""
+    """A number, or each of a list, as the text that it is asked for with: a status of 500, a limit of 300."""
+    if isinstance(value, list):
+        return [_written(each) for each in value]
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 

@@ -3,20 +3,17 @@
 import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import Final
 
 from service.domain.config.shape import KpiShape
 from service.domain.selector import Selector
 
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?")
 SHARE_WITHIN = "share_within"
-LIMITS: Final = frozenset({"limit_ms", "limit_value"})
-"""Names of the limit of `share_within`."""
 
 
-def limit_text(number: Fraction | str) -> str:
-    """A limit so that those which are the same are written the same."""
-    return str(Fraction(number))
+def number_text(number: Fraction | str) -> str:
+    """A limit or a parameter that is a number so that those which are the same are written the same; else as it is."""
+    return str(Fraction(number)) if isinstance(number, Fraction) or _NUMBER.fullmatch(number) else number
 
 
 def of_dimensions(selector: Selector, shape: KpiShape) -> Selector:
