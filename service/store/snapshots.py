@@ -58,11 +58,22 @@ async def widened(connection: Connection, pool: asyncpg.Pool, *, most: int = SID
         if most > 1:
             await connection.execute(_STAY)
             name = await connection.fetchval(_EXPORT)
-            while len(taken) < most and (another := await spare_connection(stack, pool)) is not None:
-                await stack.enter_async_context(_reading(another))
-                await another.execute(f"{_TAKE.format(name)}; {_STAY}")
+            while len(taken) < most and (another := await _joining(stack, pool, name)) is not None:
                 taken.append(another)
         yield Snapshot(taken)
+
+
+async def _joining(stack: AsyncExitStack, pool: asyncpg.Pool, name: str) -> Connection | None:
+    """One more connection that sees a snapshot until `stack` is closed, if there is one; one that turns out broken is none."""
+    try:
+        async with AsyncExitStack() as own:
+            if (another := await spare_connection(own, pool)) is not None:
+                await own.enter_async_context(_reading(another))
+                await another.execute(f"{_TAKE.format(name)}; {_STAY}")
+                await stack.enter_async_context(own.pop_all())
+            return another
+    except (asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.InterfaceError, OSError):
+        return None
 
 
 def _reading(connection: Connection) -> AbstractAsyncContextManager[Any]:

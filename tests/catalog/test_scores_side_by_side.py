@@ -123,3 +123,17 @@ def _nothing() -> Scene:
         raise AssertionError("nothing is asked here")
 
     return Scene(Snapshot(()), never, never, never, {}, [], {})  # type: ignore[arg-type]
+
+
+async def test_a_spare_connection_that_is_gone_lets_a_reader_go_on_alone(pool: asyncpg.Pool) -> None:
+    held = [await pool.acquire() for _ in range(SIDE_BY_SIDE + 1)]
+    backends = [await each.fetchval("select pg_backend_pid()") for each in held]
+    for each in held:
+        await pool.release(each)
+    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        ours = await connection.fetchval("select pg_backend_pid()")
+        for backend in backends:
+            if backend != ours:
+                assert await connection.fetchval("select pg_terminate_backend($1, 60000)", backend)
+        async with widened(connection, pool) as seen, seen.connection() as found:
+            assert await found.fetchval("select 7") == 7
