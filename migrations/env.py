@@ -12,6 +12,10 @@ from service.store.engine import sqlalchemy_url
 from service.store.tables import metadata
 
 LOCK_TIMEOUT = "10s"
+ROOM = """
+select set_config('temp_file_limit', '-1', false) from pg_roles where rolname = current_user and rolsuper
+"""
+"""What is made anew of large tables is sorted in more room than questions have; only a superuser may give it."""
 
 
 def include_name(name: str | None, kind: str, parents: Any) -> bool:  # noqa: ARG001
@@ -30,6 +34,7 @@ def run(connection: Connection) -> None:
         transaction_per_migration=True,
     )
     connection.exec_driver_sql(f"set lock_timeout = '{LOCK_TIMEOUT}'")
+    connection.exec_driver_sql(ROOM)
     connection.commit()
     with context.begin_transaction():
         context.run_migrations()

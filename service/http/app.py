@@ -53,7 +53,7 @@ def create_app(
             RequestValidationError: _of_validation,
             Problem: _of_the_tree,
             TidegaugeError: _of_the_tree,
-            **dict.fromkeys(problems.DATABASE_AWAY, _of_the_tree),
+            **dict.fromkeys((*problems.DATABASE_AWAY, problems.TOO_LARGE_TO_SORT), _of_the_tree),
         },
         redirect_slashes=False,
         docs_url=None,

@@ -100,6 +100,8 @@ DATABASE_AWAY = (
     asyncpg.TooManyConnectionsError,
 )
 """What the driver raises when the database is away (a TimeoutError is an OSError)."""
+TOO_LARGE_TO_SORT = asyncpg.ConfigurationLimitExceededError
+"""What Postgres says where a statement writes more beside its tables than `temp_file_limit`."""
 _KINDS: dict[type[Exception], Kind] = {
     InvalidQuery: Kind.INVALID_QUERY,
     InvalidText: Kind.INVALID_QUERY,
@@ -109,6 +111,11 @@ _KINDS: dict[type[Exception], Kind] = {
     AlreadyExists: Kind.CONFLICT,
     VersionMoved: Kind.PRECONDITION_FAILED,
 }
+
+_TOO_MUCH = (
+    "the answer has to sort more than Postgres may write to disk for one question: split by fewer dimensions, choose accounts, "
+    "features or groups by a filter, or ask for a shorter window"
+)
 
 
 def of(error: Exception) -> Problem | None:
@@ -124,6 +131,8 @@ def of(error: Exception) -> Problem | None:
         return unavailable(str(error))
     if isinstance(error, DATABASE_AWAY):
         return unavailable("Postgres does not answer at the moment: try again")
+    if isinstance(error, TOO_LARGE_TO_SORT):
+        return Problem(Kind.INVALID_QUERY, f"{_TOO_MUCH} (Postgres says {error})")
     kind = next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), None)
     if kind is None:
         return None

@@ -37,6 +37,8 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "jit": "off",
+    # What one statement may write to disk beside its tables: a question never fills the disk that events need.
+    "temp_file_limit": "4GB",
 }
 
 

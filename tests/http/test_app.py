@@ -47,6 +47,7 @@ ERRORS: dict[str, tuple[Exception, int]] = {
     "asyncpg": (asyncpg.InterfaceError("connection is closed"), 503),
     "problem": (Problem(Kind.TOO_LARGE, "too much", members={"limit": 3}), 413),
     "unreadable": (RecordUnreadable("what is that"), 500),
+    "room": (asyncpg.ConfigurationLimitExceededError("temporary file size exceeds temp_file_limit (4194304kB)"), 400),
     "bug": (ZeroDivisionError("secret"), 500),
 }
 router = APIRouter()

@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from service.errors import StoreUnavailable
+from service.http import problems
 from service.store.embedded import EmbeddedPostgres
 from service.store.engine import sqlalchemy_url
 from service.store.migrate import migrate
@@ -123,3 +124,18 @@ async def test_a_recovery_is_waited_for_however_long_it_takes(directory: Path, m
         assert await answers(again)
     finally:
         await again.stop()
+
+
+async def test_a_question_never_fills_the_disk(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        assert await connection.fetchval("show temp_file_limit") == "4GB"
+        await connection.execute("set temp_file_limit = '64kB'")
+        with pytest.raises(asyncpg.ConfigurationLimitExceededError) as refused:
+            await connection.fetch("select g from generate_series(1, 200000) g order by md5(g::text)")
+    finally:
+        await connection.close()
+    problem = problems.of(refused.value)
+    assert problem is not None
+    assert problem.kind is problems.Kind.INVALID_QUERY
+    assert "shorter window" in problem.detail
