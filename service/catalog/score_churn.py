@@ -58,9 +58,12 @@ class _Reading:
         self.dates = {(each.tenant, each.key): _dates(of[each.tenant, each.key], each) for each in scene.windows}
 
     async def opinions(self, scene: Scene) -> None:
-        """What users think of the product, now and a month ago, and of support."""
+        """What users think of the product, now and a month ago."""
         # What was answered is read once: both months lie in the quarter.
         self.nps, self.nps_now, self.nps_before = await scene.by_account_of("nps", (_quarter, _month, _month_before))
+
+    async def helped(self, scene: Scene) -> None:
+        """What users think of support."""
         self.support = await scene.by_account("csat", QUARTER, filters=_SUPPORT)
 
     async def downtime(self, scene: Scene) -> None:
@@ -69,8 +72,11 @@ class _Reading:
         self.down_for_all = await scene.platform("downtime", MONTH, own=self.down)
 
     async def users(self, scene: Scene) -> None:
-        """How many use it, on business days and at all."""
+        """How many use it on business days."""
         self.business = await scene.by_account("average_dau", MONTH, parameters={"days": "business"})
+
+    async def in_use(self, scene: Scene) -> None:
+        """How many use it at all."""
         self.active = await scene.by_account("mau", MONTH)
 
     async def training(self, scene: Scene) -> None:
@@ -107,8 +113,9 @@ async def churn_columns(scene: Scene) -> dict[Place, tuple[list[str], ChurnRisks
 async def _measured(scene: Scene) -> dict[Place, Measured]:
     """What is known of the customers of each window."""
     read = _Reading()
-    # Begun in this order, the dearest first.
-    await scene.side_by_side((read.customers, read.opinions, read.downtime, read.users, read.training, read.tickets))
+    # Begun in this order, the dearest first: small ones fill up what connections have left.
+    dear = (read.customers, read.opinions, read.downtime, read.users, read.training, read.tickets)
+    await scene.side_by_side((*dear, read.helped, read.in_use))
     customers = await scene.customers()
     found: dict[Place, Measured] = {}
     for window in scene.windows:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
+from json.encoder import encode_basestring
 from typing import Final
 
 from service.catalog.figures import Place
@@ -102,9 +103,10 @@ def _answered(kpi: Kpi, window: Window, question: Question, sheet: _Sheet, *, of
 def _by_account(window: Window, wanted: Sequence[str], sheet: _Sheet) -> Iterable[Value]:
     tenant, key = window.tenant, window.key
     columns = [(name, sheet.columns[name], sheet.notes if name == MAIN else None) for name in wanted]
+    begun = row_text({_ACCOUNT: ""}).removesuffix('""}')
     for account, number in sorted(zip(sheet.accounts, count(), strict=False)):
         dims = {_ACCOUNT: account}
-        row = row_text(dims)
+        row = begun + encode_basestring(account) + "}"
         for name, column, notes in columns:
             value, note = column[number], notes[number] if notes else ""
             yield Value(tenant, key, name, value, None, None, dims, NO_DATA if value is None else "", note, row)
