@@ -46,7 +46,7 @@ async def test_an_active_user_is_counted_once_a_day(catalog: Catalog, connection
         tenant,
         date(2025, 11, 19),
     )
-    for statement in (active_weeks.WEEKS, active_weeks.COUNTS):
+    for statement in active_weeks.FILLS:
         await connection.execute(statement, [tenant])
     windows = [resolve_window(tenant, "UTC", now_us=NOON + at, name="day", key=at) for at in (0, 86_400 * SECOND)]
     assert [value.value for value in await run(connection, catalog.kpis["dau"], windows)] == [2, 0]
